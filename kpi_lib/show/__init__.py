@@ -1,0 +1,1 @@
+"""Faces of results: colours, pictures, tables, sentences, and how they stand in a notebook."""

@@ -1,0 +1,188 @@
+"""How each part of a report is written: HTML that is escaped by construction and styled by blocks.css."""
+
+from functools import singledispatch
+
+from kpi_lib.show.blocks import (
+    Cell,
+    Change,
+    Figure,
+    Headline,
+    Lineage,
+    Note,
+    Phrase,
+    Pill,
+    Pills,
+    Say,
+    Strong,
+    Table,
+    Target,
+    Term,
+    Tile,
+    Tiles,
+)
+from kpi_lib.show.markup import Html, escape, join, tag
+from kpi_lib.show.spark import spark_html
+
+ARROWS = {"up": "▲", "down": "▼", "flat": "●"}
+MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
+TARGETS = {"met": "✓ met", "on_track": "● on track", "at_risk": "! at risk", "missed": "✕ missed"}
+
+
+def inline(phrase: Phrase) -> Html:
+    """Write a phrase.
+
+    >>> inline(("a ", Figure(text="3", kpi="orders", value=3))).text
+    'a <data class="kpi-figure" value="3" data-kpi="orders" data-field="value" data-value="3">3</data>'
+    """
+    match phrase:
+        case Figure():
+            return _figure(phrase)
+        case Strong():
+            return tag("strong", inline(phrase.phrase))
+        case Term():
+            meaning = tag("span", phrase.meaning, class_="kpi-meaning", role="note")
+            return tag("span", phrase.word, meaning, class_="kpi-term", tabindex="0")
+        case tuple():
+            return join(*(inline(part) for part in phrase))
+        case _:
+            return Html(escape(phrase))
+
+
+def _figure(figure: Figure) -> Html:
+    """A number with its raw value; no value leaves the attribute empty."""
+    raw = "" if figure.value is None else repr(figure.value)
+    segment = ";".join(f"{column}={value}" for column, value in figure.by) or None
+    return tag(
+        "data",
+        figure.text,
+        class_="kpi-figure",
+        value=raw,
+        data_kpi=figure.kpi,
+        data_field=figure.field,
+        data_value=raw,
+        data_start=figure.start or None,
+        data_by=segment,
+    )
+
+
+@singledispatch
+def html(block: object) -> Html:
+    """Write a block as safe HTML; the classes are styled by blocks.css."""
+    raise TypeError(f"{type(block).__name__} is no block of a report")
+
+
+@html.register
+def _(block: Headline) -> Html:
+    return tag("ul", *(tag("li", inline(each)) for each in block.sentences), class_="kpi-headline")
+
+
+@html.register
+def _(block: Say) -> Html:
+    return tag("p", inline(block.phrase), class_="kpi-say")
+
+
+@html.register
+def _(block: Pills) -> Html:
+    return tag("ul", *(_pill(each) for each in block.pills), class_="kpi-pills", aria_label="Quality of the data")
+
+
+def _pill(pill: Pill) -> Html:
+    """One pill, with its detail folded inside."""
+    mark = tag("span", MARKS[pill.status], class_="kpi-mark") if MARKS[pill.status] else None
+    if not pill.detail:
+        return tag("li", tag("span", mark, inline(pill.phrase), class_="kpi-pill", data_status=pill.status))
+    summary = tag("summary", mark, inline(pill.phrase), class_="kpi-pill", data_status=pill.status)
+    return tag("li", tag("details", summary, tag("p", inline(pill.detail), class_="kpi-detail")))
+
+
+@html.register
+def _(block: Tile) -> Html:
+    quiet = tag("p", block.quiet, class_="kpi-quiet") if block.quiet else None
+    meaning = _fold("What it means", inline(block.meaning)) if block.meaning else None
+    return tag(
+        "article",
+        tag("h3", block.label, class_="kpi-label"),
+        tag("p", inline(block.value), class_="kpi-value"),
+        _change(block.change) if block.change else None,
+        spark_html(block.spark) if block.spark else None,
+        _target(block.target) if block.target else None,
+        tag("p", inline(block.note), class_="kpi-note") if block.note else None,
+        quiet,
+        meaning,
+        class_="kpi-tile",
+        data_quiet="yes" if block.quiet else None,
+    )
+
+
+def _change(change: Change) -> Html:
+    """The change with its arrow; where the arrow alone could mislead, a word says which way is better."""
+    better = {"good": "better", "bad": "worse"}.get(change.tone)
+    misleading = (change.points, change.tone) in {("up", "bad"), ("down", "good")}
+    word = tag("span", f" {better}", class_="kpi-word" if misleading else "kpi-hidden") if better else None
+    arrow = f"{ARROWS[change.points]} "
+    moved = tag("span", arrow, inline(change.phrase), word, class_="kpi-moved", data_tone=change.tone)
+    against = tag("span", f" {change.against}") if change.against else None
+    return tag("p", moved, against, class_="kpi-change")
+
+
+def _target(target: Target) -> Html:
+    """The target in words, and a bar that is full when it is reached."""
+    share = min(max(target.share, 0.0), 1.0) if target.share is not None else None
+    fill = tag("span", class_="kpi-bar-fill", style=f"width:{share * 100:.1f}%") if share is not None else None
+    bar = tag("span", fill, class_="kpi-bar", aria_hidden="true") if fill else None
+    words = tag("span", "Target ", inline(target.phrase), " · ", tag("b", TARGETS[target.state]))
+    return tag("p", bar, words, class_="kpi-target", data_state=target.state)
+
+
+@html.register
+def _(block: Tiles) -> Html:
+    return tag("div", *(html(each) for each in block.tiles), class_="kpi-tiles")
+
+
+@html.register
+def _(block: Table) -> Html:
+    text = block.text_columns
+    names = [tag("th", inline(each), scope="col", class_=_side(at, text)) for at, each in enumerate(block.columns)]
+    rows = [tag("tr", *(_cell(each, at, text=text) for at, each in enumerate(row))) for row in block.rows]
+    head, body = tag("thead", tag("tr", *names)), tag("tbody", *rows)
+    table = tag("table", tag("caption", block.title, class_="kpi-hidden"), head, body)
+    box = tag("div", table, class_="kpi-scroll", tabindex="0", role="region", aria_label=block.title)
+    note = tag("p", inline(block.note), class_="kpi-note") if block.note else None
+    return tag("div", box, note, class_="kpi-table")
+
+
+def _side(at: int, text_columns: int) -> str:
+    """Words stand left, numbers right."""
+    return "kpi-text" if at < text_columns else "kpi-number"
+
+
+def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
+    """One table cell; the first of a row names it."""
+    side = _side(at, text)
+    if isinstance(cell, Cell):
+        if cell.unseen:
+            return tag("td", "·", class_=f"{side} kpi-unseen", title="not yet observed")
+        shade = None if cell.shade is None else min(max(cell.shade, 0.0), 1.0)
+        style = None if shade is None else f"--kpi-shade:{shade * 100:.0f}%"
+        deep = "" if shade is None else " kpi-shaded kpi-deep" if shade > 0.5 else " kpi-shaded"
+        return tag("td", inline(cell.phrase), class_=side + deep, style=style)
+    return tag("th", inline(cell), scope="row", class_=side) if at == 0 else tag("td", inline(cell), class_=side)
+
+
+@html.register
+def _(block: Note) -> Html:
+    body = join(*(tag("p", inline(each)) for each in block.phrases))
+    if block.folded:
+        return _fold(block.title, body, tone=block.tone)
+    return tag("aside", tag("p", tag("strong", block.title)), body, class_="kpi-aside", data_tone=block.tone)
+
+
+@html.register
+def _(block: Lineage) -> Html:
+    pairs = [tag("div", tag("dt", name), tag("dd", value)) for name, value in block.facts]
+    return tag("dl", *pairs, class_="kpi-lineage")
+
+
+def _fold(title: str, body: Html, *, tone: str = "plain") -> Html:
+    """Something folded away until asked for."""
+    return tag("details", tag("summary", title), tag("div", body), class_="kpi-fold", data_tone=tone)
