@@ -1,0 +1,62 @@
+# The two commands are `make` (set-up, then the demo reports) and `make test`. `make help` lists the rest.
+# Kept to what make 3.81 (macOS) understands.
+
+# The first Python that is new enough; PYTHON=... overrides it.
+PYTHON := $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+BIN := .venv/bin
+WORKSPACES := $(sort $(dir $(wildcard data/*/kpi.toml)))
+UPGRADE = --upgrade
+UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header
+PYTEST = $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := report
+.PHONY: report setup setup-dev test test-slow lint lock lab bench clean help
+
+report: setup ## set up and render the demo reports (the default)
+	@for workspace in $(WORKSPACES); do \
+		$(BIN)/kpi --workspace $$workspace report --all --out reports || exit $$?; \
+	done
+	@echo; echo "Open in a browser:"
+	@for page in reports/index.html reports/*/*/*/report.html; do \
+		case $$page in *.failed/*) continue;; esac; \
+		if [ -f "$$page" ]; then echo "  $(CURDIR)/$$page"; fi; \
+	done
+
+setup: ## make or mend .venv with what the reports need
+	@$(PYTHON) setup/install.py runtime
+
+setup-dev: # the same with what the tests need
+	@$(PYTHON) setup/install.py dev
+	@setup/chromium.sh
+
+test: setup-dev ## set up and run the test suite with its coverage
+	@$(PYTEST) --cov --cov-report=term
+
+test-slow: setup-dev ## the long simulations, property runs and installs
+	@$(PYTEST) -m slow
+
+lint: setup-dev ## style, types and import floors alone
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+lab: setup ## open the notebooks in JupyterLab (WORKSPACE=data/clickstream for the other data)
+	@$(BIN)/kpi --workspace $(or $(WORKSPACE),data/cdnow) lab
+
+bench: setup-dev ## run the side-by-side measurements
+	@$(BIN)/python benchmarks/run.py
+
+lock: setup-dev ## choose new versions of all requirements and lock them by hash (UPGRADE= keeps the old where it can)
+	@echo uv | $(UV_COMPILE) $(UPGRADE) --no-annotate - -o requirements/bootstrap.lock
+	@$(UV_COMPILE) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
+	@$(UV_COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
+
+clean: ## remove .venv, rendered reports and caches
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find reports -mindepth 1 ! -name README.md -delete 2>/dev/null || true
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@echo "KPI workbench"; echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "$$name" "$$text"; done
+	@echo; echo "PYTHON=python3.12 make ... chooses the Python for .venv (here: $(PYTHON))"

@@ -1,0 +1,1 @@
+"""Declared product KPIs over your own tables."""

@@ -1,0 +1,1 @@
+"""Floor 2: every KPI, declared once."""

@@ -1,0 +1,1 @@
+"""Floor 5: notebooks run and become report pages."""

@@ -1,0 +1,1 @@
+"""Floor 4: files and settings come in."""
