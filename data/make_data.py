@@ -108,7 +108,9 @@ def wheel(source: Source, folder: Path) -> Path:
     start = f"{source.package}-{source.version}-"
     found = [path for path in sorted(folder.glob("*.whl")) if path.name.casefold().startswith(start)]
     if not found:
-        raise SystemExit(f"No wheel of {source.package} {source.version} in {folder}. Leave out --wheels to download it.")
+        raise SystemExit(
+            f"No wheel of {source.package} {source.version} in {folder}; without --wheels it is downloaded."
+        )
     return found[0]
 
 

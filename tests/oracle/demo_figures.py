@@ -142,7 +142,7 @@ def order_stages(rows: Sequence[Order], stages: Sequence[int] = (1, 2, 3, 5, 10)
                 "units": len(spans),
                 "from_start": share(len(spans), len(days)),
                 "from_previous": share(len(spans), previous),
-                "median_seconds": float(median(spans)),
+                "median_seconds": float(median(spans)) if spans else None,
             }
         )
         previous = len(spans)
@@ -156,12 +156,15 @@ def cdnow() -> Figures:
     for customer, day, _ in rows:
         first[customer] = min(day, first.get(customer, day))
     new = Counter(month(day) for day in first.values())
-    months = {start: [row for row in rows if month(row[1]) == start] for start in sorted({month(r[1]) for r in rows})}
+    months: dict[date, list[Order]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row[1]):
+        months[month(row[1])].append(row)
+    days = [row[1] for row in rows]
     year = [row for row in rows if date(1997, 7, 1) <= row[1] < CDNOW_UNTIL]
     activity = [(row[0], row[1]) for row in rows]
     return {
         "observed_until": str(CDNOW_UNTIL),
-        "whole": buyers_of(rows) | {"first_day": str(min(r[1] for r in rows)), "last_day": str(max(r[1] for r in rows))},
+        "whole": buyers_of(rows) | {"first_day": str(min(days)), "last_day": str(max(days))},
         "last_first_purchase": str(max(first.values())),
         "months": {str(start): buyers_of(own) | {"new_customers": new[start]} for start, own in months.items()},
         "trailing_12_months": buyers_of(year),
@@ -270,7 +273,8 @@ def of_sessions(found: Sequence[tuple[str, datetime, float, int]]) -> Figures:
 def week_figures(start: date, log: Sequence[Event], found: Sequence[tuple[str, datetime, float, int]]) -> Figures:
     """One ISO week: actives, sessions begun, purchases and feature use."""
     own = [row for row in log if start <= row[1].date() < start + WEEK]
-    trailing = {row[0] for row in log if start + WEEK - timedelta(days=30) <= row[1].date() < start + WEEK}
+    first, end = start + WEEK - timedelta(days=30), start + WEEK
+    trailing = {row[0] for row in log if first <= row[1].date() < end}
     days = [len({row[0] for row in own if row[1].date() == start + timedelta(days=n)}) for n in range(7)]
     actives = {row[0] for row in own}
     begun = [row for row in found if start <= row[1].date() < start + WEEK]
