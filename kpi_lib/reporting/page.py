@@ -1,0 +1,157 @@
+"""Writes an executed notebook as one HTML file that is safe to open anywhere, without any network.
+
+Before the first `##` heading stands what a hurried reader needs; every further heading opens a section with its code
+folded away. The security policy of the page lets nothing run but our own scripts, known by a number made of the
+page's content; so the same content gives the same bytes.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from html import unescape
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+from kpi_lib.reporting.markdown import markdown_html
+from kpi_lib.reporting.outputs import Specs, embedded, parts
+from kpi_lib.reporting.vega import vega_bundle
+from kpi_lib.show import theme
+from kpi_lib.show.markup import clean
+from kpi_lib.show.notebook import stylesheet
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_HEADING = re.compile(r"^## +(?=\S)", re.MULTILINE)
+_TITLE = re.compile(r"\A\s*# +(.+)$", re.MULTILINE)
+_TAGS = re.compile(r"<[^>]+>")
+_FIRST = ('<ul class="kpi-headline"', '<ul class="kpi-pills"')  # what stands above everything else, in this order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Who and when: the lines over a report."""
+
+    workspace: str
+    report: str
+    title: str
+    language: str = "en"
+
+
+@dataclass(slots=True)
+class Section:
+    """One question: its heading, what answers it, and the code behind the answer."""
+
+    heading: str = ""
+    anchor: str = ""
+    parts: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The heading without markup, for the list of contents."""
+        return clean(unescape(_TAGS.sub("", self.heading)))
+
+
+@dataclass(slots=True)
+class Story:
+    """A notebook taken apart into what the page shows."""
+
+    top: Section = field(default_factory=Section)
+    question: str = ""
+    intro: list[str] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    specs: Specs = field(default_factory=Specs)
+
+
+def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
+    """Write the page; `live=False` leaves the scripts out, for print and mail."""
+    from nbconvert.exporters import TemplateExporter
+
+    story = read(notebook)
+    charts = [spec for spec in story.specs.found if spec["wide"] is not None]
+    scripted = live and bool(charts)
+    content = {
+        "head": head,
+        "story": story,
+        "css": stylesheet(":root") + _resource("page.css"),
+        "specs": embedded(story.specs.found) if scripted else "",
+        "swaps": embedded({"colours": theme.swaps(), "breakpoint": theme.BREAKPOINT}) if scripted else "",
+        "bundle": vega_bundle() if scripted else "",
+        "script": _resource("live.js") if scripted else "",
+    }
+    with as_file(files("kpi_lib.reporting")) as room:
+        exporter = TemplateExporter(
+            template_name="template", template_file="page.html.j2", extra_template_basedirs=[str(room)]
+        )
+        body: str = exporter.from_notebook_node(notebook, {"page": {**content, "nonce": _nonce(head, content)}})[0]
+    return body
+
+
+def _nonce(head: Head, content: dict[str, Any]) -> str:
+    """A number that no text inside the page can know, as it is made of all of them."""
+    story: Story = content["story"]
+    everything = [repr(head), repr(story), content["specs"], content["css"], content["script"], content["bundle"]]
+    digest = hashlib.sha256("\0".join(everything).encode("utf-8", "backslashreplace")).digest()
+    return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def read(notebook: "NotebookNode") -> Story:
+    """Take a notebook apart: heading by heading, text and outputs to the reader, code into the fold."""
+    story = Story()
+    for cell in notebook.cells:
+        here = story.sections[-1] if story.sections else story.top
+        if cell.cell_type == "markdown":
+            _read_text(story, cell.source)
+        elif cell.cell_type == "code":
+            if cell.source.strip():
+                here.code.append(highlighted(cell.source))
+            here.parts += [part for part in parts(cell, story.specs) if part]
+    story.top.parts.sort(key=_rank)
+    return story
+
+
+def _rank(part: str) -> int:
+    """The sentences first, then the quality of the data, then the rest as the notebook has it."""
+    return next((at for at, start in enumerate(_FIRST) if part.startswith(start)), len(_FIRST))
+
+
+def _read_text(story: Story, source: str) -> None:
+    """Sort a Markdown cell into the intro, the current section, or new sections."""
+    before, *chunks = _HEADING.split(source)
+    if not story.sections:
+        title = _TITLE.match(before)
+        if title:
+            story.question = _inline(title.group(1))
+            before = before[title.end() :]
+    if before.strip():
+        written = f'<div class="prose">{markdown_html(before)}</div>'
+        (story.sections[-1].parts if story.sections else story.intro).append(written)
+    for chunk in chunks:
+        title, _, text = chunk.partition("\n")
+        section = Section(heading=_inline(title), anchor=f"section-{len(story.sections) + 1}")
+        if text.strip():
+            section.parts.append(f'<div class="prose">{markdown_html(text)}</div>')
+        story.sections.append(section)
+
+
+def _inline(text: str) -> str:
+    """One line of Markdown without its paragraph."""
+    return markdown_html(text.strip()).strip().removeprefix("<p>").removesuffix("</p>")
+
+
+def highlighted(source: str) -> str:
+    """Python code as HTML."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers.python import PythonLexer
+
+    return highlight(clean(source), PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
+
+
+@cache
+def _resource(name: str) -> str:
+    """A file of the template."""
+    return files("kpi_lib.reporting").joinpath("template", name).read_text("utf-8")

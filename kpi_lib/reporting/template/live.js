@@ -1,0 +1,52 @@
+// Replaces each still chart by its live twin when it comes near; a chart that cannot be drawn live stays as it is.
+const specs = JSON.parse(document.getElementById("kpi-specs").textContent);
+const look = JSON.parse(document.getElementById("kpi-look").textContent);
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const small = window.matchMedia(`(max-width: ${look.breakpoint}px)`);
+const views = new Map();
+
+// Colours change with the mode, data never do.
+function dressed(value, key) {
+  if (key === "data" || key === "datasets") return value;
+  if (typeof value === "string") return look.colours[value.toLowerCase()] ?? value;
+  if (Array.isArray(value)) return value.map((each) => dressed(each, ""));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, dressed(each, name)]));
+}
+
+async function draw(chart) {
+  const both = specs[Number(chart.dataset.chart) - 1];
+  const chosen = small.matches && both.narrow ? both.narrow : both.wide;
+  const stage = chart.querySelector(".live");
+  const place = document.createElement("div");
+  try {
+    const spec = dark.matches ? dressed(chosen, "") : chosen;
+    const options = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, defaultStyle: false };
+    const result = await window.vegaEmbed(place, spec, { ...options, tooltip: { theme: "kpi", disableDefaultStyle: true }, logLevel: 1 });
+    views.get(chart)?.finalize();
+    views.set(chart, result);
+    place.firstElementChild?.removeAttribute("style");
+    stage.replaceChildren(place);
+    const width = place.querySelector("svg")?.getAttribute("width");
+    if (width) stage.style.setProperty("--natural", `${width}px`);
+    chart.classList.add("drawn");
+  } catch {
+    chart.classList.remove("drawn");
+  }
+}
+
+const charts = [...document.querySelectorAll("[data-chart]")];
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries.filter((each) => each.isIntersecting)) {
+      seen.unobserve(entry.target);
+      draw(entry.target);
+    }
+  },
+  { rootMargin: "400px" },
+);
+charts.forEach((chart) => seen.observe(chart));
+
+const again = () => charts.filter((chart) => views.has(chart)).forEach(draw);
+dark.addEventListener("change", again);
+small.addEventListener("change", again);
