@@ -7,6 +7,7 @@ file keeps to syntax that an older Python can read, so that such a Python can be
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -14,13 +15,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OLDEST = (3, 11)
 LEVELS = ("runtime", "dev")
 ROOT = Path(__file__).resolve().parent.parent
 NO_VENV = """This Python cannot make a virtual environment: its module {module} is missing.
   Debian, Ubuntu:  apt install python3-venv      (as root, or with sudo)
-  macOS:           the Python of python.org or Homebrew brings it
+  macOS:           brew install python
 Then run make again."""
 
 
@@ -59,13 +64,8 @@ def check_python() -> None:
 
 
 @contextlib.contextmanager
-def one_at_a_time(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201 - an old Python must be able to read it
+def one_at_a_time(folder: Path) -> Iterator[None]:
     """Let a second make wait for the first; the lock goes away with the process that holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two set-ups at once are the user's to avoid
-        yield
-        return
     handle = os.open(str(folder), os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -133,7 +133,10 @@ def install_project(venv: Path, root: Path) -> None:
     """Install the checkout itself as editable, with the locked build backend and no look-up."""
     python = str(venv / "bin" / "python")
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check"]
-    run([python, "-m", "pip", "install", *options, "--editable", str(root)], "the workbench itself could not be installed")
+    run(
+        [python, "-m", "pip", "install", *options, "--editable", str(root)],
+        "the workbench itself could not be installed",
+    )
 
 
 def digest(root: Path, level: str) -> str:

@@ -1,0 +1,73 @@
+"""What holds for every test: UTC, no network beyond this machine, the same random cases each run."""
+
+import os
+import socket
+import time
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+# A deadline would make a busy machine fail the suite; derandomised, so that a red run can be run again.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
+
+HERE = {"localhost", "127.0.0.1", "::1", "", None}
+
+
+class NetworkUseError(RuntimeError):
+    """A test, or the code under it, reached for another machine."""
+
+
+def _is_here(address: Any) -> bool:  # noqa: ANN401 - addresses are tuples, strings or bytes, by family
+    host = address[0] if isinstance(address, tuple) else None  # a string or bytes is a socket file
+    return host in HERE or str(host).startswith("127.")
+
+
+def _guard() -> None:
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401
+        refuse(address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:  # noqa: ANN401
+        refuse(address)
+        return connect_ex(self, address)
+
+    def guarded_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        refuse((host.decode() if isinstance(host, bytes) else host,))
+        return look_up(host, *args, **kwargs)
+
+    def refuse(address: Any) -> None:  # noqa: ANN401
+        if not _is_here(address):
+            raise NetworkUseError(f"tests stay on this machine, this one reached for {address!r}")
+
+    socket.socket.connect = guarded_connect  # type: ignore[method-assign]
+    socket.socket.connect_ex = guarded_connect_ex  # type: ignore[method-assign]
+    socket.getaddrinfo = guarded_look_up
+
+
+_guard()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401 - pytest keeps the class private
+    """Say loudly which browser tests did not run: a skip in a long list is easily missed."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "browser" in report.keywords]
+    if not skipped:
+        return
+    terminalreporter.write_sep("*", f"{len(skipped)} BROWSER TESTS DID NOT RUN", red=True, bold=True)
+    for report in skipped:
+        terminalreporter.write_line(f"  {report.nodeid}")
+    terminalreporter.write_line("  They need Chromium:  sudo apt install chromium   or   brew install --cask chromium")
+    terminalreporter.write_sep("*", red=True, bold=True)
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo a zone that an earlier test left behind."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
