@@ -32,7 +32,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One user: when they entered and when they did the return event."""
+    """One user: when they entered, and in which of their periods each of their return events falls."""
 
     entry: int
     returns: tuple[int, ...]
@@ -100,18 +100,19 @@ def members(log: Sequence[Row], rules: Rules) -> list[Member]:
             times = [row.time for row in own if rules.start in ("first", row.event)]
             if times:
                 entries[unit] = min(times)
-    return [
-        Member(entry, tuple(row.time for row in units.get(unit, []) if rules.ret in (None, row.event)))
-        for unit, entry in sorted(entries.items())
-    ]
+    found = []
+    for unit, entry in sorted(entries.items()):
+        returns = [row.time for row in units.get(unit, []) if rules.ret in (None, row.event)]
+        found.append(Member(entry, tuple(number(entry, time, rules) for time in returns)))
+    return found
 
 
-def number(member: Member, time: int, rules: Rules) -> int:
-    """In which of the member's periods 0, 1, 2, … an instant falls; negative before entry."""
+def number(entry: int, time: int, rules: Rules) -> int:
+    """In which of a member's periods 0, 1, 2, … an instant falls; negative before entry."""
     if rules.clock == "elapsed":
-        return (time - member.entry) // ELAPSED[rules.grain]
+        return (time - entry) // ELAPSED[rules.grain]
     calendar, grain = rules.calendar, rules.grain
-    return calendar.distance(calendar.label(member.entry, grain), calendar.label(time, grain), grain)
+    return calendar.distance(calendar.label(entry, grain), calendar.label(time, grain), grain)
 
 
 def period_end(member: Member, k: int, rules: Rules) -> int:
@@ -126,15 +127,14 @@ def retained(member: Member, low: int, high: int, rules: Rules) -> bool:
     """Whether the member counts as come back in periods low … high (low = high outside brackets)."""
     if low == 0:
         return True
-    numbers = [number(member, time, rules) for time in member.returns]
     if rules.mode == "on_or_after":
-        return any(numbers.count(k) >= rules.min_events for k in numbers if k >= low)
-    return sum(low <= k <= high for k in numbers) >= rules.min_events
+        return any(member.returns.count(k) >= rules.min_events for k in member.returns if k >= low)
+    return sum(low <= k <= high for k in member.returns) >= rules.min_events
 
 
 def spans(group: Sequence[Member], rules: Rules, last: int | None) -> list[Bracket]:
     """The periods or brackets that get a cell: up to the one that holds the last event of the data."""
-    reach = 0 if last is None else max(0, *(number(member, last, rules) for member in group))
+    reach = 0 if last is None else max(0, *(number(member.entry, last, rules) for member in group))
     if rules.periods is not None:
         reach = min(reach, rules.periods)
     if rules.mode != "bracket":
