@@ -1,0 +1,225 @@
+"""Computing KPIs: names, data and a grid in, one tidy frame out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.measure import DERIVED, RATIO
+from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
+from kpi_lib.core.period import Grid
+from kpi_lib.core.units import SHARE, minor_digits
+from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, catalogue, find
+
+FIGURES = ("value", "low", "high")
+TAIL = ("start", "end", *FIGURES, "n", "unripe", "unit", "status")
+SMALL_DISPLAY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Computed KPIs: `table` has one row per KPI, segment, component and period.
+
+    Columns: kpi, segments and components, start, end, value, low, high, n, unripe, unit, status. `reasons` says why a KPI
+    has no value; `definitions` holds the hash of each definition in force.
+    """
+
+    table: pl.DataFrame
+    by: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    currency: str = "USD"
+    fingerprint: str = ""
+    every: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rows as JSON values; dates in ISO form, segments and components in `by`."""
+        rows = []
+        for row in self.table.iter_rows(named=True):
+            columns = (*self.by, *self.parts.get(row["kpi"], ()))
+            tail = {name: row[name] for name in TAIL}
+            dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
+            rows.append({"kpi": row["kpi"], "by": {c: row[c] for c in columns}} | tail | dates)
+        return {"rows": rows}
+
+    def only(self, name: str) -> "Values":
+        """The rows of one KPI."""
+        from dataclasses import replace
+
+        return replace(self, table=self.table.filter(pl.col("kpi") == name))
+
+
+def missing_inputs(kpi: Kpi, data: Dataset) -> list[str]:
+    """The columns that a KPI needs and the workspace does not have, written table.column."""
+    missing = []
+    for each in kpi.inputs:
+        table, column = each.split(".")
+        if table == "events" and data.activity == "transactions":
+            table, column = "transactions", "time" if column == "event" else column
+        if column not in data.columns(table):
+            missing.append(each)
+    return missing
+
+
+def compute(
+    names: str | Sequence[str],
+    data: Dataset,
+    grid: Grid,
+    by: Sequence[str] = (),
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Values:
+    """Compute KPIs for every period of a grid, by segment columns if asked.
+
+    Raises UsageError for an unknown KPI or column; what a workspace cannot compute comes back with a status and a reason.
+    """
+    asked = [find(name) for name in ([names] if isinstance(names, str) else names)]
+    seen = data.with_by(tuple(by)) if by else data
+    if by:
+        _check_segments(asked, seen)
+    choices = {**data.settings, **(options or {})}
+    frames, reasons = [], {}
+    for kpi in asked:
+        frame, reason = _values(kpi, seen, grid, choices)
+        frames.append(frame)
+        if reason:
+            reasons[kpi.name] = reason
+    parts = {kpi.name: kpi.parts for kpi in asked}
+    columns = list(dict.fromkeys(["kpi", *by, *(p for names in parts.values() for p in names), *TAIL]))
+    table = pl.concat(frames, how="diagonal_relaxed")
+    absent = [pl.lit(None, dtype=pl.String).alias(column) for column in columns if column not in table.columns]
+    table = table.with_columns(absent).select(columns)
+    hashes = {kpi.name: kpi.definition_hash(choices) for kpi in asked}
+    return Values(table, tuple(by), parts, reasons, hashes, data.currency, data.fingerprint, grid.every)
+
+
+def available(data: Dataset) -> dict[str, list[str]]:
+    """Every KPI with the inputs that this workspace lacks for it (none: it can be computed)."""
+    return {name: missing_inputs(kpi, data) for name, kpi in catalogue().items()}
+
+
+def _check_segments(asked: list[Kpi], data: Dataset) -> None:
+    """A column that no asked KPI has is a mistake; one that some lack is told per KPI."""
+    for column in data.by:
+        data.segments(column)
+    if all(_lacks_segment(kpi, data) for kpi in asked):
+        there = {c for table in ("events", "transactions", "users") for c in data.columns(table)}
+        raise unknown("column", _lacks_segment(asked[0], data) or "", there, where=f"the tables of {asked[0].name} (--by)")
+
+
+def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
+    tables = {each.split(".")[0] for each in kpi.inputs} | {"users"}
+    if "events" in tables:
+        tables.add(data.activity)
+    return next((c for c in data.by if not any(c in data.columns(table) for table in tables)), None)
+
+
+def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> tuple[pl.DataFrame, str]:
+    """The tidy rows of one KPI, and the reason if there are no figures."""
+    if missing := missing_inputs(kpi, data):
+        return _blank(kpi, data, grid, "missing_input"), f"needs {', '.join(missing)}"
+    required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]
+    if required:
+        return _blank(kpi, data, grid, "needs_choice"), f"choose {required[0]} under [settings] in kpi.toml"
+    if column := _lacks_segment(kpi, data):
+        return _blank(kpi, data, grid, "no_segment"), f"has no column {column}"
+    try:
+        figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
+    except ChoiceNeeded as needed:
+        return _blank(kpi, data, grid, "needs_choice"), str(needed)
+    return _tidy(kpi, data, figures), ""
+
+
+def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
+    periods = grid.frame(data.observed_from, data.observed_until).select("start", "end")
+    nothing = dict.fromkeys(FIGURES, pl.lit(None, dtype=pl.Float64))
+    counts = {"n": pl.lit(0, pl.Int64), "unripe": pl.lit(0, pl.Int64), "unit": pl.lit(kpi.unit.name), "status": pl.lit(status)}
+    return periods.with_columns(kpi=pl.lit(kpi.name), **nothing, **counts)
+
+
+def _units(kpi: Kpi, data: Dataset, window: Grid, choices: Mapping[str, Any]) -> pl.LazyFrame:
+    given = {name: choices[name] for name in kpi.options if name in choices}
+    try:
+        units: pl.LazyFrame = kpi.function(data, window, **given)
+    except TypeError as error:  # a setting of the wrong type reaches the formula as such
+        raise UsageError(f"{kpi.name}: a setting has the wrong type ({error}); `kpi show {kpi.name}` lists them.") from error
+    return units
+
+
+def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
+    window = grid.trailing(kpi.window_on(grid.every))
+    units = _units(kpi, data, window, choices)
+    stats = tally(units, kpi.measure, data, window, kpi.parts, folds=kpi.measure.jackknife)
+    return settle(stats, data, _periods(kpi, data, grid, window))
+
+
+def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
+    """The spine of periods with what is known of each: early (and whether that voids the value), partial."""
+    frame = window.frame(data.observed_from, data.observed_until)
+    void = pl.col("early") if window != grid else pl.lit(False)
+    early = pl.col("early")
+    if kpi.lookback == "before":
+        early = window.before().frame(data.observed_from, data.observed_until)["early"]
+        void = early
+    elif kpi.lookback == "first":
+        early = pl.Series([start <= data.observed_from for start in window.starts])
+    return frame.with_columns(early=early, void=void)
+
+
+def _derived(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
+    """A KPI made of others: computed on the parts of everybody, and on the parts with each twentieth of users left out."""
+    window = grid.trailing(kpi.window_on(grid.every))
+    periods = _periods(kpi, data, grid, window)
+    whole: pl.DataFrame | None = None
+    keys = ["period", *data.by, "left_out"]
+    for part in kpi.components:
+        copies = _part(part, data, window, periods.select("period", "days", "seen"), choices)
+        kept = copies.select(*keys, "n", "unripe", pl.col("value").alias(part))
+        whole = kept if whole is None else whole.drop("n", "unripe").join(kept, on=keys, nulls_equal=True, maintain_order="left")
+    if whole is None:
+        raise TypeError(f"{kpi.name} is derived from nothing")
+    value = kpi.function(*(pl.col(part) for part in kpi.components))
+    finite = pl.when(value.is_finite()).then(value)
+    found = interval_of_replicates(whole.with_columns(value=finite), ["period", *data.by]).drop(kpi.components)
+    return periods.join(found, on="period", maintain_order="left")
+
+
+def _part(part: str, data: Dataset, window: Grid, periods: pl.DataFrame, choices: Mapping[str, Any]) -> pl.DataFrame:
+    shift, name = base_of(part)
+    kpi = find(name)
+    moved = {"": window, "previous_": window.before(), "year_before_": window.year_before()}[shift]
+    stats = tally(_units(kpi, data, moved, choices), kpi.measure, data, moved, folds=True)
+    return replicates(stats, spine_of(stats, data, periods))
+
+
+def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
+    """Scale money, say how each figure stands, and keep the columns of the contract."""
+    rows = _scaled(figures, minor_digits(data.currency)) if kpi.unit.money else figures
+    if kpi.measure is RATIO and kpi.unit is SHARE:
+        rows = rows.with_columns(pl.col("low", "high").clip(0.0, 1.0))
+    if kpi.measure is DERIVED:
+        rows = rows.with_columns(void=pl.col("void") | pl.col("partial"))
+    rows = rows.with_columns(pl.when(~pl.col("void")).then(pl.col(name)).alias(name) for name in FIGURES)
+    nothing = pl.col("value").is_null() | (not kpi.measure.zero and (pl.col("n") == 0))
+    floor = max(kpi.measure.floor, SMALL_DISPLAY if kpi.measure is DERIVED else 0)
+    status = (
+        pl.when("early").then(pl.lit("early"))
+        .when("partial").then(pl.lit("partial"))
+        .when(pl.col("unripe") > 0).then(pl.lit("ripening"))
+        .when(nothing).then(pl.lit("no_denominator"))
+        .when(pl.col("n") < floor).then(pl.lit("small_n"))
+        .otherwise(pl.lit("ok"))
+    )  # fmt: skip
+    labelled = rows.with_columns(kpi=pl.lit(kpi.name), unit=pl.lit(kpi.unit.name), status=status)
+    ordered = labelled.sort(*data.by, *kpi.parts, "start", nulls_last=True, maintain_order=True)
+    return ordered.select("kpi", *data.by, *kpi.parts, *TAIL)
+
+
+def _scaled(figures: pl.DataFrame, digits: int) -> pl.DataFrame:
+    # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
+    scaled = figures.with_columns(scale=pl.Series([10.0**digits] * len(figures)))
+    return scaled.with_columns(pl.col(name) / pl.col("scale") for name in FIGURES).drop("scale")

@@ -1,0 +1,144 @@
+"""The data that every calculation starts from: canonical tables, what has been observed, and the workspace's choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.core.errors import DataError, unknown
+from kpi_lib.core.period import INSTANT, local_day, midnight
+from kpi_lib.core.schema import TABLES, empty
+
+PURCHASE = "purchase"
+SEGMENT_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Canonical tables as frames, ordered by (user, time), with the observed span [observed_from, observed_until).
+
+    `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    observed_from: datetime
+    observed_until: datetime
+    zone: str = "UTC"
+    currency: str = "USD"
+    week_start: str = "monday"
+    activity: str = "events"
+    by: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    funnels: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        tables: Mapping[str, pl.DataFrame],
+        *,
+        zone: str = "UTC",
+        observed_from: datetime | None = None,
+        observed_until: datetime | None = None,
+        **choices: Any,  # noqa: ANN401 - the remaining fields, named and typed above
+    ) -> "Dataset":
+        """Order the tables and take the observed span from the data where it is not given.
+
+        The span begins with the first and ends after the last local day that has an event or a transaction.
+        """
+        ordered = {name: _ordered(frame) for name, frame in tables.items()}
+        times = [frame["time"] for name, frame in ordered.items() if name in ("events", "transactions") and len(frame)]
+        first = min((t.min() for t in times), default=None)  # type: ignore[type-var]
+        last = max((t.max() for t in times), default=None)  # type: ignore[type-var]
+        if observed_from is None:
+            known = first if isinstance(first, datetime) else observed_until
+            if known is None:
+                known = midnight(datetime(1970, 1, 1).date(), zone)
+            observed_from = midnight(local_day(known, zone), zone)
+        if observed_until is None:
+            until = last if isinstance(last, datetime) else observed_from
+            observed_until = midnight(local_day(until, zone) + timedelta(days=1), zone)
+        activity = choices.pop("activity", None) or ("events" if "events" in ordered else "transactions")
+        return cls(MappingProxyType(ordered), observed_from, observed_until, zone=zone, activity=activity, **choices)
+
+    def __getitem__(self, name: str) -> pl.LazyFrame:
+        """A canonical table; a canonical one that is not there is empty, any other name an error."""
+        if name in self.tables:
+            return self.tables[name].lazy()
+        if name not in TABLES:
+            raise unknown("table", name, TABLES)
+        return empty(name).lazy()
+
+    def columns(self, name: str) -> dict[str, pl.DataType]:
+        """Names and types of the columns that a table has here."""
+        frame = self.tables.get(name)
+        return dict(frame.schema) if frame is not None else {}
+
+    def carried(self, table: str) -> list[str]:
+        """The segment columns that this table has itself: a shape carries them along."""
+        return [column for column in self.by if column in self.columns(table)]
+
+    def events(self) -> pl.LazyFrame:
+        """What users did: the events table, or each order as the event `purchase`."""
+        if self.activity == "events":
+            return self["events"]
+        return self.orders().with_columns(pl.lit(PURCHASE).alias("event"))
+
+    def orders(self) -> pl.LazyFrame:
+        """One row per order of a user: sales only, at the time of its first row, with the amount in minor units."""
+        sales = self["transactions"]
+        there = self.columns("transactions")
+        if "kind" in there:
+            sales = sales.filter(pl.col("kind").fill_null("sale") == "sale")
+        if "order_id" not in there:
+            return sales
+        first = [pl.col(c).first() for c in there if c not in ("user_id", "order_id", "amount", "time")]
+        # a missing order id is an order of its own, not one order with all the other missing ones
+        key = pl.coalesce("order_id", pl.format("\x00{}", pl.int_range(pl.len()))).alias("order_id")
+        grouped = sales.with_columns(key).group_by("user_id", "order_id", maintain_order=True)
+        return grouped.agg(pl.col("time").min(), pl.col("amount").sum(), *first).sort("user_id", "time")
+
+    def segments(self, column: str) -> pl.Series:
+        """All values of a segment column in the whole data set, wherever it is found; the axis never comes from an answer."""
+        places = [name for name in ("events", "transactions", "users", *self.tables) if column in self.columns(name)]
+        if not places:
+            there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
+            raise unknown("column", column, there, where="--by")
+        values = pl.concat([self.tables[name][column].cast(pl.String).unique() for name in dict.fromkeys(places)]).unique()
+        if len(values) > SEGMENT_LIMIT:
+            raise DataError(
+                f"column {column!r} has {len(values):,} values, too many for segments (at most {SEGMENT_LIMIT}). "
+                f"Choose a coarser column, or group its values before you load them."
+            )
+        return values.sort(nulls_last=True)
+
+    def with_by(self, by: tuple[str, ...]) -> "Dataset":
+        """The same data seen by other segment columns, which become text."""
+        text = [pl.col(column).cast(pl.String) for column in by]
+        tables = {
+            name: frame.with_columns(e for e, c in zip(text, by, strict=True) if c in frame.columns)
+            for name, frame in self.tables.items()
+        }
+        return replace(self, by=by, tables=MappingProxyType(tables))
+
+    def reading(self, table: str) -> "Dataset":
+        """The same data with another table as the record of what users did."""
+        if table not in ("events", "transactions"):
+            raise unknown("table", table, ("events", "transactions"), where="--table")
+        return replace(self, activity=table)
+
+    def as_of(self, until: datetime) -> "Dataset":
+        """The data as they stood at an instant: later rows are left out and the observed span ends there."""
+        tables = {n: f.filter(pl.col("time") < until) if "time" in f.columns else f for n, f in self.tables.items()}
+        return replace(self, tables=MappingProxyType(tables), observed_until=until)
+
+
+def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    if "time" in frame.columns and frame.schema["time"] != INSTANT:
+        raise DataError(f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds).")
+    keys = [column for column in ("user_id", "time") if column in frame.columns]
+    return frame.sort(keys, maintain_order=True) if keys else frame

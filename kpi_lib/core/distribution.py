@@ -1,0 +1,99 @@
+"""Measures that need the whole distribution: their statistics are small tables of counts by value, which still add up."""
+
+import math
+
+import polars as pl
+
+from kpi_lib.core.measure import Measure, Z
+
+COUNTS = {"count": pl.len().cast(pl.Int64)}
+
+
+def QUANTILE(q: float) -> Measure:  # noqa: N802 - a measure is named like the constants beside it
+    """The q-quantile (linear between neighbours) with the interval between two order statistics."""
+    fold = _quantile(q)
+    return Measure(f"quantile {q}", ("key",), COUNTS, _done, key="key", fold=fold, floor=10)
+
+
+def SURVIVAL(days: int) -> Measure:  # noqa: N802
+    """Kaplan-Meier share that is still there after so many days; null until somebody has been watched that long.
+
+    Unit frames give `key` = days watched and `ended` = whether the watching ended with the event.
+    """
+    stats = {"count": pl.len().cast(pl.Int64), "events": pl.col("ended").sum().cast(pl.Int64)}
+    return Measure(f"survival {days}", ("key", "ended"), stats, _done, key="key", fold=_survival(days), floor=30)
+
+
+def TOP_SHARE(top: float) -> Measure:  # noqa: N802
+    """Share of the whole that the largest `top` share of units holds (rounded up to whole units)."""
+    fold = _top_share(top)
+    return Measure(f"top {top}", ("key",), COUNTS, _done, key="key", fold=fold, floor=30, jackknife=True)
+
+
+def _done(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
+
+
+def _grouped(frame: pl.DataFrame, groups: list[str], figures: dict[str, pl.Expr], *, descending: bool = False) -> pl.DataFrame:
+    order = [*groups, "key"]
+    ranked = frame.sort(order, descending=[False] * len(groups) + [descending], nulls_last=True)
+    upto = pl.col("count").cum_sum().over(groups).alias("upto") if groups else pl.col("count").cum_sum().alias("upto")
+    grouped = ranked.with_columns(upto).group_by(groups or pl.lit(1).alias("_"), maintain_order=True)
+    return grouped.agg(pl.col("count").sum().alias("n"), **figures)
+
+
+def _at(rank: pl.Expr) -> pl.Expr:
+    return pl.col("key").filter(pl.col("upto") > rank).first().cast(pl.Float64)
+
+
+def _quantile(q: float):  # noqa: ANN202 - a Fold
+    def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+        n = pl.col("count").sum()
+        place = (n - 1).cast(pl.Float64) * q
+        lower, upper = _at(place.floor()), _at(place.ceil())
+        half = (n * q * (1 - q)).sqrt() * Z
+        first, last = (n * q - half).floor() - 1, (n * q + half).ceil()
+        low = pl.when((first >= 0) & (last < n)).then(_at(first))
+        high = pl.when((first >= 0) & (last < n)).then(_at(last))
+        value = lower + (upper - lower) * (place - place.floor())
+        return _grouped(frame, groups, {"value": value, "low": low, "high": high})
+
+    return fold
+
+
+def _top_share(top: float):  # noqa: ANN202 - a Fold
+    def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+        # 1e-9: ten per cent of 30 units are three, though 0.1 * 30 is a little more in binary
+        taken = (pl.col("count").sum() * top - 1e-9).ceil()
+        inside = (pl.col("count") - (pl.col("upto") - taken).clip(lower_bound=0)).clip(lower_bound=0)
+        whole = (pl.col("key") * pl.col("count")).sum()
+        value = pl.when(whole > 0).then((pl.col("key") * inside).sum() / whole)
+        none = pl.lit(None, dtype=pl.Float64)
+        return _grouped(frame, groups, {"value": value, "low": none, "high": none}, descending=True)
+
+    return fold
+
+
+def _survival(days: int):  # noqa: ANN202 - a Fold
+    def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+        n = pl.col("count").sum()
+        risk = (n - pl.col("upto") + pl.col("count")).cast(pl.Float64)
+        within = pl.col("key") <= days
+        share = (1 - pl.col("events") / risk).filter(within).product()
+        # Greenwood's sum; a step that takes everybody adds nothing because the share is 0 from then on
+        left = risk - pl.col("events")
+        spread = pl.when(left > 0).then(pl.col("events") / (risk * left)).otherwise(0.0).filter(within).sum()
+        watched = (pl.col("key") >= days).any() | (share == 0)
+        figures = {"value": pl.when(watched).then(share), "spread": pl.when(watched).then(spread)}
+        return _log_log(_grouped(frame, groups, figures))
+
+    return fold
+
+
+def _log_log(frame: pl.DataFrame) -> pl.DataFrame:
+    value, spread = pl.col("value"), pl.col("spread")
+    inner = (value > 0) & (value < 1)
+    width = Z * spread.sqrt() / value.log(math.e).abs()
+    low = pl.when(inner).then(value ** width.exp()).when(value.is_not_null()).then(value)
+    high = pl.when(inner).then(value ** (-width).exp()).when(value.is_not_null()).then(value)
+    return frame.with_columns(low.alias("low"), high.alias("high")).drop("spread")

@@ -1,0 +1,130 @@
+"""Units of a KPI, which way is better, and how a figure is written for a person."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from kpi_lib.core.errors import UsageError
+
+MINUS = "\N{MINUS SIGN}"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+NOTHING = "\N{EM DASH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a value counts; `name` is the word in JSON and files."""
+
+    name: str
+    money: bool = False
+
+
+SHARE = Unit("share")
+COUNT = Unit("count")
+MONEY = Unit("money", money=True)
+SECONDS = Unit("seconds")
+SCORE = Unit("score")
+RATIO = Unit("ratio")
+PER_USER = Unit("per_user")
+MONEY_PER_USER = Unit("per_user", money=True)
+
+UP = "higher_better"
+DOWN = "lower_better"
+CONTEXT = "context"
+
+MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "XAF": 0, "XOF": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3, "JOD": 3}
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+
+
+def minor_digits(currency: str) -> int:
+    """Decimal places of a currency's smallest unit.
+
+    >>> minor_digits("USD"), minor_digits("JPY")
+    (2, 0)
+    """
+    return MINOR_DIGITS.get(currency, 2)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with at most three significant digits (whole numbers in full), thousands separated, a true minus.
+
+    >>> significant(0.04289), significant(1506), significant(-37.254), significant(76109.49)
+    ('0.0429', '1,506', '−37.3', '76,109')
+    """
+    size = abs(value)
+    if size >= 10 ** (digits - 1) or size == 0:
+        text = f"{size:,.0f}"
+    else:
+        text = f"{Decimal(f'{size:.{digits}g}'):f}"
+    return MINUS + text if value < 0 and text.strip("0.,") else text
+
+
+def percent(share: float, digits: int = 3) -> str:
+    r"""Write a fraction as percent: 0.4948 → 49.5 %.
+
+    >>> percent(0.4948), percent(1.0), percent(0.0004)
+    ('49.5\u202f%', '100\u202f%', '0.04\u202f%')
+    """
+    return f"{significant(share * 100, digits)}{NARROW_SPACE}%"
+
+
+def money(amount: float, currency: str) -> str:
+    r"""Write an amount with its currency; cents only below 1,000.
+
+    >>> money(37.2532, "USD"), money(76109.5, "USD"), money(-5, "CHF")
+    ('$37.25', '$76,110', '−CHF\xa05.00')
+    """
+    places = minor_digits(currency) if abs(amount) < 1000 else 0
+    sign = SIGNS.get(currency, currency + "\N{NO-BREAK SPACE}")
+    text = f"{abs(amount):,.{places}f}"
+    return (MINUS if amount < 0 and text.strip("0.,") else "") + sign + text
+
+
+def span(seconds: float) -> str:
+    """Write a duration in its two largest fitting parts.
+
+    >>> span(45), span(150), span(5400), span(86400 * 3.5)
+    ('45 s', '2 min 30 s', '1 h 30 min', '3 d 12 h')
+    """
+    if abs(seconds) < 60:
+        return f"{significant(seconds)} s"
+    parts = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    left = round(abs(seconds))
+    at = next(i for i, (_, size) in enumerate(parts) if left >= size)
+    (big, size), (small, fine) = parts[at], parts[min(at + 1, 3)]
+    whole, rest = divmod(left, size)
+    text = f"{whole} {big}" + (f" {rest // fine} {small}" if rest // fine else "")
+    return MINUS + text if seconds < 0 else text
+
+
+def show(value: float | None, unit: Unit, currency: str = "USD") -> str:
+    """Write a KPI's value for a person; no value is a dash, never a zero.
+
+    >>> show(0.4948, SHARE), show(None, SHARE), show(1506, COUNT), show(12.3, MONEY, "EUR")
+    ('49.5\\u202f%', '—', '1,506', '€12.30')
+    """
+    if value is None:
+        return NOTHING
+    if unit.money:
+        return money(value, currency)
+    if unit is SHARE:
+        return percent(value)
+    if unit is SECONDS:
+        return span(value)
+    return significant(value)
+
+
+def duration(text: str) -> timedelta:
+    """Read an exact duration: 30m, 24h, 7d (= 168 h), 90s, 2w.
+
+    >>> duration("7d")
+    datetime.timedelta(days=7)
+    """
+    sizes = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+    number, letter = text.strip()[:-1], text.strip()[-1:]
+    if letter not in sizes or not number.isdigit() or int(number) == 0:
+        raise UsageError(f"{text!r} is no duration: write a whole number above 0 and s, m, h, d or w, as in 30m, 24h or 7d.")
+    try:
+        return timedelta(seconds=int(number) * sizes[letter])
+    except OverflowError:
+        raise UsageError(f"{text!r} is longer than any calendar: write a duration below 10,000 years.") from None

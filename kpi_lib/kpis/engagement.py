@@ -1,0 +1,297 @@
+"""Engagement: how many people are active, how often, and what they do."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.measure import COUNT, PER_DAY, RATIO
+from kpi_lib.core.period import Grid
+from kpi_lib.core.units import CONTEXT, PER_USER, SECONDS, SHARE, UP, duration
+from kpi_lib.core.units import COUNT as PEOPLE
+from kpi_lib.core.units import RATIO as QUOTIENT
+from kpi_lib.kpis.registry import (
+    ACTIONABLE,
+    CLICKUP,
+    CONTEXTUAL,
+    EARLY,
+    GEEKS,
+    GROWTH,
+    KPIS_101,
+    MATURE,
+    NOTE,
+    SEMI,
+    STANDARD,
+    UNDERSTANDING,
+    VANITY,
+    ChoiceNeeded,
+    kpi,
+)
+from kpi_lib.shapes.activity import ANY, active_days, distinct, event_names, per_user, placed, qualifying
+from kpi_lib.shapes.paths import transitions
+from kpi_lib.shapes.sessions import labelled, sessions
+
+EVENTS = ("events.user_id", "events.event", "events.time")
+MONTHLY = {"day": "30d", "week": "30d", "custom": "30d", "quarter": "1mo", "year": "1mo"}
+AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
+MICRO = 1_000_000
+
+
+@kpi(
+    title="Daily active users",
+    unit=PEOPLE,
+    direction=UP,
+    measure=PER_DAY,
+    inputs=EVENTS,
+    stages=(EARLY, GROWTH, MATURE),
+    cadence="day",
+    formula="distinct users with a qualifying event on a local calendar day; over a longer period the mean of its observed days",
+    ripeness=AT_ONCE,
+    counter=("avg_session_duration",),
+    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    sources_wrong="One source divides active users by active users, which is always 1; another reads 10,000 daily users as "
+    "10,000 people who find value every day, though they may be other people each day.",
+    use=SEMI,
+)
+def dau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """How many people use the product on a day. One row per user and local day of activity."""
+    return active_days(data, events=active_events)
+
+
+@kpi(
+    title="Weekly active users",
+    unit=PEOPLE,
+    direction=UP,
+    measure=COUNT,
+    inputs=EVENTS,
+    window="7d",
+    stages=(EARLY, GROWTH, MATURE),
+    cadence="week",
+    formula="distinct users with a qualifying event in the 7 local days that end with the period",
+    ripeness=AT_ONCE,
+    counter=("stickiness",),
+    references=(STANDARD,),
+    sources_wrong="",
+    use=SEMI,
+)
+def wau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """How many people used the product in the last seven days. One row per user and run of periods."""
+    return distinct(data, grid, events=active_events)
+
+
+@kpi(
+    title="Monthly active users",
+    unit=PEOPLE,
+    direction=UP,
+    measure=COUNT,
+    inputs=EVENTS,
+    window=MONTHLY,
+    stages=(EARLY, GROWTH, MATURE),
+    cadence="month",
+    formula="distinct users with a qualifying event in the calendar month; by day or week in the trailing 30 local days",
+    ripeness=AT_ONCE,
+    counter=("stickiness",),
+    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    sources_wrong="One source offers monthly or daily actives as if they were one; another divides them by themselves.",
+    use=SEMI,
+)
+def mau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """How many people used the product in a month. One row per user and run of periods."""
+    return distinct(data, grid, events=active_events)
+
+
+@kpi(
+    title="Active users",
+    unit=PEOPLE,
+    direction=UP,
+    measure=COUNT,
+    inputs=EVENTS,
+    stages=(EARLY, GROWTH, MATURE),
+    cadence="month",
+    formula="distinct users with at least n qualifying events in the period (n = active_min_events)",
+    ripeness=AT_ONCE,
+    counter=("actions_per_user",),
+    references=(NOTE, GEEKS, CLICKUP),
+    sources_wrong="A count does not show stickiness, as one source says; that is daily over monthly actives.",
+    use=SEMI,
+)
+def active_users(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY, active_min_events: int = 1) -> pl.LazyFrame:
+    """How many people were active in the period, by your own bar for active. One row per user and run of periods."""
+    return distinct(data, grid, events=active_events, at_least=active_min_events)
+
+
+@kpi(
+    title="Stickiness (daily over monthly actives)",
+    unit=QUOTIENT,
+    direction=UP,
+    measure=RATIO,
+    inputs=EVENTS,
+    window=MONTHLY,
+    stages=(GROWTH, MATURE),
+    cadence="month",
+    formula="mean daily actives / distinct actives over the same days = active days per active user / days",
+    ripeness=AT_ONCE,
+    counter=("new_users",),
+    references=(NOTE, CLICKUP),
+    sources_wrong="No source states it rightly: one calls a plain count stickiness, the other divides a number by itself.",
+    use=ACTIONABLE,
+)
+def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """On what share of days an active user shows up. One row per user and period; num = active days, den = days seen."""
+    keys = ["user_id", *data.carried(data.activity), "period"]
+    days = placed(active_days(data, events=active_events), grid).group_by(keys).agg(num=pl.len().cast(pl.Int64))
+    seen = grid.frame(data.observed_from, data.observed_until).lazy().select("period", den=pl.col("days").cast(pl.Int64))
+    return days.join(seen, on="period")
+
+
+@kpi(
+    title="Average session duration",
+    unit=SECONDS,
+    direction=CONTEXT,
+    measure=RATIO,
+    inputs=("events.user_id", "events.time"),
+    stages=(GROWTH,),
+    cadence="week",
+    formula="summed length of the sessions that start in the period / number of these sessions; a single event lasts 0 s",
+    ripeness=AT_ONCE,
+    counter=("goal_conversion_rate",),
+    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    sources_wrong="One source divides by users, which gives time per user: 400 min over 40 sessions of 10 users are 10 min a "
+    "session, not 40.",
+    use=CONTEXTUAL,
+)
+def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
+    """How long a session lasts on average. One row per user and period; num = microseconds, den = sessions x 1,000,000."""
+    found = _sessions(data, grid, session_gap)
+    return found.group_by(*_keys(data)).agg(num=pl.col("length").sum(), den=pl.len().cast(pl.Int64) * MICRO)
+
+
+@kpi(
+    title="Average time spent per user",
+    unit=SECONDS,
+    direction=CONTEXT,
+    measure=RATIO,
+    inputs=("events.user_id", "events.time"),
+    stages=(GROWTH,),
+    cadence="week",
+    formula="summed length of the sessions that start in the period / distinct users active in it",
+    ripeness=AT_ONCE,
+    counter=("goal_conversion_rate",),
+    references=(CLICKUP,),
+    sources_wrong="A sound figure that its source calls session duration.",
+    use=CONTEXTUAL,
+)
+def avg_time_per_user(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
+    """How much time an active user spends in the period. One row per active user and period; num = microseconds."""
+    spent = _sessions(data, grid, session_gap).select(*_keys(data), num=pl.col("length"))
+    active = placed(distinct(data, grid), grid).select(*_keys(data), den=pl.lit(MICRO, pl.Int64))
+    return per_user([spent, active], _keys(data))
+
+
+@kpi(
+    title="Actions per user",
+    unit=PER_USER,
+    direction=UP,
+    measure=RATIO,
+    inputs=EVENTS,
+    stages=(GROWTH,),
+    cadence="week",
+    formula="actions (action_events) in the period / distinct users active in it",
+    ripeness=AT_ONCE,
+    counter=("user_churn_rate",),
+    references=(GEEKS,),
+    sources_wrong="The source leaves the base open: all, active or acting users. Here: users active in the period.",
+    use=ACTIONABLE,
+)
+def actions_per_user(data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """How much an active user does in the period. One row per active user and period; num = actions, den = 1."""
+    acts = placed(qualifying(data, action_events), grid).select(*_keys(data), num=pl.lit(1, pl.Int64))
+    active = placed(distinct(data, grid, events=active_events), grid).select(*_keys(data), den=pl.lit(1, pl.Int64))
+    return per_user([acts, active], _keys(data)).filter(pl.col("den") > 0)
+
+
+@kpi(
+    title="Actions per session",
+    unit=QUOTIENT,
+    direction=CONTEXT,
+    measure=RATIO,
+    inputs=EVENTS,
+    stages=(GROWTH,),
+    cadence="week",
+    formula="actions (action_events) in the sessions that start in the period / number of these sessions",
+    ripeness=AT_ONCE,
+    counter=("goal_conversion_rate",),
+    references=(CLICKUP,),
+    sources_wrong="The source gives no formula; more clicks may also mean friction.",
+    use=CONTEXTUAL,
+)
+def actions_per_session(
+    data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, session_gap: str | None = None
+) -> pl.LazyFrame:
+    """How much happens in a session. One row per user and period; num = actions, den = sessions."""
+    qualifying(data, action_events)
+    counted = pl.col("event").is_not_null() if "*" in action_events else pl.col("event").is_in(list(action_events))
+    carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
+    events = labelled(data, duration(session_gap) if session_gap else None)
+    found = events.group_by("session", maintain_order=True).agg(*carried, pl.col("time").min(), num=counted.sum().cast(pl.Int64))
+    return placed(found, grid).group_by(*_keys(data)).agg(pl.col("num").sum(), den=pl.len().cast(pl.Int64))
+
+
+@kpi(
+    title="Log-ins",
+    unit=PEOPLE,
+    direction=CONTEXT,
+    measure=COUNT,
+    inputs=EVENTS,
+    stages=(),
+    cadence="week",
+    formula="log-in events (login_events) in the period",
+    ripeness=AT_ONCE,
+    counter=(),
+    references=(CLICKUP,),
+    sources_wrong="Many log-ins do not tell what people do, as another source says; who stays signed in never logs in again.",
+    use=VANITY,
+)
+def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",)) -> pl.LazyFrame:
+    """How often people logged in. One row per log-in."""
+    if missing := set(login_events) - event_names(data):
+        raise ChoiceNeeded(
+            f"no event is named {sorted(missing)[0]!r}; say which events are log-ins: "
+            'login_events = ["…"] under [settings] in kpi.toml.'
+        )
+    return qualifying(data, login_events)
+
+
+@kpi(
+    title="User paths (what follows what)",
+    unit=SHARE,
+    direction=CONTEXT,
+    measure=RATIO,
+    inputs=EVENTS,
+    parts=("from", "to"),
+    stages=(GROWTH,),
+    cadence="week",
+    formula="steps from one event to the next within a session / all steps from that event; repeats count once",
+    ripeness=AT_ONCE,
+    counter=(),
+    references=(KPIS_101,),
+    sources_wrong="An analysis rather than one number: it has no target.",
+    use=ACTIONABLE,
+)
+def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there."""
+    keys = [*_keys(data), "from"]
+    steps = placed(transitions(data), grid)
+    left = steps.group_by(keys).agg(den=pl.len().cast(pl.Int64))
+    went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64))
+    ways = steps.select("from", "to").unique()
+    return left.join(ways, on="from").join(went, on=[*keys, "to"], how="left", nulls_equal=True).with_columns(pl.col("num").fill_null(0))
+
+
+def _keys(data: Dataset) -> list[str]:
+    return ["user_id", *data.carried(data.activity), "period"]
+
+
+def _sessions(data: Dataset, grid: Grid, gap: str | None) -> pl.LazyFrame:
+    found = placed(sessions(data, duration(gap) if gap else None), grid)
+    return found.with_columns(length=(pl.col("seconds") * MICRO).round().cast(pl.Int64))

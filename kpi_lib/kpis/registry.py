@@ -1,0 +1,204 @@
+"""Declaring a KPI: one decorated function holds its formula, its metadata and its place in the catalogue.
+
+The function's name is the KPI's id, its module the category. Every field is a required keyword, so a half-declared KPI
+cannot be imported; options of the formula are the function's keyword-only arguments, filled from `[settings]`.
+"""
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kpi_lib.core.errors import KpiError, unknown
+from kpi_lib.core.measure import DERIVED, Measure
+from kpi_lib.core.units import Unit
+
+KPIS_101 = "Product KPIs 101 (Beyond the Backlog)"
+NOTE = "A note on product KPIs"
+GEEKS = "What is a KPI in product management? (GeeksforGeeks)"
+UNDERSTANDING = "Understanding KPIs in Product Management"
+CLICKUP = "15 Key Product Management KPIs and Metrics (ClickUp)"
+STANDARD = "standard definition of the field"
+
+EARLY, GROWTH, MATURE = "early", "growth", "mature"
+ACTIONABLE, SEMI, VANITY, CONTEXTUAL = "actionable", "semi-vanity", "vanity", "context"
+
+CATEGORIES = ("acquisition", "engagement", "adoption", "retention", "conversion", "monetization")
+EARLIER = ("previous_", "year_before_")
+REQUIRED = inspect.Parameter.empty
+
+
+class ChoiceNeeded(KpiError):
+    """A KPI cannot be computed until the workspace makes a choice; the message names the setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A declared KPI. `window` is the trailing window it looks through, by grid where it depends on it.
+
+    `parts` name the component columns of a KPI with several values.
+    `lookback` says what a KPI must know from before its period: "first" (what ever came before), "before" (the period
+    before it) or nothing.
+    """
+
+    name: str
+    category: str
+    function: Callable[..., Any]
+    title: str
+    unit: Unit
+    direction: str
+    measure: Measure
+    inputs: tuple[str, ...]
+    window: str | Mapping[str, str] | None
+    parts: tuple[str, ...]
+    lookback: str
+    stages: tuple[str, ...]
+    cadence: str
+    formula: str
+    ripeness: str
+    counter: tuple[str, ...]
+    references: tuple[str, ...]
+    sources_wrong: str
+    use: str
+
+    @property
+    def summary(self) -> str:
+        """What the KPI tells, in one sentence: the first line of its docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The choices of its formula with their defaults; REQUIRED where there is none."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The KPIs that a derived KPI is made of, in the order numerator, denominator."""
+        if self.measure is not DERIVED:
+            return ()
+        parameters = inspect.signature(self.function).parameters.values()
+        return tuple(p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY)
+
+    def window_on(self, every: str) -> str | None:
+        """The trailing window on a grid of that kind."""
+        return self.window.get(every) if isinstance(self.window, Mapping) else self.window
+
+    def definition_hash(self, options: Mapping[str, Any]) -> str:
+        """Short fingerprint of formula and choices: when it changes, the figure's meaning has changed."""
+        choices = {name: options.get(name, default) for name, default in self.options.items()}
+        text = "|".join((self.name, self.formula, self.unit.name, str(self.window), repr(sorted(choices.items(), key=str))))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def record(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Everything about the KPI as JSON values, for `kpi list`, `kpi show` and the docs."""
+        given = options or {}
+        choices = {n: None if d is REQUIRED else d for n, d in self.options.items()}
+        return {
+            "kpi": self.name,
+            "title": self.title,
+            "category": self.category,
+            "summary": self.summary,
+            "formula": self.formula,
+            "unit": self.unit.name,
+            "direction": self.direction,
+            "measure": self.measure.name,
+            "inputs": list(self.inputs),
+            "window": dict(self.window) if isinstance(self.window, Mapping) else self.window,
+            "components": list(self.parts) or list(self.components),
+            "settings": {n: {"default": d, "value": given.get(n, d)} for n, d in choices.items()},
+            "stages": list(self.stages),
+            "cadence": self.cadence,
+            "ripeness": self.ripeness,
+            "counter": list(self.counter),
+            "use": self.use,
+            "sources": list(self.references),
+            "sources_wrong": self.sources_wrong,
+            "definition": self.definition_hash(given),
+        }
+
+
+REGISTRY: dict[str, Kpi] = {}
+
+
+def kpi(
+    *,
+    title: str,
+    unit: Unit,
+    direction: str,
+    measure: Measure,
+    inputs: tuple[str, ...],
+    stages: tuple[str, ...],
+    cadence: str,
+    formula: str,
+    ripeness: str,
+    counter: tuple[str, ...],
+    references: tuple[str, ...],
+    sources_wrong: str,
+    use: str,
+    window: str | Mapping[str, str] | None = None,
+    parts: tuple[str, ...] = (),
+    lookback: str = "",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Record the decorated function as a KPI under its own name."""
+
+    def record(function: Callable[..., Any]) -> Callable[..., Any]:
+        name, category = function.__name__, function.__module__.rsplit(".", 1)[-1]
+        if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
+            raise ValueError(f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}")
+        meta = (title, unit, direction, measure, inputs, window, parts, lookback, stages, cadence)
+        rest = (formula, ripeness, counter, references, sources_wrong, use)
+        REGISTRY[name] = Kpi(name, category, function, *meta, *rest)
+        return function
+
+    return record
+
+
+def catalogue() -> dict[str, Kpi]:
+    """All declared KPIs by id, in the order of categories and declaration."""
+    for category in CATEGORIES:
+        importlib.import_module(f"kpi_lib.kpis.{category}")
+    return REGISTRY
+
+
+def find(name: str) -> Kpi:
+    """The KPI of an id; an unknown one is an error that names the nearest."""
+    known = catalogue()
+    if name not in known:
+        raise unknown("KPI", name, known)
+    return known[name]
+
+
+def base_of(name: str) -> tuple[str, str]:
+    """Split a part of a derived KPI into its shift and the KPI's id.
+
+    >>> base_of("previous_total_revenue")
+    ('previous_', 'total_revenue')
+    """
+    for prefix in EARLIER:
+        if name.startswith(prefix):
+            return prefix, name.removeprefix(prefix)
+    return "", name
+
+
+def faults() -> list[str]:
+    """What is wrong with the catalogue as a whole: unknown counters or parts, parts that lead back to themselves."""
+    known = catalogue()
+    found = [f"{k.name}: unknown counter {c}" for k in known.values() for c in k.counter if c not in known]
+    for each in known.values():
+        found += [f"{each.name}: unknown part {p}" for p in each.components if base_of(p)[1] not in known]
+        found += [f"{each.name}: no summary"] if not each.summary else []
+        if each.name in _below(each.name, known, set()):
+            found.append(f"{each.name}: is made of itself")
+    return found
+
+
+def _below(name: str, known: Mapping[str, Kpi], seen: set[str]) -> set[str]:
+    for part in known[name].components if name in known else ():
+        base = base_of(part)[1]
+        if base not in seen:
+            seen.add(base)
+            _below(base, known, seen)
+    return seen

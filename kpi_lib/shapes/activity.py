@@ -1,0 +1,92 @@
+"""Who was active when: distinct users on any grid, and the days on which users were active."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.period import Grid, local_date
+
+ANY = ("*",)
+
+
+def event_names(data: Dataset) -> set[str]:
+    """The names of all events that occur in the data."""
+    return set(data.events().select(pl.col("event").unique()).collect()["event"].drop_nulls())
+
+
+def qualifying(data: Dataset, events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """The events that count as activity, in (user, time) order; `*` takes all, an unknown name is an error.
+
+    A misspelt name would otherwise filter everything away in silence.
+    """
+    rows = data.events()
+    if "*" in events:
+        return rows
+    if not events:
+        raise UsageError('no events are named: write ["*"] for all of them.')
+    there = event_names(data)
+    for name in events:
+        if name not in there:
+            raise unknown("event", name, there)
+    return rows.filter(pl.col("event").is_in(list(events)))
+
+
+def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least: int = 1) -> pl.LazyFrame:
+    """Distinct active users of every period: one row per user and run of periods [first, stop).
+
+    One linear pass: an event stands for the periods that hold it and none of the user's later events.
+    """
+    keys = ["user_id", *data.carried(data.activity)]
+    rows = qualifying(data, events).select("time", *keys)
+    placed = rows.select(*keys, first=grid.ended(pl.col("time")), begun=grid.begun(pl.col("time")))
+    inside = placed.filter(pl.col("first") < pl.col("begun"))
+    if at_least > 1:
+        spread = inside.with_columns(period=pl.int_ranges("first", "begun", dtype=pl.Int32)).explode("period")
+        return spread.group_by(*keys, "period").agg(pl.len()).filter(pl.col("len") >= at_least).drop("len")
+    if len(keys) > 1:
+        inside = inside.sort(*keys, "first", nulls_last=True)
+    same = pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift(-1)) for key in keys)
+    later = pl.when(same).then(pl.col("first").shift(-1))
+    runs = inside.with_columns(stop=pl.min_horizontal("begun", later)).drop("begun")
+    return runs.filter(pl.col("first") < pl.col("stop"))
+
+
+def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """One row per user and local day of activity: user_id, day, time (of the first event), events, segment columns."""
+    keys = ["user_id", *data.carried(data.activity)]
+    rows = qualifying(data, events).select("time", *keys, day=local_date(pl.col("time"), data.zone))
+    return rows.group_by(*keys, "day").agg(pl.col("time").min(), events=pl.len().cast(pl.Int64))
+
+
+def first_events(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """One row per user: user_id, time of the first qualifying event over all history, segment columns at that event."""
+    carried = data.carried(data.activity)
+    rows = qualifying(data, events).select("user_id", "time", *carried)
+    return rows.group_by("user_id", maintain_order=True).agg(pl.col("time", *carried).first())
+
+
+def returned_on(data: Dataset, *, day: int, events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """One row per new user: time of the first event, `hit` = active on the local day so many days later, `ripe`."""
+    newcomers = first_events(data, events=events)
+    target = (local_date(pl.col("time"), data.zone) + pl.duration(days=day)).alias("day")
+    days = active_days(data, events=events).select("user_id", "day").unique().with_columns(hit=pl.lit(True))
+    met = newcomers.with_columns(target).join(days, on=["user_id", "day"], how="left")
+    # the day is watched to its end when the local day of observed_until lies beyond it
+    watched = pl.col("day") < local_date(pl.lit(data.observed_until), data.zone)
+    return met.with_columns(pl.col("hit").fill_null(False), ripe=watched)
+
+
+def placed(units: pl.LazyFrame, grid: Grid) -> pl.LazyFrame:
+    """Spread units with a `time` or a run over the periods that hold them: one row per unit and `period`."""
+    if "time" in units.collect_schema().names():
+        units = units.with_columns(first=grid.ended(pl.col("time")), stop=grid.begun(pl.col("time")))
+    inside = units.filter(pl.col("first") < pl.col("stop"))
+    return inside.with_columns(period=pl.int_ranges("first", "stop", dtype=pl.Int32)).explode("period").drop("first", "stop")
+
+
+def per_user(parts: list[pl.LazyFrame], keys: list[str]) -> pl.LazyFrame:
+    """Bring numerators and denominators together: sum `num` and `den` by user, period and whatever else is a key."""
+    whole = pl.concat(parts, how="diagonal")
+    return whole.group_by(keys).agg(pl.col("num", "den").sum())

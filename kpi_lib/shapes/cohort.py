@@ -1,0 +1,248 @@
+"""Cohorts: who comes back (or pays again) k periods after the start, and for whom that can be known yet.
+
+A cell counts the members seen in period k so far; it is complete when every member's period k has been watched to its
+end, and only complete cells enter rates and the pooled row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.measure import wilson
+from kpi_lib.core.period import WEEKDAYS, Grid, local_date, local_day, micros
+from kpi_lib.core.units import minor_digits
+from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.sessions import group_name
+
+DAY = 86_400_000_000
+LENGTHS = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "grain": tuple(LENGTHS),
+    "mode": ("on", "on_or_after", "bracket"),
+    "clock": ("calendar", "elapsed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """A retention question: who starts, what counts as coming back, and on which clock.
+
+    `start_event` is first (first activity ever), signup (users.signup_ts) or an event name; `return_event` an event name
+    or any activity. The elapsed clock counts exact days of 24 h, weeks of 7 and months of 30 such days from the entry.
+
+    >>> Cohorts(grain="month").clock
+    'calendar'
+    """
+
+    start_event: str = "first"
+    return_event: str | None = None
+    grain: str = "week"
+    mode: str = "on"
+    brackets: tuple[tuple[int, int], ...] = ()
+    clock: str = "calendar"
+    periods: int | None = None
+    min_events: int = 1
+    value: str | None = None
+    events: tuple[str, ...] = ANY
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning."""
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise unknown(name, getattr(self, name), allowed, where="the cohorts")
+        if self.mode == "bracket" and not self.brackets:
+            raise UsageError("bracket retention needs brackets, as in 1-3,4-7.")
+        if self.brackets and self.mode != "bracket":
+            raise UsageError(f"brackets go with mode bracket, not with mode {self.mode}.")
+        ordered = sorted(self.brackets)
+        if any(lo < 1 or hi < lo for lo, hi in ordered) or any(b[0] <= a[1] for a, b in pairwise(ordered)):
+            written = ",".join(f"{lo}-{hi}" for lo, hi in self.brackets)
+            raise UsageError(f"the brackets {written} are not possible: each begins at 1 or later, ends after its start and overlaps no other.")
+        if self.min_events < 1:
+            raise UsageError(f"min_events is {self.min_events}; it must be 1 or more.")
+        if self.periods is not None and self.periods < 0:
+            raise UsageError(f"periods is {self.periods}; it must be 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class CohortResult:
+    """`table`: one row per segment, cohort and k; `pooled`: one row per segment and k over all cohorts.
+
+    table columns: segments, start, size, k, to, eligible, retained, complete, value.
+    """
+
+    table: pl.DataFrame
+    pooled: pl.DataFrame
+    definition: Mapping[str, Any]
+    by: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON values; with segments one result a group."""
+        if not self.by:
+            return self._one(self.table, self.pooled)
+        groups = {}
+        for part in self.table.partition_by(list(self.by), maintain_order=True):
+            here = part.row(0, named=True)
+            own = pl.all_horizontal(pl.col(column).eq_missing(pl.lit(here[column], dtype=pl.String)) for column in self.by)
+            groups[group_name(here, list(self.by))] = self._one(part.drop(self.by), self.pooled.filter(own).drop(self.by))
+        return {"groups": groups}
+
+    def _one(self, table: pl.DataFrame, pooled: pl.DataFrame) -> dict[str, Any]:
+        cohorts = []
+        for part in table.partition_by("start", maintain_order=True):
+            cells = part.drop("start", "size") if self.definition["mode"] == "bracket" else part.drop("start", "size", "to")
+            cohorts.append({"start": part["start"][0].isoformat(), "size": part["size"][0], "cells": cells.to_dicts()})
+        rows = pooled if self.definition["mode"] == "bracket" else pooled.drop("to")
+        return {"cohorts": cohorts, "pooled": rows.to_dicts(), "definition": dict(self.definition)}
+
+
+def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> CohortResult:
+    """Build the cohort table; with a grid, of those who started in its periods (their returns are read to the end)."""
+    members = _members(data, spec, grid)
+    returns = _returns(data, spec, members)
+    sizes = members.group_by(*data.by, "cohort").agg(pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest"))
+    cells = _cells(data, spec, sizes)
+    keys = [*data.by, "cohort", "k"]
+    for part in (_eligible(data, spec, members, cells), _retained(data, spec, returns), _values(data, spec, returns)):
+        cells = cells.join(part, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    start = (pl.col("k") == 0).alias("start_cell")
+    filled = cells.with_columns(pl.col("eligible", "retained", "both").fill_null(0), start).with_columns(
+        retained=pl.when("start_cell").then("size").otherwise("retained"),
+        both=pl.when("start_cell").then("eligible").otherwise("both"),
+    )
+    filled = filled.with_columns(complete=(pl.col("eligible") == pl.col("size")))
+    table = filled.with_columns(start=_first_days(filled["cohort"], data, spec.grain)).sort(*data.by, "cohort", "k", nulls_last=True)
+    order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value"]
+    definition = asdict(spec) | {"events": list(spec.events), "by": list(data.by), "zone": data.zone}
+    definition |= {"brackets": [list(pair) for pair in spec.brackets], "observed_until": data.observed_until.isoformat()}
+    return CohortResult(table.select(order), _pooled(table, spec, list(data.by)), definition, data.by)
+
+
+def number(day: pl.Expr, grain: str, week_start: str) -> pl.Expr:
+    """Consecutive number of the calendar period that holds a local day."""
+    if grain == "month":
+        return day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1
+    days = day.to_physical().cast(pl.Int64)
+    # 1970-01-01 was a Thursday, the fourth day of a week that starts on Monday
+    return days if grain == "day" else (days + 3 - WEEKDAYS.index(week_start)).floordiv(7)
+
+
+def _first_days(numbers: pl.Series, data: Dataset, grain: str) -> pl.Series:
+    def day(n: int) -> date:
+        if grain == "month":
+            return date(n // 12, n % 12 + 1, 1)
+        return date(1970, 1, 1) + timedelta(days=n if grain == "day" else n * 7 - 3 + WEEKDAYS.index(data.week_start))
+
+    return pl.Series([day(n) for n in numbers], dtype=pl.Date)
+
+
+def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
+    """One row per user: entry (microseconds), cohort (period number), segments at the entry."""
+    if spec.start_event == "signup":
+        if "signup_ts" not in data.columns("users"):
+            raise UsageError("cohorts by sign-up need the column signup_ts of the table users; add it to kpi.toml or start from first.")
+        entries = data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"})
+        entries = entries.select("user_id", "time", *[c for c in data.by if c in data.columns("users")])
+    else:
+        entries = first_events(data, events=spec.events if spec.start_event == "first" else (spec.start_event,))
+    there = entries.collect_schema().names()
+    missing = [column for column in data.by if column not in there]
+    if missing and data.columns("users"):
+        entries = entries.join(data["users"].select("user_id", *[c for c in missing if c in data.columns("users")]), on="user_id", how="left")
+    if grid is not None:
+        entries = entries.filter(grid.period(pl.col("time")).is_not_null())
+    cohort = number(local_date(pl.col("time"), data.zone), spec.grain, data.week_start)
+    entries = entries.with_columns(pl.col("time").to_physical().alias("entry"), cohort.alias("cohort"))
+    if gone := [c for c in data.by if c not in entries.collect_schema().names()]:
+        raise UsageError(f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users.")
+    return entries.drop("time").collect(engine="in-memory")
+
+
+def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFrame:
+    """One row per member and period k with activity: events, value, whether k is within what the member can show."""
+    names = spec.events if spec.return_event is None else (spec.return_event,)
+    rows = qualifying(data, names)
+    if spec.value is not None and spec.value not in rows.collect_schema().names():
+        raise unknown("column", spec.value, data.columns(data.activity), where=f"table {data.activity} (--value)")
+    worth = pl.col(spec.value) if spec.value else pl.lit(None, dtype=pl.Float64)
+    came = rows.select("user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth)
+    met = came.join(members.lazy(), on="user_id").filter(pl.col("at") >= pl.col("entry"))
+    since = pl.col("at") - pl.col("entry")
+    k = number(pl.col("day"), spec.grain, data.week_start) - pl.col("cohort") if spec.clock == "calendar" else since.floordiv(LENGTHS[spec.grain])
+    keyed = met.with_columns(k=k.cast(pl.Int64))
+    if spec.mode == "bracket":
+        inside = pl.lit(None, dtype=pl.Int64)
+        for lo, hi in spec.brackets:
+            inside = pl.when(pl.col("k").is_between(lo, hi)).then(lo).otherwise(inside)
+        keyed = keyed.with_columns(k=pl.when(pl.col("k") == 0).then(0).otherwise(inside)).drop_nulls("k")
+    grouped = keyed.group_by("user_id", "entry", "cohort", *data.by, "k")
+    return grouped.agg(pl.len().alias("events"), pl.col("worth").sum()).collect(engine="in-memory")
+
+
+def _cells(data: Dataset, spec: Cohorts, sizes: pl.DataFrame) -> pl.DataFrame:
+    """The empty table: one row per cohort and k, to the period that holds the last event."""
+    last = data.events().select(pl.col("time").max()).collect().item()
+    if last is None or sizes.is_empty():
+        return sizes.drop("earliest").with_columns(k=pl.lit(0, pl.Int64), to=pl.lit(0, pl.Int64))
+    if spec.clock == "calendar":
+        until = pl.select(number(pl.lit(local_day(last, data.zone)), spec.grain, data.week_start)).item()
+        furthest = pl.lit(until) - pl.col("cohort")
+    else:
+        furthest = (pl.lit(micros(last)) - pl.col("earliest")).floordiv(LENGTHS[spec.grain])
+    furthest = furthest.clip(lower_bound=0, upper_bound=spec.periods)
+    if spec.mode == "bracket":
+        spans = pl.DataFrame({"k": [0] + [lo for lo, _ in spec.brackets], "to": [0] + [hi for _, hi in spec.brackets]}, schema={"k": pl.Int64, "to": pl.Int64})
+        return sizes.with_columns(furthest=furthest).join(spans.sort("k"), how="cross").filter(pl.col("k") <= pl.col("furthest")).drop("furthest", "earliest")
+    spread = sizes.with_columns(k=pl.int_ranges(0, furthest + 1, dtype=pl.Int64)).explode("k")
+    return spread.with_columns(to=pl.col("k")).drop("earliest")
+
+
+def _eligible(data: Dataset, spec: Cohorts, members: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Members whose period k has been watched to its end."""
+    keys = [*data.by, "cohort", "k"]
+    if spec.clock == "calendar":
+        until = pl.select(number(pl.lit(local_day(data.observed_until, data.zone)), spec.grain, data.week_start)).item()
+        whole = pl.when(pl.col("cohort") + pl.col("to") < until).then("size").otherwise(0)
+        return cells.select(*keys, eligible=whole)
+    watched = (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])
+    spans = cells.select(*keys, "to").join(members.with_columns(watched=watched), on=[*data.by, "cohort"], nulls_equal=True)
+    return spans.filter(pl.col("to") < pl.col("watched")).group_by(keys).agg(pl.len().cast(pl.Int64).alias("eligible"))
+
+
+def _retained(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
+    """Members seen in period k so far, and those of them that are eligible."""
+    keys = [*data.by, "cohort", "k"]
+    seen = returns.filter((pl.col("events") >= spec.min_events) & (pl.col("k") > 0))
+    if spec.mode == "on_or_after":
+        last = seen.group_by("user_id", "entry", "cohort", *data.by).agg(pl.col("k").max().alias("last"))
+        seen = last.with_columns(k=pl.int_ranges(1, pl.col("last") + 1, dtype=pl.Int64)).explode("k")
+    to = pl.col("k")
+    for lo, hi in spec.brackets:
+        to = pl.when(pl.col("k") == lo).then(hi).otherwise(to)
+    watched = pl.lit(True)
+    if spec.clock == "elapsed":
+        watched = pl.col("entry") + (to + 1) * LENGTHS[spec.grain] <= micros(data.observed_until)
+    return seen.with_columns(both=watched).group_by(keys).agg(pl.len().cast(pl.Int64).alias("retained"), pl.col("both").sum().cast(pl.Int64))
+
+
+def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
+    keys = [*data.by, "cohort", "k"]
+    if spec.value is None:
+        return returns.group_by(keys).agg(value=pl.lit(None, dtype=pl.Float64).first())
+    scale = 10 ** minor_digits(data.currency) if spec.value == "amount" else 1
+    return returns.group_by(keys).agg(value=pl.col("worth").sum().cast(pl.Float64) / scale)
+
+
+def _pooled(table: pl.DataFrame, spec: Cohorts, by: list[str]) -> pl.DataFrame:
+    """Retained over eligible, summed over complete cells; on the elapsed clock over eligible members."""
+    usable = table.filter("complete") if spec.clock == "calendar" else table.filter(pl.col("eligible") > 0)
+    sums = usable.group_by(*by, "k", "to").agg(pl.col("eligible").sum(), retained=pl.col("both").sum() if spec.clock == "elapsed" else pl.col("retained").sum())
+    low, high = wilson(pl.col("retained"), pl.col("eligible"))
+    rate = pl.col("retained") / pl.col("eligible")
+    return sums.sort(*by, "k", nulls_last=True).with_columns(rate=rate, low=low, high=high)
