@@ -1,1 +1,46 @@
-"""Declared product KPIs over your own tables."""
+"""The KPI workbench's library: definitions of record, exact calculations, figures that carry their story.
+
+>>> import kpi_lib as kpi
+>>> kpi.Funnel(("view", "buy"), within="7d").order
+'ordered'
+"""
+
+import importlib
+from typing import Any
+
+_PLACES = {
+    "core.dataset": ("Dataset",),
+    "core.errors": ("DataError", "KpiError", "ReportError", "UsageError", "WorkspaceError"),
+    "core.period": ("Grid", "last_complete", "parse_period"),
+    "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
+    "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
+    "shapes.sessions": ("Sessions", "session_figures"),
+    "kpis.registry": ("Kpi", "catalogue", "find", "kpi"),
+    "answers.actives": ("Actives", "actives"),
+    "answers.compute": ("Values", "available", "compute"),
+    "answers.intake": ("Intake", "intake"),
+    "answers.scorecard": ("Scorecard", "scorecard"),
+    "answers.stages": ("Advice", "stage"),
+    "sources.quality": ("Check", "check"),
+    "sources.starter": ("write_starter",),
+    "sources.workspace": ("Workspace", "open_workspace"),
+    "show.charts": ("chart",),
+    "show.say": ("say",),
+    "show.tables": ("table",),
+}
+_HOME = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - the table above is the list
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    """Load a public name from its room on first use, so that importing the library loads only Polars."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"kpi_lib.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """All public names."""
+    return [*__all__, "__version__"]

@@ -223,3 +223,20 @@ def _scaled(figures: pl.DataFrame, digits: int) -> pl.DataFrame:
     # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
     scaled = figures.with_columns(scale=pl.Series([10.0**digits] * len(figures)))
     return scaled.with_columns(pl.col(name) / pl.col("scale") for name in FIGURES).drop("scale")
+
+
+def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> dict[int, float | None] | None:
+    """The value of the grid's only period for everybody (−1) and with each twentieth of users left out; None if unknown.
+
+    The basis for intervals of differences between periods: the same users are left out on both sides.
+    """
+    window = grid.trailing(kpi.window_on(grid.every))
+    periods = _periods(kpi, data, grid, window)
+    if periods["void"].any() or periods["partial"].any() or periods["early"].any():
+        return None
+    if kpi.measure is DERIVED:
+        return None
+    stats = tally(_units(kpi, data, window, data.settings), kpi.measure, data, window, kpi.parts, folds=True)
+    copies = replicates(stats, spine_of(stats, data, periods))
+    rows = _scaled(copies, minor_digits(data.currency)) if kpi.unit.money else copies
+    return dict(rows.select("left_out", "value").iter_rows())

@@ -1,0 +1,53 @@
+"""Daily, weekly and monthly actives side by side, with the stickiness that belongs to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.answers.compute import compute
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid
+
+COLUMNS = ("dau", "wau", "mau", "stickiness")
+
+
+@dataclass(frozen=True, slots=True)
+class Actives:
+    """One row per segment and period: segments, start, end, dau, wau, mau, stickiness, complete."""
+
+    table: pl.DataFrame
+    by: tuple[str, ...] = ()
+    every: str = "day"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rows as JSON values; counts that are whole stay whole."""
+        rows = []
+        for row in self.table.iter_rows(named=True):
+            dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
+            counts = {k: None if row[k] is None else _whole(row[k]) for k in ("dau", "wau", "mau")}
+            rows.append(({"by": {c: row[c] for c in self.by}} if self.by else {}) | {k: row[k] for k in row if k not in self.by} | dates | counts)
+        return {"rows": rows}
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value == int(value) else value
+
+
+def actives(data: Dataset, grid: Grid, by: Sequence[str] = (), *, events: Sequence[str] = ("*",)) -> Actives:
+    """How many people were active, by day, week and month, on any grid.
+
+    dau is the mean of the period's days, wau the 7 days to its end, mau the calendar month on a month grid and else the
+    30 days to its end. A window that begins before the data is null: half a month is not a small month.
+    """
+    values = compute(COLUMNS, data, grid, by, options={"active_events": list(events)})
+    keys = [*by, "start", "end"]
+    wide: pl.DataFrame | None = None
+    for name in COLUMNS:
+        one = values.table.filter(pl.col("kpi") == name).select(*keys, pl.col("value").alias(name))
+        wide = one if wide is None else wide.join(one, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    if wide is None:
+        raise TypeError("no columns")
+    ends = pl.DataFrame({"end": grid.stops, "complete": [end <= data.observed_until for end in grid.ends]})
+    return Actives(wide.join(ends, on="end", how="left", maintain_order="left"), tuple(by), grid.every)

@@ -1,0 +1,80 @@
+"""Whether anybody new still comes, and if not, whether fewer actives mean ageing or decline."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.measure import Z
+from kpi_lib.core.period import Grid, local_date, local_day
+from kpi_lib.shapes.activity import active_days, first_events
+from kpi_lib.shapes.cohort import number
+
+QUIET = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What the first visits tell about the group that a report looks at.
+
+    `table` compares the oldest with the newest intake at the same age: cohort, members, ages, active_periods (mean per
+    member), with the difference and its 95 % interval in `gap`, `gap_low`, `gap_high`.
+    """
+
+    closed: bool
+    last_new: date | None
+    members: int
+    quiet_periods: int
+    every: str
+    table: pl.DataFrame
+    ages: int
+    gap: float | None
+    gap_low: float | None
+    gap_high: float | None
+
+    @property
+    def declining(self) -> bool | None:
+        """Whether later members are clearly less active at the same age; None if it cannot be told."""
+        return None if self.gap_high is None else self.gap_high < 0
+
+
+def intake(data: Dataset, grid: Grid) -> Intake:
+    """Look for the last newcomer before the end of the grid; closed = nobody new in its last three periods or more."""
+    every = grid.every if grid.every in ("day", "week", "month") else "month"
+    firsts = first_events(data).filter(pl.col("time") < grid.ends[-1]).collect()
+    if firsts.is_empty():
+        return Intake(False, None, 0, 0, every, pl.DataFrame(), 0, None, None, None)
+    last_new = local_day(firsts["time"].max(), data.zone)  # type: ignore[arg-type]
+    index = [pl.select(number(pl.lit(day), every, data.week_start)).item() for day in (last_new, grid.firsts[-1])]
+    quiet = index[1] - index[0]
+    table, ages = _same_age(data, firsts, every, grid)
+    gap = _gap(table) if table.height == 2 else (None, None, None)
+    return Intake(quiet >= QUIET, last_new, len(firsts), quiet, every, table, ages, *gap)
+
+
+def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tuple[pl.DataFrame, int]:
+    """Active periods per member over the ages that both the first and the last intake have been watched for."""
+    index = number(local_date(pl.col("time"), data.zone), every, data.week_start)
+    members = firsts.select("user_id", cohort=index)
+    until = pl.select(number(pl.lit(grid.stops[-1]), every, data.week_start)).item()
+    oldest, newest = members["cohort"].min(), members["cohort"].max()
+    ages = until - 1 - int(newest)  # type: ignore[arg-type]
+    if oldest == newest or ages < 1:
+        return pl.DataFrame(), max(ages, 0)
+    days = active_days(data).select("user_id", at=index).unique().collect()
+    both = members.filter(pl.col("cohort").is_in([oldest, newest]))
+    aged = days.join(both, on="user_id").filter((pl.col("at") - pl.col("cohort")).is_between(1, ages))
+    counts = both.join(aged.group_by("user_id").agg(active=pl.len()), on="user_id", how="left").with_columns(pl.col("active").fill_null(0))
+    stats = counts.group_by("cohort").agg(members=pl.len(), active_periods=pl.col("active").mean(), variance=pl.col("active").cast(pl.Float64).var())
+    return stats.sort("cohort"), ages
+
+
+def _gap(table: pl.DataFrame) -> tuple[float | None, float | None, float | None]:
+    """Newest minus oldest, with Welch's standard error."""
+    old, new = table.row(0, named=True), table.row(1, named=True)
+    gap = new["active_periods"] - old["active_periods"]
+    if old["variance"] is None or new["variance"] is None:
+        return gap, None, None
+    half = Z * (old["variance"] / old["members"] + new["variance"] / new["members"]) ** 0.5
+    return gap, gap - half, gap + half

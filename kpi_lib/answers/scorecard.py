@@ -1,0 +1,176 @@
+"""How a few KPIs stand: the figure, its history, the change like for like with its uncertainty, and the target."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.answers.compute import Values, available, compute, replicated
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE
+from kpi_lib.core.period import EVERY, Grid, label, step
+from kpi_lib.core.units import DOWN, RATIO, SCORE, SHARE
+from kpi_lib.kpis.registry import Kpi, find
+
+POINTS = (SHARE, RATIO, SCORE)
+BEFORE = {"day": "the day before", "week": "the week before", "month": "the month before", "quarter": "the quarter before"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Now against the period before: `amount` is a fraction (percent) or a difference (points), with its 95 % interval."""
+
+    amount: float | None
+    low: float | None
+    high: float | None
+    points: bool
+    previous: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether the change is more than chance gives; unknown counts as no."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A target and how the figure stands to it: met, missed, or open while the interval holds the target."""
+
+    value: float
+    due: date | None
+    owner: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One KPI on the scorecard: its definition, the figure's row, history (oldest first), change and target."""
+
+    kpi: Kpi
+    row: Mapping[str, Any]
+    history: Values
+    change: Change
+    aim: Aim | None
+
+    @property
+    def better(self) -> bool | None:
+        """Whether the change goes the declared way; None where there is no better way or no clear change."""
+        if not self.change.clear or self.change.amount is None or self.kpi.direction not in ("higher_better", DOWN):
+            return None
+        return (self.change.amount > 0) != (self.kpi.direction == DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The KPIs of a review in order, the north star first; `left_out` says which could not be computed and why."""
+
+    standings: tuple[Standing, ...]
+    north_star: str | None
+    period: str
+    every: str
+    currency: str
+    left_out: Mapping[str, str]
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row per KPI: kpi, start, end, value, low, high, n, unripe, unit, status, previous, change, change_low, change_high, target."""
+        rows = []
+        for each in self.standings:
+            change = each.change
+            extra = {"previous": change.previous, "change": change.amount, "change_low": change.low, "change_high": change.high}
+            rows.append({**each.row, **extra, "target": each.aim.value if each.aim else None})
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rows as JSON values."""
+        rows = self.table.with_columns(pl.col("start", "end").cast(pl.String)).to_dicts() if self.standings else []
+        return {"period": self.period, "north_star": self.north_star, "rows": rows, "left_out": dict(self.left_out)}
+
+
+def scorecard(
+    data: Dataset,
+    names: Sequence[str],
+    grid: Grid,
+    *,
+    north_star: str | None = None,
+    targets: Sequence[Mapping[str, Any]] = (),
+    history: int = 13,
+) -> Scorecard:
+    """Put KPIs with one value each side by side for the grid's last period, with the periods before as history."""
+    lacking = available(data)
+    ordered = list(dict.fromkeys([north_star, *names] if north_star else names))
+    left_out = {name: "needs " + ", ".join(lacking[name]) for name in ordered if lacking.get(name)}
+    last = grid.only(len(grid) - 1)
+    past = _past(last, data, history)
+    standings = []
+    for name in ordered:
+        if name in left_out:
+            continue
+        kpi, values = find(name), compute(name, data, past)
+        row = values.table.row(-1, named=True)
+        if row["status"] in ("needs_choice", "no_segment", "missing_input"):
+            left_out[name] = values.reasons.get(name, row["status"])
+            continue
+        standings.append(Standing(kpi, row, values, _change(kpi, data, last, row), _aim(kpi, row, targets)))
+    written = label(last.shown[0], last.every, last.stops[0])
+    star = north_star if north_star not in left_out else None
+    return Scorecard(tuple(standings), star, written, last.every, data.currency, left_out)
+
+
+def _past(last: Grid, data: Dataset, count: int) -> Grid:
+    """The last period and those before it, as far back as the data go."""
+    if last.every not in EVERY:
+        return last
+    first = last.firsts[0]
+    since = data.observed_from.date()
+    while count > 1 and step(first, last.every, -1) >= since.replace(day=1):
+        first, count = step(first, last.every, -1), count - 1
+    starts = [first]
+    while starts[-1] < last.firsts[0]:
+        starts.append(step(starts[-1], last.every))
+    return Grid.of(starts, [step(day, last.every) for day in starts], zone=last.zone, every=last.every)
+
+
+def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Change:
+    """Jackknife over the same twentieths of users in both periods, so that who comes in both is counted as such."""
+    points = kpi.unit in POINTS and not kpi.unit.money
+    nothing = Change(None, None, None, points, None)
+    if row["status"] in ("partial", "early") or row["value"] is None or kpi.parts:
+        return nothing
+    now, before = replicated(kpi, data, last), replicated(kpi, data, last.before())
+    if now is None or before is None or before.get(WHOLE) is None:
+        return nothing
+    moved = {fold: _moved(now.get(fold), before.get(fold), points=points) for fold in (WHOLE, *range(FOLDS))}
+    amount, parts = moved[WHOLE], [moved[fold] for fold in range(FOLDS)]
+    known = [part for part in parts if part is not None]
+    if amount is None or len(known) < FOLDS:
+        return Change(amount, None, None, points, before[WHOLE])
+    mean = sum(known) / FOLDS
+    half = T_FOLDS * ((FOLDS - 1) / FOLDS * sum((part - mean) ** 2 for part in known)) ** 0.5
+    bounds = (amount - half, amount + half) if half > 0 else (None, None)
+    return Change(amount, *bounds, points, before[WHOLE])
+
+
+def _moved(now: float | None, before: float | None, *, points: bool) -> float | None:
+    if now is None or before is None:
+        return None
+    if points:
+        return now - before
+    return now / before - 1 if before > 0 else None
+
+
+def _aim(kpi: Kpi, row: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> Aim | None:
+    own = [each for each in targets if each["kpi"] == kpi.name]
+    if not own or row["value"] is None:
+        return None
+    target = own[-1]
+    sign = -1 if kpi.direction == DOWN else 1
+    value, low, high = (sign * x if x is not None else None for x in (row["value"], row["low"], row["high"]))
+    wanted = sign * float(target["value"])
+    if low is not None and high is not None and min(low, high) < wanted <= max(low, high):
+        state = "open"
+    else:
+        state = "met" if value is not None and value >= wanted else "missed"
+    return Aim(float(target["value"]), target.get("due"), target.get("owner", ""), state)
