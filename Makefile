@@ -2,7 +2,7 @@
 # Kept to what make 3.81 (macOS) understands.
 
 # The first Python that is new enough; PYTHON=... overrides it.
-PYTHON := $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
 WORKSPACES := $(sort $(dir $(wildcard data/*/kpi.toml)))

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -218,3 +219,67 @@ def test_plain_make_renders_each_demo_workspace(root: Path) -> None:
     assert "report --all --out reports" in plan
     assert "data/cdnow" in plan
     assert "data/clickstream" in plan
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with the few tools that the Chromium script needs, and no browser."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "cat", "chmod"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    tool(folder, "id", "echo 0")
+    return folder
+
+
+def tool(folder: Path, name: str, does: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+def find_chromium(root: Path, tools: Path) -> subprocess.CompletedProcess[str]:
+    script = str(root / "setup" / "chromium.sh")
+    return subprocess.run([script], env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a browser in the applications folder cannot be hidden")
+class TestChromium:
+    def test_one_that_is_there_is_taken_silently(self, root: Path, tools: Path) -> None:
+        tool(tools, "chromium", "exit 0")
+        done = find_chromium(root, tools)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def test_a_missing_one_is_installed_where_that_is_allowed(self, root: Path, tools: Path) -> None:
+        here = tools / "chromium"
+        tool(tools, "apt-get", f'case "$*" in *chromium*) : > {here}; chmod +x {here};; esac')
+        done = find_chromium(root, tools)
+        assert done.returncode == 0
+        assert "WILL NOT RUN" not in done.stderr
+        assert here.exists()
+
+    @pytest.mark.parametrize("apt", [None, "exit 1"])
+    def test_without_one_the_run_says_so_loudly_and_goes_on(self, root: Path, tools: Path, apt: str | None) -> None:
+        if apt is not None:
+            tool(tools, "apt-get", apt)
+        done = find_chromium(root, tools)
+        assert done.returncode == 0
+        assert "THE BROWSER TESTS WILL NOT RUN" in done.stderr
+        assert "apt install chromium" in done.stderr
+
+    def test_without_rights_nothing_is_installed(self, root: Path, tools: Path, tmp_path: Path) -> None:
+        tool(tools, "id", "echo 1000")
+        tool(tools, "sudo", "exit 1")
+        tool(tools, "apt-get", f": > {tmp_path}/called")
+        assert "WILL NOT RUN" in find_chromium(root, tools).stderr
+        assert not (tmp_path / "called").exists()
+
+
+def test_the_python_can_be_chosen(root: Path) -> None:
+    for command, env in (
+        (["make", "-n", "setup", "PYTHON=chosen"], {}),
+        (["make", "-n", "setup"], {"PYTHON": "chosen"}),
+    ):
+        plan = subprocess.run(
+            command, cwd=root, env={"PATH": os.environ["PATH"], **env}, capture_output=True, text=True, check=True
+        )
+        assert plan.stdout.strip() == "chosen setup/install.py runtime"
