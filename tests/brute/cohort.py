@@ -151,11 +151,11 @@ def table(label: date, group: Sequence[Member], rules: Rules, last: int | None) 
     for low, high in spans(group, rules, last):
         ripe = [member for member in group if period_end(member, high, rules) <= rules.observed_until]
         back = [member for member in group if retained(member, low, high, rules)]
-        complete = len(ripe) == len(group)
-        cell = {"k": low, "eligible": len(ripe), "retained": len(back), "complete": complete, "value": None}
+        full = len(ripe) == len(group)
+        cell = {"k": low, "eligible": len(ripe), "retained": len(back), "complete": full, "value": None}
         cells.append(cell | ({"to": high} if rules.mode == "bracket" else {}))
-        counted = ripe if complete or rules.clock == "elapsed" else []
-        shares.append((low, len(counted), sum(member in back for member in counted)))
+        # By calendar all members ripen at one instant, so this pools whole cells; by elapsed time, members.
+        shares.append((low, len(ripe), sum(retained(member, low, high, rules) for member in ripe)))
     return {"start": label.isoformat(), "size": len(group), "cells": cells, "shares": shares}
 
 
