@@ -1,0 +1,130 @@
+"""Verbs for definitions: list, show and stage."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from kpi_lib.cli.options import Place, shared
+from kpi_lib.cli.text import table
+
+
+@click.command("list")
+@click.option("--category", metavar="C", help="Only this category.")
+@click.option("--stage", metavar="S", help="Only KPIs for early, growth or mature products.")
+@click.option("--available", is_flag=True, help="What this workspace's tables allow, and what is missing for the rest.")
+@shared
+def list_kpis(place: Place, category: str | None, stage: str | None, available: bool) -> int:
+    """List the catalogue of KPIs.
+
+    \b
+    Example:
+      kpi list --category retention
+      kpi list --available --workspace data/cdnow
+    """
+    from kpi_lib.core.errors import unknown
+    from kpi_lib.kpis.registry import CATEGORIES, EARLY, GROWTH, MATURE, catalogue
+
+    if category is not None and category not in CATEGORIES:
+        raise unknown("category", category, CATEGORIES)
+    if stage is not None and stage not in (EARLY, GROWTH, MATURE):
+        raise unknown("stage", stage, (EARLY, GROWTH, MATURE))
+    kept = [k for k in catalogue().values() if category in (None, k.category) and (stage is None or stage in k.stages)]
+    missing: Mapping[str, list[str]] = {}
+    records = [kpi.record() for kpi in kept]
+    if available:
+        from kpi_lib.answers.compute import available as lacking
+
+        missing = lacking(place.open().data)
+        records = [r | {"available": not missing[r["kpi"]], "missing_inputs": missing[r["kpi"]]} for r in records]
+    heads = ["kpi", "title", "category", "unit"] + (["available"] if available else [])
+    rows = [[r["kpi"], r["title"], r["category"], r["unit"]] + ([_lacks(missing[r["kpi"]])] if available else []) for r in records]
+    place.show({"kpis": records}, table(heads, rows, left=len(heads)))
+    return 0
+
+
+def _lacks(missing: list[str]) -> str:
+    return "needs " + ", ".join(missing) if missing else "yes"
+
+
+@click.command("show")
+@click.argument("kpi")
+@shared
+def show_kpi(place: Place, kpi: str) -> int:
+    """Show a KPI's definition: formula, unit, direction, inputs, settings, ripeness, sources and what they got wrong.
+
+    \b
+    Example:
+      kpi show retention_day_7
+    """
+    from kpi_lib.kpis.registry import find
+
+    record = find(kpi).record()
+    place.show(record, described(record))
+    return 0
+
+
+def described(record: Mapping[str, Any]) -> str:
+    """A definition for people, one fact a line."""
+    settings = [f"{name} = {body['default']!r}" if body["default"] is not None else f"{name} (no default)" for name, body in record["settings"].items()]
+    facts = {
+        "what": record["summary"],
+        "formula": record["formula"],
+        "unit": record["unit"],
+        "better": {"higher_better": "higher", "lower_better": "lower"}.get(record["direction"], "depends on the product"),
+        "inputs": ", ".join(record["inputs"]),
+        "settings": ", ".join(settings) or "none",
+        "components": ", ".join(record["components"]) or "one value",
+        "counts when": record["ripeness"],
+        "cadence": record["cadence"],
+        "watch with": ", ".join(record["counter"]) or "—",
+        "use": record["use"],
+        "sources": "; ".join(record["sources"]),
+        "sources wrong": record["sources_wrong"] or "—",
+        "definition": record["definition"],
+    }
+    width = max(map(len, facts))
+    return "\n".join([f"{record['kpi']} · {record['title']}", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())])
+
+
+@click.command("stage")
+@click.option("--stage", metavar="S", help="early, growth or mature.")
+@click.option("--goal", "goals", metavar="G", multiple=True, help="engagement, revenue or satisfaction; may be given several times.")
+@click.option("--profile", metavar="P", help="saas, freemium, commerce or app.")
+@click.option("--new-features", is_flag=True, help="New features are planned: add the product-development KPIs.")
+@shared
+def stage(place: Place, stage: str | None, goals: tuple[str, ...], profile: str | None, new_features: bool) -> int:
+    """Choose KPIs for a stage, a goal or both; without them, for what the workspace's [product] says.
+
+    \b
+    Example:
+      kpi stage --stage growth --goal revenue
+    """
+    from kpi_lib.answers.stages import stage as advise
+    from kpi_lib.core.errors import WorkspaceError
+
+    data = None
+    try:
+        workspace = place.open()
+        data, product = workspace.data, workspace.product
+    except WorkspaceError:  # a choice can be made before there are data
+        if not (stage or goals):
+            raise
+        product = {}
+    if not (stage or goals):
+        stage, goals = product.get("stage"), tuple(product.get("goals", ()))
+    advice = advise(data, stage=stage, goals=goals, profile=profile or product.get("profile"), new_features=new_features)
+    document = advice.to_dict()
+    rows = [[rank, r["kpi"], r["reason"], _can(r)] for rank in ("primary", "secondary") for r in document[rank]]
+    text = table(["rank", "kpi", "reason", "in this workspace"], rows, left=4)
+    place.show(document, "\n".join([text, *("note: " + each for each in document["warnings"])]))
+    return 0
+
+
+def _can(row: Mapping[str, Any]) -> str:
+    if row["available"]:
+        return "yes"
+    return "needs " + ", ".join(row["missing_inputs"]) if row["missing_inputs"] else "not computed yet"
+
+
+COMMANDS = {"list": list_kpis, "show": show_kpi, "stage": stage}

@@ -1,0 +1,112 @@
+"""Verbs for figures: compute, active and sessions."""
+
+from typing import Any
+
+import click
+
+from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.text import interval, table, unit_of
+from kpi_lib.core.units import COUNT, RATIO, SHARE, show, span
+
+
+@click.command("compute")
+@click.argument("kpis", nargs=-1, required=True, metavar="KPI…")
+@period
+@segments
+@table_choice
+@shared
+def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: ANN401
+    """Compute KPIs: value, 95 % interval, n and status for each period and segment.
+
+    \b
+    Example:
+      kpi compute orders average_order_value --period 1998-06 --workspace data/cdnow
+      kpi compute dau --from 2024-06-01 --to 2024-06-08 --every day --by platform --json
+    """
+    from kpi_lib.answers.compute import compute as compute_kpis
+    from kpi_lib.kpis.registry import find
+
+    found = [find(name) for name in kpis]
+    workspace = place.open()
+    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    by, rows, lines = columns(asked["by"]), [], []
+    for kpi in found:
+        values = compute_kpis(kpi.name, data, grid_of(workspace, asked, kpi.cadence), by)
+        for row in values.to_dict()["rows"]:
+            rows.append(row)
+            unit = unit_of(row["unit"], money=kpi.unit.money)
+            where = ", ".join(f"{k}={v}" for k, v in row["by"].items())
+            figure = show(row["value"], unit, data.currency)
+            lines.append([row["kpi"], where, row["start"], figure, interval(row, unit, data.currency), f"{row['n']:,}", row["status"]])
+        for reason in values.reasons.values():
+            click.echo(f"{kpi.name}: {reason}", err=True)
+    place.show({"rows": rows}, table(["kpi", "segment", "from", "value", "95 % interval", "n", "status"], lines, left=3))
+    return 0
+
+
+@click.command("active")
+@period
+@segments
+@table_choice
+@shared
+def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
+    """Daily, weekly and monthly actives with stickiness; without a period, every day of the data.
+
+    \b
+    Example:
+      kpi active --from 2024-06-01 --to 2024-07-01 --every week
+    """
+    from kpi_lib.answers.actives import actives
+    from kpi_lib.core.period import Grid, local_day
+
+    workspace = place.open()
+    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    if asked["period"] or asked["start"] or asked["stop"]:
+        grid = grid_of(workspace, asked, "day")
+    else:
+        first, stop = local_day(data.observed_from, data.zone), local_day(data.observed_until, data.zone)
+        grid = Grid.calendar(asked["every"] or "day", first, max(stop, first.replace(day=first.day)), zone=data.zone, week_start=data.week_start)
+    found = actives(data, grid, columns(asked["by"]), events=data.settings.get("active_events", ("*",)))
+    heads = [*found.by, "from", "daily", "weekly", "monthly", "stickiness", ""]
+    rows = [
+        [*(r[c] for c in found.by), r["start"], *(show(r[k], COUNT) for k in ("dau", "wau", "mau")), show(r["stickiness"], RATIO), "" if r["complete"] else "not over"]
+        for r in found.table.iter_rows(named=True)
+    ]
+    place.show(found.to_dict(), table(heads, rows, left=len(found.by) + 1))
+    return 0
+
+
+@click.command("sessions")
+@click.option("--gap", metavar="D", help="A pause longer than this starts a new session (default 30m; a mapped session_id is trusted).")
+@click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
+@segments
+@table_choice
+@shared
+def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN401
+    """Count sessions and say how long they last.
+
+    \b
+    Example:
+      kpi sessions --gap 30m --period 2024-W25
+    """
+    from kpi_lib.core.units import duration
+    from kpi_lib.shapes.sessions import session_figures
+
+    length = duration(gap) if gap else None
+    workspace = place.open()
+    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    grid = workspace.grid(asked["period"]) if asked["period"] else None
+    by = columns(asked["by"])
+    for column in by:
+        data.segments(column)
+    found = session_figures(data.with_by(by), gap=length, grid=grid)
+    heads = [*by, "sessions", "users", "median", "mean", "events a session", "single event"]
+    rows = []
+    for r in found.table.iter_rows(named=True):
+        lengths = [span(r[k]) if r[k] is not None else None for k in ("median_seconds", "mean_seconds")]
+        rows.append([*(r[c] for c in by), f"{r['sessions']:,}", f"{r['users']:,}", *lengths, show(r["events_per_session"], RATIO), show(r["single_event_share"], SHARE)])
+    place.show(found.to_dict(), table(heads, rows, left=len(by)))
+    return 0
+
+
+COMMANDS = {"compute": compute, "active": active, "sessions": sessions}

@@ -1,0 +1,102 @@
+"""What the verbs share: where the workspace is, how to print, which period."""
+
+import functools
+from collections.abc import Callable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kpi_lib.cli.main import print_json
+
+if TYPE_CHECKING:
+    from kpi_lib.core.period import Grid
+    from kpi_lib.sources.workspace import Workspace
+
+Verb = Callable[..., Any]
+
+
+def shared(verb: Verb) -> Verb:
+    """Take --workspace, --json and --debug after the verb as well as before it."""
+
+    @click.option("--workspace", metavar="DIR", default=None, help="Folder with the kpi.toml (default: this folder).")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @click.pass_context
+    @functools.wraps(verb)
+    def with_shared(ctx: click.Context, /, workspace: str | None, as_json: bool, debug: bool, **rest: Any) -> Any:  # noqa: ANN401
+        before = ctx.obj or {}
+        place = workspace or before.get("workspace") or "."
+        return verb(Place(place, as_json or bool(before.get("json"))), **rest)
+
+    return with_shared
+
+
+class Place:
+    """Where a verb works and how it prints."""
+
+    def __init__(self, folder: str, as_json: bool) -> None:
+        """Keep both."""
+        self.folder, self.as_json = folder, as_json
+
+    def open(self, table: str | None = None) -> "Workspace":
+        """Open the workspace, load its data and say on standard error what was read."""
+        from kpi_lib.sources.workspace import open_workspace
+
+        workspace = open_workspace(self.folder)
+        _ = workspace.data
+        for name, counts in workspace.log.counts().items():
+            said = " + ".join(f"{counts[part]:,} {part}" for part in ("kept", "filtered", "deduplicated", "quarantined"))
+            click.echo(f"{name}: {counts['read']:,} rows read = {said}", err=True)
+        return workspace
+
+    def show(self, document: dict[str, Any], text: str) -> None:
+        """Print the JSON document or the text for people."""
+        if self.as_json:
+            print_json(document)
+        else:
+            click.echo(text)
+
+
+def period(verb: Verb) -> Verb:
+    """Take --period, or --from, --to and --every."""
+    for option in (
+        click.option("--every", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Grid of --from and --to."),
+        click.option("--to", "stop", metavar="D", type=_day, help="First day after the grid."),
+        click.option("--from", "start", metavar="D", type=_day, help="First day of a grid of periods."),
+        click.option("--period", metavar="P", help="2026-10, 2026-W46, 2026-Q3, 2026, 2026-10-05 or 2026-10-01..2026-10-15 (end excluded)."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def segments(verb: Verb) -> Verb:
+    """Take --by COL[,COL]."""
+    return click.option("--by", metavar="COL[,COL]", help="Segment columns.")(verb)
+
+
+def table_choice(verb: Verb) -> Verb:
+    """Take --table, where events and transactions both exist."""
+    choice = click.Choice(["events", "transactions"])
+    return click.option("--table", type=choice, help="Which table tells what users did (default: events where there are any).")(verb)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; write it as 2026-10-05.") from None
+
+
+def columns(text: str | None) -> tuple[str, ...]:
+    """Split COL,COL.
+
+    >>> columns("plan, country")
+    ('plan', 'country')
+    """
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def grid_of(workspace: "Workspace", asked: dict[str, Any], cadence: str) -> "Grid":
+    """The grid that the period options ask for; by default the last complete period of the cadence."""
+    return workspace.grid(asked["period"], start=asked["start"], stop=asked["stop"], every=asked["every"], cadence=cadence)

@@ -1,0 +1,43 @@
+"""Plain tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kpi_lib.core.units import COUNT, MONEY, MONEY_PER_USER, NOTHING, PER_USER, RATIO, SCORE, SECONDS, SHARE, Unit, show
+
+UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:
+    """Align columns: the first `left` as text, the others as figures.
+
+    >>> print(table(["kpi", "n"], [["dau", 12], ["orders", 3]]))
+    kpi      n
+    dau     12
+    orders   3
+    """
+    cells = [[_cell(each) for each in row] for row in [headers, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headers))]
+    lines = []
+    for row in cells:
+        parts = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(parts).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = NOTHING if value is None else str(value)
+    # data may hold escape codes or line breaks; a terminal must not obey them
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def unit_of(name: str, *, money: bool = False) -> Unit:
+    """The unit of a JSON word; money per user is written like money."""
+    return MONEY_PER_USER if money and name == "per_user" else UNITS[name]
+
+
+def interval(row: Mapping[str, Any], unit: Unit, currency: str) -> str:
+    """Low and high of a row, or nothing."""
+    if row["low"] is None or row["high"] is None:
+        return ""
+    return f"{show(row['low'], unit, currency)} – {show(row['high'], unit, currency)}"
