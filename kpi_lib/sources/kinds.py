@@ -1,0 +1,139 @@
+"""One column of a file becomes one canonical column: its values, and for each value that cannot be used the reason."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from kpi_lib.core.period import local_date
+from kpi_lib.sources.findings import NO_FLAG, NO_NUMBER, NO_TIME, NO_WHOLE, TOO_LARGE
+from kpi_lib.sources.times import parse_times
+
+# what exports write for nothing; pandas, R, Postgres and MySQL all have their own word
+NOTHING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "None", "<NA>", "NaT")
+SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+REAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """The zone of calendar days, and the zone of date-times that carry none."""
+
+    workspace: str
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A canonical column: values, reasons (null where the value is fine), and where a time zone is missing."""
+
+    values: pl.Series
+    reasons: pl.Series
+    naive: pl.Series | None = None
+
+
+def convert(values: pl.Series, kind: str, zones: Zones) -> Parsed:
+    """Read a column as one of the canonical kinds; money is read apart because it needs its currency."""
+    return READERS[kind](blank_to_null(values), zones)
+
+
+def blank_to_null(values: pl.Series) -> pl.Series:
+    """Text without surrounding blanks; what exports write for nothing is null, and so is a float that is no number."""
+    if values.dtype == pl.String:
+        stripped = values.str.strip_chars()
+        return pl.select(pl.when(~stripped.is_in(list(NOTHING))).then(stripped)).to_series()
+    return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """Any column as text; floats that are whole lose their point (ids next to nulls become floats in many exports)."""
+    if values.dtype == pl.String:
+        return values
+    if values.dtype.is_float() and (values.is_null() | ((values == values.floor()) & (values.abs() < 2**53))).all():
+        return values.cast(pl.Int64, strict=False).cast(pl.String)
+    if values.dtype == pl.Binary:
+        return values.bin.encode("hex")
+    return values.cast(pl.String, strict=False)
+
+
+def _fine(values: pl.Series) -> Parsed:
+    return Parsed(values, pl.repeat(None, len(values), dtype=pl.String, eager=True))
+
+
+def _judged(before: pl.Series, after: pl.Series, reason: str) -> Parsed:
+    """A value that was there before and is null after has the reason."""
+    lost = before.is_not_null() & after.is_null()
+    return Parsed(after, pl.select(pl.when(lost).then(pl.lit(reason))).to_series())
+
+
+def _texts(values: pl.Series, _: Zones) -> Parsed:
+    return _fine(as_text(values))
+
+
+def _times(values: pl.Series, zones: Zones) -> Parsed:
+    if values.dtype in (pl.Time, pl.Duration, pl.Boolean):
+        return _judged(values, pl.Series([None] * len(values), dtype=pl.Datetime("us", "UTC")), NO_TIME)
+    found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file)
+    return Parsed(found["time"], found["reason"], found["naive"])
+
+
+def _days(values: pl.Series, zones: Zones) -> Parsed:
+    # a date-time without a zone still has its date, so no zone has to be named for it
+    found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file or zones.workspace)
+    day = pl.coalesce("day", local_date(pl.col("time"), zones.workspace))
+    return Parsed(found.select(pl.when(pl.col("reason").is_null()).then(day)).to_series(), found["reason"])
+
+
+def _numbers(values: pl.Series, _: Zones) -> Parsed:
+    if values.dtype == pl.String:
+        shaped = pl.select(pl.when(values.str.contains(REAL)).then(values)).to_series()
+        read = shaped.cast(pl.Float64, strict=False)
+    else:
+        read = values.cast(pl.Float64, strict=False)
+    return _judged(values, pl.select(pl.when(read.is_finite()).then(read)).to_series(), NO_NUMBER)
+
+
+def _wholes(values: pl.Series, _: Zones) -> Parsed:
+    text = as_text(values)
+    shaped = pl.select(
+        pl.when(text.str.contains(WHOLE)).then(text.str.replace(r"\.0*$", "").str.strip_prefix("+"))
+    ).to_series()
+    read = shaped.cast(pl.Int64, strict=False)
+    long = text.str.contains(r"^[+-]?[0-9]{19,}(?:\.0*)?$").fill_null(False)
+    parsed = _judged(text, read, NO_WHOLE)
+    return Parsed(read, pl.select(pl.when(long).then(pl.lit(TOO_LARGE)).otherwise(parsed.reasons)).to_series())
+
+
+def _flags(values: pl.Series, _: Zones) -> Parsed:
+    text = as_text(values).str.to_lowercase()
+    read = text.replace_strict(SWITCHES, default=None, return_dtype=pl.Boolean)
+    return _judged(text, read, NO_FLAG)
+
+
+READERS: Mapping[str, Callable[[pl.Series, Zones], Parsed]] = {
+    "id": _texts,
+    "text": _texts,
+    "time": _times,
+    "day": _days,
+    "number": _numbers,
+    "whole": _wholes,
+    "flag": _flags,
+}
+
+
+def inferred(values: pl.Series) -> pl.Series:
+    """A segment column as numbers or true/false where every value is that without loss, otherwise as text."""
+    if values.dtype != pl.String:
+        return values
+    there = blank_to_null(values)
+    known = there.drop_nulls()
+    if known.is_empty():
+        return there
+    if known.str.contains(r"^(?:0|-?[1-9][0-9]{0,17})$").all():
+        return there.cast(pl.Int64)
+    if known.str.contains(r"^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,12}$|^(?:0|-?[1-9][0-9]{0,14})$").all():
+        return there.cast(pl.Float64)
+    if known.str.to_lowercase().is_in(["true", "false"]).all():
+        return there.str.to_lowercase() == "true"
+    return there

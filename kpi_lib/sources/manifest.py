@@ -1,0 +1,195 @@
+"""The workspace file kpi.toml: read, checked key by key, and handed on as plain values.
+
+It holds choices only and nothing in it is executed. Whatever it must not hold is an error with the place and the mend.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kpi_lib.core.errors import KpiError, WorkspaceError, nearest, shown
+from kpi_lib.core.schema import TABLES
+from kpi_lib.shapes.funnel import Funnel
+from kpi_lib.sources.choices import FRESHNESS, FUNNEL, PRODUCT, REPORT, TABLE, TARGET, WORKSPACE, Check, Mismatch, texts
+
+FILE = "kpi.toml"
+SECTIONS = ("workspace", "tables", "product", "settings", "features", "freshness", "funnels", "targets", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which workspace file: enough to point at a line."""
+
+    path: Path
+    text: str
+
+    def error(self, section: str, key: str | None, message: str) -> WorkspaceError:
+        """Build the error for one place in the file."""
+        line = self.line(section, key)
+        where = f"{self.path}, line {line}" if line else str(self.path)
+        label = f"[{section}]" if section else "the top of the file"
+        return WorkspaceError(f"{where}: {label}{' ' + key if key else ''} {message}")
+
+    def line(self, section: str, key: str | None) -> int | None:
+        """Physical line of a key, or of its section's heading, as far as it can be found."""
+        inside, heading = section == "", None
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if found := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+                inside = found[1].replace('"', "").replace("'", "") == section
+                heading = number if inside and heading is None else heading
+            if inside and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+                return number
+        return heading
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read and check a workspace file; the result has every section, empty where the file has none."""
+    place = Place(path, _text(path))
+    content = _parse(place)
+    _known(place, "", content, SECTIONS)
+    many = {"tables": TABLE, "funnels": FUNNEL, "reports": REPORT}
+    checked: dict[str, Any] = {"settings": _section(place, content, "settings")}
+    for name, keys in (("workspace", WORKSPACE), ("product", PRODUCT), ("freshness", FRESHNESS)):
+        checked[name] = _keys(place, name, _section(place, content, name), keys)
+    _known(place, "tables", _section(place, content, "tables"), TABLES)
+    for name, keys in many.items():
+        checked[name] = {
+            each: _one(place, f"{name}.{each}", body, keys) for each, body in _section(place, content, name).items()
+        }
+    features = _section(place, content, "features")
+    checked["features"] = {each: _value(place, ("features", each), body, texts) for each, body in features.items()}
+    checked["targets"] = _targets(place, content.get("targets", []))
+    _complete(place, checked)
+    return checked
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise WorkspaceError(f"{path}, line {line}: the file is not UTF-8 text. Save it as UTF-8.") from None
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _parse(place: Place) -> dict[str, Any]:
+    try:
+        return tomllib.loads(place.text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(place, str(error)) from None
+    except (RecursionError, ValueError) as error:
+        raise WorkspaceError(f"{place.path} cannot be read as TOML: {shown(str(error))}") from None
+
+
+def _syntax(place: Place, message: str) -> WorkspaceError:
+    lines = place.text.splitlines() or [""]
+    found = re.search(r"line (\d+), column (\d+)", message)
+    line, column = (int(found[1]), int(found[2])) if found else (len(lines), len(lines[-1]) + 1)
+    what = re.sub(r"\s*\(at .*\)$", "", message)
+    source = lines[line - 1].strip() if line <= len(lines) else ""
+    return WorkspaceError(
+        f"{place.path}, line {line}, column {column}: {what[:1].lower()}{what[1:]}.\n"
+        f"There stands: {shown(source, 100)}\n"
+        f'Write each choice as key = value; text stands in quotes ("raw/events.csv"), lists in closed brackets.'
+    )
+
+
+def _known(place: Place, section: str, found: Mapping[str, Any], known: Iterable[str]) -> None:
+    allowed = tuple(known)
+    for key in found:
+        if key not in allowed:
+            kind = "table" if section == "tables" else "key" if section else "section"
+            at = f"tables.{key}" if section == "tables" else section or key
+            raise place.error(
+                at, key if section else None, f"is unknown: there is no {kind} {shown(key)}. {nearest(key, allowed)}"
+            )
+
+
+def _section(place: Place, content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise place.error("", name, f"must be a section: write [{name}] on a line of its own, then its keys.")
+    return found
+
+
+def _one(place: Place, section: str, body: object, keys: Mapping[str, Check]) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise place.error(
+            section.split(".")[0], section.split(".", 1)[1], f"must be a section of its own: [{section}]."
+        )
+    return _keys(place, section, body, keys)
+
+
+def _keys(place: Place, section: str, body: Mapping[str, Any], keys: Mapping[str, Check]) -> dict[str, Any]:
+    _known(place, section, body, keys)
+    return {key: _value(place, (section, key), value, keys[key]) for key, value in body.items()}
+
+
+def _value(place: Place, at: tuple[str, str], value: object, check: Check) -> Any:  # noqa: ANN401 - checked on the way
+    try:
+        return check(value)
+    except Mismatch as error:
+        raise place.error(*at, f"{error}") from None
+
+
+def _targets(place: Place, found: object) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise place.error("", "targets", "must be a list: write [[targets]] with two pairs of brackets for each one.")
+    targets = [_keys(place, "targets", each, TARGET) for each in found]
+    for target in targets:
+        _required(place, "targets", target, ("kpi", "value"))
+    return targets
+
+
+def _required(place: Place, section: str, body: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if key not in body:
+            there = f"It has: {', '.join(body)}." if body else "It is empty."
+            raise place.error(section, None, f"needs the key {key}. {there}")
+
+
+def _complete(place: Place, checked: Mapping[str, Any]) -> None:
+    """Check what spans several keys: required ones, names of columns, and funnels as a whole."""
+    if not checked["tables"]:
+        example = '[tables.events]\npath = "raw/events.csv"'
+        raise WorkspaceError(f"{place.path}: no table is mapped, so there are no data. Add for example\n{example}")
+    for name, body in checked["tables"].items():
+        _required(place, f"tables.{name}", body, ("path",))
+        _columns(place, name, body)
+    for name, body in checked["reports"].items():
+        _required(place, f"reports.{name}", body, ("notebook",))
+    for name, body in checked["funnels"].items():
+        section = f"funnels.{name}"
+        _required(place, section, body, ("steps",))
+        try:
+            as_funnel(body)
+        except KpiError as error:
+            raise place.error(section, None, f"has no meaning: {error}") from None
+
+
+def _columns(place: Place, table: str, body: Mapping[str, Any]) -> None:
+    known = {column.name: column.kind for column in TABLES[table]}
+    section = f"tables.{table}"
+    for key in body.get("columns", {}):
+        if key not in known:
+            message = f"maps an unknown column {shown(key)} (write canonical = theirs). {nearest(key, known)}"
+            raise place.error(section, "columns", message)
+    fixed = {*known, "currency"} if "money" in known.values() else set(known)
+    for key in body.get("constants", {}):
+        if key not in fixed:
+            raise place.error(section, "constants", f"sets an unknown column {shown(key)}. {nearest(key, fixed)}")
+        if key in body.get("columns", {}):
+            raise place.error(section, "constants", f"sets {key}, which columns maps as well: keep one of them.")
+
+
+def as_funnel(options: Mapping[str, Any]) -> Funnel:
+    """The funnel that a [funnels.NAME] section describes."""
+    body = {key: value for key, value in options.items() if key not in ("by", "period")}
+    steps = tuple(body.pop("steps"))
+    if "preset" in body:
+        return Funnel.preset(body.pop("preset"), steps, **body)
+    return Funnel(steps, **body)

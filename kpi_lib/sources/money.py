@@ -1,0 +1,151 @@
+"""Amounts: exact minor units of their currency, then the workspace's currency through the rates table."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from kpi_lib.core.errors import DataError, nearest, shown
+from kpi_lib.core.period import local_date
+from kpi_lib.core.units import MINOR_DIGITS, minor_digits
+from kpi_lib.sources.findings import NO_AMOUNT, NO_CURRENCY, NO_RATE, TOO_LARGE
+from kpi_lib.sources.kinds import as_text, blank_to_null
+
+SHAPE = r"^(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?$"
+SCIENTIFIC = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,2}$"
+LARGEST = 10**17
+KINDS = ("sale", "refund", "credit")
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Amounts in minor units, the reasons against some, and how many lost digits that the currency does not have."""
+
+    values: pl.Series
+    reasons: pl.Series
+    rounded: pl.Series
+
+
+def currencies(values: pl.Series | None, default: str, rows: int) -> tuple[pl.Series, pl.Series]:
+    """The currency of every row (the workspace's where none is given) and the reasons against some."""
+    if values is None:
+        return pl.repeat(default, rows, dtype=pl.String, eager=True), pl.repeat(None, rows, dtype=pl.String, eager=True)
+    code = as_text(blank_to_null(values)).str.to_uppercase().fill_null(default)
+    wrong = ~code.str.contains("^[A-Z]{3}$")
+    return code, pl.select(pl.when(wrong).then(pl.lit(NO_CURRENCY))).to_series()
+
+
+def parse_amounts(values: pl.Series, currency: pl.Series) -> Amounts:
+    """Read amounts in whole minor units; text is read digit by digit, so that no cent is lost on the way."""
+    there = blank_to_null(values)
+    digits = currency.replace_strict(MINOR_DIGITS, default=minor_digits("?"), return_dtype=pl.Int64)
+    frame = pl.DataFrame({"raw": there, "digits": digits, "scale": 10**digits})
+    if there.dtype.is_float():
+        read = _from_floats(frame)
+    else:
+        read = _from_text(frame.with_columns(_exact_text(there).alias("raw")))
+    reason = (
+        pl.when(pl.col("raw").is_null()).then(None)
+        .when(pl.col("large")).then(pl.lit(TOO_LARGE))
+        .when(pl.col("minor").is_null()).then(pl.lit(NO_AMOUNT))
+    )  # fmt: skip
+    found = read.select("minor", "rounded", reason=reason)
+    minor = found.select(pl.when(pl.col("reason").is_null()).then(pl.col("minor"))).to_series()
+    return Amounts(minor, found["reason"], found["rounded"].fill_null(False))
+
+
+def _exact_text(values: pl.Series) -> pl.Series:
+    return as_text(values).str.strip_chars()
+
+
+def _from_floats(frame: pl.DataFrame) -> pl.DataFrame:
+    scaled = pl.col("raw").cast(pl.Float64) * pl.col("scale")
+    large = ~(scaled.abs() < 2**53)
+    minor = pl.when(~large).then(scaled.round(mode="half_away_from_zero")).cast(pl.Int64)
+    # a float is an approximation: only what is off by more than that has digits too many
+    rounded = (scaled - scaled.round()).abs() > 1e-6 * pl.max_horizontal(scaled.abs() * 1e-6, pl.lit(1.0))
+    return frame.with_columns(minor=minor, large=large.fill_null(False), rounded=rounded)
+
+
+def _from_text(frame: pl.DataFrame) -> pl.DataFrame:
+    scientific = pl.col("raw").str.contains(SCIENTIFIC)
+    plain = (
+        pl.when(scientific).then(pl.col("raw").cast(pl.Decimal(38, 6), strict=False).cast(pl.String)).otherwise("raw")
+    )
+    parts = frame.with_columns(plain.str.extract_groups(SHAPE).alias("parts")).unnest("parts")
+    whole, part = pl.col("whole").fill_null(""), pl.col("part").fill_null("")
+    shaped = pl.col("whole").is_not_null() & ((whole.str.len_bytes() > 0) | (part.str.len_bytes() > 0))
+    large = shaped & (whole.str.strip_chars_start("0").str.len_bytes() > 15)
+    padded = part.str.pad_end(4, "0")
+    kept = pl.when(pl.col("digits") > 0).then(padded.str.slice(0, pl.col("digits"))).otherwise(pl.lit("0"))
+    beyond = padded.str.slice(pl.col("digits"))
+    up = beyond.str.contains("^[5-9]").cast(pl.Int64)
+    units = pl.when(~large & shaped).then(pl.when(whole == "").then(pl.lit("0")).otherwise(whole)).cast(pl.Int64)
+    size = units * pl.col("scale") + kept.cast(pl.Int64) + up
+    minor = pl.when(shaped).then(pl.when(pl.col("sign") == "-").then(-size).otherwise(size))
+    return parts.with_columns(minor=minor, large=large.fill_null(False), rounded=shaped & beyond.str.contains("[1-9]"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Daily rates to the workspace currency; `table` is null where no rates are mapped."""
+
+    table: pl.DataFrame | None
+    currency: str
+    zone: str
+
+
+def exchange(frame: pl.DataFrame, columns: list[str], time: str, rates: Rates) -> tuple[pl.DataFrame, pl.Series]:
+    """Bring amounts into the workspace currency by the latest rate on or before the day; say which rows have none."""
+    nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+    if (frame["currency"] == rates.currency).all():
+        return frame, nothing
+    if rates.table is None:
+        raise _mixed(frame, rates.currency)
+    moment = pl.col(time)
+    day = moment if frame.schema[time] == pl.Date else local_date(moment, rates.zone)
+    table = rates.table.select(
+        pl.col("date").alias("\x00day"), pl.col("currency").str.to_uppercase(), "rate"
+    ).drop_nulls()
+    keyed = frame.with_row_index("\x00row").with_columns(day.alias("\x00day"))
+    known = table.sort("\x00day", maintain_order=True).unique(["\x00day", "currency"], keep="last", maintain_order=True)
+    found = keyed.filter(pl.col("\x00day").is_not_null()).sort("\x00day", maintain_order=True)
+    found = found.join_asof(known, on="\x00day", by="currency", strategy="backward", check_sortedness=False)
+    rate = keyed.select("\x00row").join(
+        found.select("\x00row", "rate"), on="\x00row", how="left", maintain_order="left"
+    )["rate"]
+    own = frame["currency"] == rates.currency
+    home = minor_digits(rates.currency)
+    digits = pl.col("currency").replace_strict(MINOR_DIGITS, default=minor_digits("?"), return_dtype=pl.Int64)
+    scaled = [
+        pl.when(own)
+        .then(pl.col(c))
+        .otherwise((pl.col(c) * rate * 10.0 ** (home - digits)).round().cast(pl.Int64, strict=False))
+        .alias(c)
+        for c in columns
+    ]
+    missing = pl.select(pl.when(~own & rate.is_null()).then(pl.lit(NO_RATE))).to_series()
+    return frame.with_columns(scaled), missing
+
+
+def _mixed(frame: pl.DataFrame, currency: str) -> DataError:
+    counts = frame.group_by("currency").len().sort("len", "currency", descending=[True, False]).head(6)
+    there = ", ".join(f"{code} ({rows:,} rows)" for code, rows in counts.iter_rows())
+    only = f' Or set [workspace] currency = "{counts["currency"][0]}".' if len(counts) == 1 else ""
+    return DataError(
+        f"amounts are in {there}, the workspace counts in {currency}.\n"
+        "Map a table rates with the columns date, currency and rate "
+        f"(what one unit of that currency is worth in {currency} from that day on).{only}"
+    )
+
+
+def unknown_kinds(values: pl.Series) -> pl.Series:
+    """Reasons against kinds of transaction that are none of sale, refund and credit."""
+    reasons = {
+        kind: f"is {shown(kind)}, neither sale, refund nor credit. {nearest(kind, KINDS)}"
+        for kind in values.drop_nulls().unique().sort().head(1000).to_list()
+        if kind not in KINDS
+    }
+    other = pl.select(
+        pl.when(~values.is_in(list(KINDS))).then(pl.lit("is neither sale, refund nor credit"))
+    ).to_series()
+    return values.replace_strict(reasons, default=other, return_dtype=pl.String) if reasons else other

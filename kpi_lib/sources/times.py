@@ -1,0 +1,137 @@
+"""Times of every written form become UTC instants; what cannot be placed says why.
+
+Pure dates are calendar days of the workspace and begin at its local midnight; date-times without a zone are local
+times of the file's zone; numbers are seconds, milli- or microseconds since 1970.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from kpi_lib.core.period import INSTANT, midnight
+from kpi_lib.sources.findings import GAP, NO_DAY, NO_TIME, TOO_EARLY
+
+FORM = (
+    r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ](?P<clock>[0-9]{2}:[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r" ?(?P<offset>Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+)
+NUMBER = r"^[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}(?:\.[0-9]+)?$|^[0-9]{16}$"
+COMPACT = r"^(?:19|20)[0-9]{6}$"
+EARLIEST = date(1971, 1, 1)
+MICRO = 1_000_000
+
+
+def parse_times(values: pl.Series, *, workspace_zone: str, file_zone: str | None) -> pl.DataFrame:
+    """Read times: columns `time` (instant), `day` (as written), `reason` (null if fine), `naive` (a zone is missing)."""
+    frame = pl.DataFrame({"raw": values})
+    if values.dtype == pl.Date:
+        frame = frame.with_columns(
+            day=pl.col("raw"), local=pl.lit(None, pl.Datetime("us")), instant=pl.lit(None, INSTANT)
+        )
+    elif isinstance(values.dtype, pl.Datetime):
+        frame = _native(frame, values.dtype.time_zone)
+    else:
+        frame = _written(frame.with_columns(_text(values).alias("raw")))
+    return _placed(frame, workspace_zone, file_zone)
+
+
+def _native(frame: pl.DataFrame, zone: str | None) -> pl.DataFrame:
+    micros = pl.col("raw").dt.cast_time_unit("us")
+    nothing = {"day": pl.lit(None, pl.Date), "local": pl.lit(None, pl.Datetime("us")), "instant": pl.lit(None, INSTANT)}
+    found = {"instant": micros.dt.convert_time_zone("UTC")} if zone else {"local": micros}
+    return frame.with_columns(**(nothing | found))
+
+
+def _text(values: pl.Series) -> pl.Series:
+    if values.dtype.is_float():
+        whole = values.floor().cast(pl.Int64, strict=False)
+        rest = ((values - values.floor()) * MICRO).round().cast(pl.Int64, strict=False).cast(pl.String).str.zfill(6)
+        with_rest = pl.select(pl.format("{}.{}", whole.cast(pl.String), rest)).to_series()
+        return pl.select(pl.when(rest == "000000").then(whole.cast(pl.String)).otherwise(with_rest)).to_series()
+    return values.cast(pl.String, strict=False).str.strip_chars()
+
+
+def _written(frame: pl.DataFrame) -> pl.DataFrame:
+    parts = frame.select("raw", pl.col("raw").str.extract_groups(FORM).alias("parts")).unnest("parts")
+    compact = pl.when(pl.col("raw").str.contains(COMPACT)).then(pl.col("raw").str.to_date("%Y%m%d", strict=False))
+    written = pl.col("day").str.to_date("%Y-%m-%d", strict=False)
+    dated = pl.col("clock").is_null()
+    local = _local(written)
+    return parts.select(
+        "raw",
+        day=pl.when(dated).then(pl.coalesce(written, compact)),
+        local=pl.when(pl.col("offset").is_null()).then(local),
+        instant=pl.coalesce(
+            pl.when(pl.col("offset").is_not_null()).then((local - _offset()).dt.replace_time_zone("UTC")), _epoch()
+        ),
+        shaped=pl.col("day").is_not_null() | pl.col("raw").str.contains(COMPACT),
+    )
+
+
+def _local(day: pl.Expr) -> pl.Expr:
+    hour = pl.col("clock").str.slice(0, 2).cast(pl.Int64)
+    minute = pl.col("clock").str.slice(3, 2).cast(pl.Int64)
+    second = pl.col("second").cast(pl.Int64).fill_null(0)
+    fraction = pl.col("fraction").fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    real = (hour < 24) & (minute < 60) & (second < 60)
+    micros = ((hour * 60 + minute) * 60 + second) * MICRO + fraction
+    return pl.when(real).then(day.cast(pl.Datetime("us")) + pl.duration(microseconds=micros))
+
+
+def _offset() -> pl.Expr:
+    digits = pl.col("offset").str.replace_all("[^0-9]", "").str.pad_end(4, "0")
+    minutes = digits.str.slice(0, 2).cast(pl.Int64) * 60 + digits.str.slice(2, 2).cast(pl.Int64)
+    signed = pl.when(pl.col("offset").str.starts_with("-")).then(-minutes).otherwise(minutes)
+    return pl.duration(minutes=pl.when(pl.col("offset").str.contains("[0-9]")).then(signed).otherwise(0))
+
+
+def _epoch() -> pl.Expr:
+    number = pl.when(pl.col("raw").str.contains(NUMBER)).then(pl.col("raw"))
+    whole = number.str.extract("^([0-9]+)").cast(pl.Int64)
+    rest = number.str.extract(r"\.([0-9]{1,6})").fill_null("").str.pad_end(6, "0").cast(pl.Int64)
+    length = number.str.extract("^([0-9]+)").str.len_bytes()
+    micros = (
+        pl.when(length == 10)
+        .then(whole * MICRO + rest)
+        .when(length == 13)
+        .then(whole * 1000 + rest // 1000)
+        .otherwise(whole)
+    )
+    return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _placed(frame: pl.DataFrame, workspace_zone: str, file_zone: str | None) -> pl.DataFrame:
+    """Place local times and days, and say for each value that has no place why."""
+    zoned = pl.lit(None, INSTANT)
+    if file_zone is not None:
+        local = pl.col("local").dt.replace_time_zone(file_zone, ambiguous="earliest", non_existent="null")
+        zoned = local.dt.convert_time_zone("UTC")
+    frame = frame.with_columns(begins=_midnights(frame["day"], workspace_zone))
+    time = pl.coalesce("instant", zoned, "begins")
+    shaped = pl.col("shaped") if "shaped" in frame.columns else pl.lit(True)
+    naive = pl.col("local").is_not_null() if file_zone is None else pl.lit(False)
+    early = (
+        (pl.col("day").fill_null(EARLIEST) < EARLIEST)
+        | (time.dt.year() < EARLIEST.year)
+        | (pl.col("local").dt.year() < EARLIEST.year)
+    )
+    reason = (
+        pl.when(pl.col("raw").is_null() | naive).then(None)
+        .when(early.fill_null(False)).then(pl.lit(TOO_EARLY))
+        .when(time.is_not_null()).then(None)
+        .when(pl.col("local").is_not_null()).then(pl.lit(GAP))
+        .when(shaped).then(pl.lit(NO_DAY))
+        .otherwise(pl.lit(NO_TIME))
+    )  # fmt: skip
+    return frame.select(time=time, day=pl.col("day"), reason=reason, naive=naive)
+
+
+def _midnights(days: pl.Series, zone: str) -> pl.Series:
+    """First instants of local days; only the distinct days are looked up."""
+    distinct = [day for day in days.unique().sort().drop_nulls().to_list() if day.year < 9999]
+    known = {day: midnight(day, zone) for day in distinct if day >= EARLIEST}
+    if not known:
+        return pl.Series([None] * len(days), dtype=INSTANT)
+    starts = pl.DataFrame({"day": list(known), "begins": pl.Series(list(known.values()), dtype=INSTANT)})
+    return days.to_frame("day").join(starts, on="day", how="left", maintain_order="left")["begins"]

@@ -1,0 +1,150 @@
+"""A workspace: a folder with a kpi.toml, opened once, its data loaded on first use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError, WorkspaceError, shown
+from kpi_lib.core.period import EVERY, Grid, last_complete, local_day, parse_period
+from kpi_lib.sources.findings import Loaded
+from kpi_lib.sources.loading import load
+from kpi_lib.sources.manifest import FILE, read_manifest
+
+CADENCES = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Somebody's data and choices: `data` is what calculations start from, `log` tells what was read and set aside."""
+
+    folder: Path
+    name: str
+    config: Mapping[str, Any]
+    now: datetime
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def data(self) -> Dataset:
+        """The tables, read at first use and kept."""
+        return self._loaded()[0]
+
+    @property
+    def log(self) -> Loaded:
+        """Counts by table, and what was found while reading."""
+        return self._loaded()[1]
+
+    @property
+    def targets(self) -> tuple[Mapping[str, Any], ...]:
+        """The targets that the workspace sets itself."""
+        return tuple(self.config["targets"])
+
+    @property
+    def reports(self) -> Mapping[str, Any]:
+        """The reports it wants, by name."""
+        found: Mapping[str, Any] = self.config["reports"]
+        return found
+
+    @property
+    def product(self) -> Mapping[str, Any]:
+        """Profile, stage, goals and north star, as far as they are set."""
+        found: Mapping[str, Any] = self.config["product"]
+        return found
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The choices that KPIs ask for."""
+        found: Mapping[str, Any] = self.config["settings"]
+        return found
+
+    @property
+    def funnels(self) -> Mapping[str, Any]:
+        """The named funnels with their options."""
+        found: Mapping[str, Any] = self.config["funnels"]
+        return found
+
+    @property
+    def features(self) -> Mapping[str, tuple[str, ...]]:
+        """The features with the events that show their use."""
+        return {name: tuple(events) for name, events in self.config["features"].items()}
+
+    @property
+    def freshness(self) -> Mapping[str, str]:
+        """How old the data may get before a warning and before an error."""
+        found: Mapping[str, str] = self.config["freshness"]
+        return found
+
+    def grid(
+        self,
+        period: str | None = None,
+        *,
+        start: str | date | None = None,
+        stop: str | date | None = None,
+        every: str | None = None,
+        cadence: str = "month",
+    ) -> Grid:
+        """The periods that a request means; without any, the last complete period of the cadence.
+
+        `every` cuts the period, or the span from `start` to `stop` (excluded), into days, weeks, months and so on.
+        """
+        data = self.data
+        whole = partial(Grid.calendar, zone=data.zone, week_start=data.week_start)
+        if every is not None and every not in EVERY:
+            raise UsageError(f"unknown grid {shown(every)}. There are: {', '.join(EVERY)}.")
+        if period is not None:
+            if start is not None or stop is not None:
+                raise UsageError("give a period or a start and an end, not both.")
+            one = parse_period(period, zone=data.zone, week_start=data.week_start)
+            return whole(every, one.firsts[0], one.stops[-1]) if every else one
+        if start is None and stop is None and every is None:
+            unit = CADENCES.get(cadence, cadence)
+            return last_complete(unit, data.observed_until, zone=data.zone, week_start=data.week_start)
+        first = _day(start, "--from") or local_day(data.observed_from, data.zone)
+        last = _day(stop, "--to") or local_day(data.observed_until - timedelta(microseconds=1), data.zone) + timedelta(
+            days=1
+        )
+        return whole(every, first, last) if every else Grid.of([first], [last], zone=data.zone, every="custom")
+
+    def _loaded(self) -> tuple[Dataset, Loaded]:
+        if "loaded" not in self._cache:
+            self._cache["loaded"] = load(self.folder / FILE, self.config, self.now)
+        found: tuple[Dataset, Loaded] = self._cache["loaded"]
+        return found
+
+
+def open_workspace(path: Path | str = ".", *, now: datetime | None = None) -> Workspace:
+    """Open the workspace in a folder (or named by its kpi.toml); `now` stands in for the clock."""
+    given = Path(path)
+    manifest = given if given.suffix == ".toml" else given / FILE
+    if not manifest.is_file():
+        raise _absent(given, manifest)
+    config = read_manifest(manifest)
+    name = config["workspace"].get("name") or manifest.resolve().parent.name
+    return Workspace(manifest.parent, name, config, now or datetime.now(UTC))
+
+
+def _absent(given: Path, manifest: Path) -> WorkspaceError:
+    if not given.exists():
+        return WorkspaceError(f"{given} does not exist. Name the folder that holds your {FILE} with --workspace.")
+    near = (
+        sorted(str(each.parent) for pattern in (f"*/{FILE}", f"*/*/{FILE}") for each in given.glob(pattern))
+        if given.is_dir()
+        else []
+    )
+    hint = f"There is one in {', '.join(near[:3])}: name that folder with --workspace." if near else ""
+    return WorkspaceError(
+        f"{manifest} is not there, so this folder is no workspace.\n"
+        f"{hint or 'Write one for your files: kpi init FILE.csv'}"
+    )
+
+
+def _day(day: str | date | None, option: str) -> date | None:
+    if day is None or isinstance(day, date):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"{option} {shown(day)} is no day. Write it as 2026-10-05.") from None
