@@ -82,7 +82,8 @@ def _drawing(data: Mapping[str, Any], specs: Specs) -> str:
         spec = {key: value for key, value in data[VEGALITE_MIME].items() if key != "background"}
         return figure({"wide": {**spec, "background": None}, "wide_svg": source, "alt": alt}, specs)
     drawn, width = inline_svg(source, prefix=f"d{specs.add(wide=None, narrow=None)}", label=alt)
-    return f'<figure><div class="chart lone"><div class="still" style="--natural:{width:g}px">{drawn}</div></div></figure>'
+    still = f'<div class="still" style="--natural:{width:g}px">{drawn}</div>'
+    return f'<figure><div class="chart lone">{still}</div></figure>'
 
 
 def _photograph(encoded: str) -> str:

@@ -130,8 +130,8 @@ def _read_text(story: Story, source: str) -> None:
         written = f'<div class="prose">{markdown_html(before)}</div>'
         (story.sections[-1].parts if story.sections else story.intro).append(written)
     for chunk in chunks:
-        title, _, text = chunk.partition("\n")
-        section = Section(heading=_inline(title), anchor=f"section-{len(story.sections) + 1}")
+        heading, _, text = chunk.partition("\n")
+        section = Section(heading=_inline(heading), anchor=f"section-{len(story.sections) + 1}")
         if text.strip():
             section.parts.append(f'<div class="prose">{markdown_html(text)}</div>')
         story.sections.append(section)
@@ -145,10 +145,10 @@ def _inline(text: str) -> str:
 def highlighted(source: str) -> str:
     """Python code as HTML."""
     from pygments import highlight
-    from pygments.formatters import HtmlFormatter
+    from pygments.formatters.html import HtmlFormatter
     from pygments.lexers.python import PythonLexer
 
-    return highlight(clean(source), PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
+    return str(highlight(clean(source), PythonLexer(), HtmlFormatter(nowrap=True))).rstrip()
 
 
 @cache

@@ -7,8 +7,24 @@ from kpi_lib.core.errors import ReportError
 from kpi_lib.show import theme
 
 _SHAPES = frozenset(
-    "svg g path rect circle ellipse line polyline polygon text tspan defs clipPath linearGradient radialGradient stop"
-    " title desc mask pattern".split()
+    {
+        *(
+            "svg",
+            "g",
+            "path",
+            "rect",
+            "circle",
+            "ellipse",
+            "line",
+            "polyline",
+            "polygon",
+            "text",
+            "tspan",
+            "title",
+            "desc",
+        ),
+        *("defs", "clipPath", "mask", "pattern", "linearGradient", "radialGradient", "stop"),
+    }
 )
 _DROPPED = frozenset({"width", "height", "class", "version", "role", "tabindex"})
 _COLOURED = frozenset({"fill", "stroke", "stop-color"})
@@ -48,7 +64,7 @@ def _clean(element: ET.Element, prefix: str, variables: dict[str, str]) -> None:
     element.attrib.clear()
     element.attrib.update({name: value for name, value in kept.items() if value is not None})
     for child in list(element):
-        name = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
+        name = str(child.tag).rpartition("}")[2]  # comments carry a function for a tag
         if name == "a":  # keep what a link holds, lose the link
             child.tag = "g"
             child.attrib.clear()

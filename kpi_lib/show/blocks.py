@@ -73,11 +73,11 @@ class Pills:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A like-for-like change: where it points (up, down, flat) and whether that is good, bad or plain."""
+    """A like-for-like change: where it points (up, down, flat, none) and whether that is good, bad or plain."""
 
     phrase: Phrase
     against: str = ""
-    points: str = "flat"
+    points: str = "none"
     tone: str = "plain"
 
 

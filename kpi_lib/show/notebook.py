@@ -57,10 +57,11 @@ def _display(face: Face, result: object) -> None:
     """Show a result by its face."""
     from IPython.display import display
 
+    show: Callable[[object], object] = display
     parts = face(result)
     for part in parts if isinstance(parts, tuple) else (parts,):
         if part is not None:
-            display(part)  # type: ignore[no-untyped-call]
+            show(part)
 
 
 def bundle(shown: object) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kpi_lib.show.blocks import (
 from kpi_lib.show.markup import Html, escape, join, tag
 from kpi_lib.show.spark import spark_html
 
-ARROWS = {"up": "▲", "down": "▼", "flat": "●"}
+ARROWS = {"up": "▲", "down": "▼", "flat": "●", "none": ""}
 MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
 TARGETS = {"met": "✓ met", "on_track": "● on track", "at_risk": "! at risk", "missed": "✕ missed"}
 
@@ -105,9 +105,9 @@ def _(block: Tile) -> Html:
         tag("p", inline(block.value), class_="kpi-value"),
         _change(block.change) if block.change else None,
         spark_html(block.spark) if block.spark else None,
-        _target(block.target) if block.target else None,
         tag("p", inline(block.note), class_="kpi-note") if block.note else None,
         quiet,
+        _target(block.target) if block.target else None,
         meaning,
         class_="kpi-tile",
         data_quiet="yes" if block.quiet else None,
@@ -119,8 +119,9 @@ def _change(change: Change) -> Html:
     better = {"good": "better", "bad": "worse"}.get(change.tone)
     misleading = (change.points, change.tone) in {("up", "bad"), ("down", "good")}
     word = tag("span", f" {better}", class_="kpi-word" if misleading else "kpi-hidden") if better else None
-    arrow = f"{ARROWS[change.points]} "
-    moved = tag("span", arrow, inline(change.phrase), word, class_="kpi-moved", data_tone=change.tone)
+    arrow = f"{ARROWS[change.points]} " if ARROWS[change.points] else None
+    kind = "kpi-moved" if arrow else "kpi-told"
+    moved = tag("span", arrow, inline(change.phrase), word, class_=kind, data_tone=change.tone)
     against = tag("span", f" {change.against}") if change.against else None
     return tag("p", moved, against, class_="kpi-change")
 
@@ -164,9 +165,18 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
             return tag("td", "·", class_=f"{side} kpi-unseen", title="not yet observed")
         shade = None if cell.shade is None else min(max(cell.shade, 0.0), 1.0)
         style = None if shade is None else f"--kpi-shade:{shade * 100:.0f}%"
-        deep = "" if shade is None else " kpi-shaded kpi-deep" if shade > 0.5 else " kpi-shaded"
-        return tag("td", inline(cell.phrase), class_=side + deep, style=style)
-    return tag("th", inline(cell), scope="row", class_=side) if at == 0 else tag("td", inline(cell), class_=side)
+        return tag("td", inline(cell.phrase), class_=side + _depth(shade), style=style)
+    if at > 0:
+        return tag("td", inline(cell), class_=side)
+    short = " kpi-short" if isinstance(cell, str) and len(cell) <= 20 else ""
+    return tag("th", inline(cell), scope="row", class_=side + short)
+
+
+def _depth(shade: float | None) -> str:
+    """Classes of a shaded cell: the text turns where it would lose contrast, in dark mode earlier than in light."""
+    if shade is None:
+        return ""
+    return " kpi-shaded" + (" kpi-mid" if shade > 0.62 else "") + (" kpi-deep" if shade > 0.8 else "")
 
 
 @html.register

@@ -137,6 +137,7 @@ def config() -> dict[str, Any]:
             "labelOverlap": "greedy",
         },
         "axisX": {"grid": False, "labelAngle": 0, "domain": True, "domainColor": LIGHT.line},
+        "axisBand": {"grid": False},
         "legend": {**text, **sizes, "orient": "top", "symbolType": "circle", "title": None, "labelLimit": 260},
         "header": {**text, **sizes, "labelColor": LIGHT.ink},
         "title": {"font": FONT, "fontSize": 14, "fontWeight": 600, "color": LIGHT.ink, "anchor": "start", "offset": 10},

@@ -1,0 +1,114 @@
+"""Runs the cells of a notebook by papermill, in a kernel that sees no secrets and has one deadline for the whole run."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kpi_lib.core.errors import ReportError, shown
+from kpi_lib.reporting.handover import RUN_FOLDER
+from kpi_lib.reporting.outputs import plain
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+Progress = Callable[[int, int], None]
+
+_SECRET = re.compile(
+    r"secret|token|passw|pwd$|credential|private|(api|access)_?key|auth(?!or)|cookie|dsn|database_url", re.IGNORECASE
+)
+_SHORTEST_SECRET = 8  # shorter values would blot out ordinary words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """Where a kernel lives while it runs: what it is left, where it works, and how long."""
+
+    folder: Path
+    cwd: Path
+    timeout: float
+    progress: Progress | None = None
+
+
+def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into: Path, stay: Stay) -> None:
+    """Run all cells and write the notebook with its outputs; a stop of any kind is a `ReportError`."""
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
+
+    deadline = time.monotonic() + stay.timeout
+    try:
+        papermill.execute_notebook(
+            notebook,
+            str(into).replace("{", "{{").replace("}", "}}"),
+            dict(parameters),
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernel_manager_class=_kernel_class(environment(stay.folder), stay.cwd),
+            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+            timeout_func=lambda _cell: max(deadline - time.monotonic(), 0.01),
+            shutdown_kernel="immediate",
+            store_widget_state=False,
+            on_cell_executed=_counter(notebook, stay.progress),
+        )
+    except papermill.PapermillExecutionError as error:
+        raise ReportError(_stopped(error)) from None
+    except CellTimeoutError:
+        raise ReportError(f"the run took longer than {stay.timeout:g} s and was ended. Allow more time.") from None
+    except DeadKernelError:
+        raise ReportError("the kernel died while the notebook ran; out of memory is the usual reason.") from None
+    except RuntimeError as error:  # a kernel that does not come up
+        raise ReportError(f"the kernel did not start: {plain(str(error))}") from None
+
+
+def _kernel_class(env: dict[str, str], cwd: Path) -> type:
+    """A kernel with its own environment and folder: papermill passes on neither without changing ours."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class Kernel(AsyncKernelManager):
+        """A kernel in its own environment."""
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override] # noqa: ANN401
+            """Start it there; the class above is asynchronous as well, its annotations do not say so."""
+            await self._async_start_kernel(**{**options, "env": env, "cwd": str(cwd)})
+
+    return Kernel
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Our environment without its secrets, and without the user's own start-up scripts for IPython."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    ours = {RUN_FOLDER: str(folder), "IPYTHONDIR": str(folder / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    return {**kept, "JUPYTER_PLATFORM_DIRS": "1", **ours}
+
+
+def secrets() -> list[str]:
+    """Values of the environment that must not stand in any report, longest first."""
+    found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
+    return sorted(found, key=lambda value: (-len(value), value))
+
+
+def _counter(notebook: "NotebookNode", progress: Progress | None) -> Callable[..., None] | None:
+    """Tell after each cell how many of all are done."""
+    if progress is None:
+        return None
+    total = sum(1 for cell in notebook.cells if cell.cell_type == "code") + 1  # and the one with the parameters
+    done = iter(range(1, total + 1))
+    tell = progress
+
+    def count(**_: object) -> None:
+        tell(next(done, total), total)
+
+    return count
+
+
+def _stopped(error: Any) -> str:  # noqa: ANN401 - papermill is untyped
+    """Where and why a cell stopped, in two lines; a message of ours is complete and stands alone."""
+    first = next((line for line in error.source.splitlines() if line.strip()), "")
+    why = plain(str(error.evalue)).strip()
+    ours = error.ename.endswith("Error") and error.ename in ("UsageError", "WorkspaceError", "DataError", "ReportError")
+    return f"the notebook stopped at {shown(first)}\n{why if ours else f'{error.ename}: {why}'}"

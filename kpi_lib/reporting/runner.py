@@ -1,0 +1,211 @@
+"""Runs a report notebook and publishes what came of it: a whole report in its place, or a failed run beside it."""
+
+import hashlib
+import json
+import platform
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kpi_lib.core.errors import KpiError, ReportError, UsageError
+from kpi_lib.reporting.handover import FACTS, VALUES
+from kpi_lib.reporting.kernel import Progress, Stay, execute, secrets
+from kpi_lib.reporting.page import Head, page
+from kpi_lib.reporting.parameters import checked, declared
+from kpi_lib.reporting.publish import FAILED, NEW, publish, unwritable, workshop
+
+if TYPE_CHECKING:
+    pass
+
+HTML, NOTEBOOK, MANIFEST, ERROR = "report.html", "report.ipynb", "manifest.json", "error.txt"
+_LEFT_OUT = "interactive"  # the tag of cells that need a person
+_BANNER = "papermill-error-cell-tag"
+_PACKAGES = ("kpi-workbench", "polars", "altair", "papermill", "vl-convert-python")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One report to make: the lines over it, the period as it is written in commands, the place it goes to."""
+
+    head: Head
+    period: str
+    folder: Path
+    cwd: Path | None = None
+    timeout: float = 600.0
+    by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of it: status is done, unchanged (the same report stood there already) or failed."""
+
+    name: str
+    period: str
+    by: dict[str, str]
+    status: str
+    folder: Path
+    seconds: float
+    error: str | None = None
+
+
+def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress: Progress | None = None) -> Outcome:
+    """Run a notebook with these parameters and publish the report.
+
+    Unknown or mistyped parameters raise before any kernel starts, as does a place that cannot be written. A run that
+    fails is an outcome: the last good report stays, and `<period>.failed/` tells what went wrong.
+    """
+    values = checked(declared(notebook), parameters, where=notebook.name)
+    _refuse_secrets(values)
+    began, started = time.monotonic(), datetime.now(UTC)
+    failure: str | None = None
+    with workshop(job.folder) as here:
+        try:
+            try:
+                _make(notebook, values, job, here=here, progress=progress)
+                _manifest(here, values, job, started)
+            except KpiError as error:
+                failure = _blotted(str(error), _hidden(here))
+                _keep_failure(here, failure)
+            folder, status = _put(here, job.folder, failure)
+        except OSError as error:
+            raise unwritable(job.folder, error) from None
+    seconds = round(time.monotonic() - began, 3)
+    outcome = {"name": job.head.report, "period": job.period, "by": dict(job.by), "seconds": seconds}
+    return Outcome(**outcome, status=status, folder=folder, error=failure)  # type: ignore[arg-type]
+
+
+def _refuse_secrets(values: Mapping[str, object]) -> None:
+    """Parameters are printed in the report; a secret among them is a mistake."""
+    for name, value in values.items():
+        if isinstance(value, str) and value in secrets():
+            raise UsageError(f"parameter {name} holds a secret of the environment, and a report prints its parameters.")
+
+
+def _make(notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, progress: Progress | None) -> None:
+    """Run the notebook in the workshop and write the notebook, the page and the values into `new`."""
+    import nbformat
+
+    new, kernel = here / NEW, here / "kernel"
+    kernel.mkdir()
+    source = nbformat.read(notebook, as_version=4)
+    source.cells = [cell for cell in source.cells if _LEFT_OUT not in cell.metadata.get("tags", [])]
+    stay = Stay(folder=kernel, cwd=job.cwd or notebook.resolve().parent, timeout=job.timeout, progress=progress)
+    try:
+        execute(source, values, into=new / NOTEBOOK, stay=stay)
+    finally:
+        if (new / NOTEBOOK).exists():
+            tidy(new / NOTEBOOK, _hidden(here))
+    for left in (VALUES, FACTS):
+        if not (kernel / left).is_file():
+            raise ReportError(f"{notebook.name} left no {left}. Its last cell hands the figures over.")
+    shutil.move(kernel / VALUES, new / VALUES)
+    text = page(nbformat.read(new / NOTEBOOK, as_version=4), job.head)
+    (new / HTML).write_text(text, "utf-8", errors="backslashreplace")
+
+
+def _hidden(here: Path) -> dict[str, str]:
+    """What must not be read in any file of a report, and what stands there instead."""
+    home = Path.home()
+    known = {str(home): "~"} if len(home.parts) > 1 else {}
+    return {**dict.fromkeys(secrets(), "•••"), str(here): "(run)", **known}
+
+
+def tidy(file: Path, hidden: Mapping[str, str]) -> None:
+    """Take out of an executed notebook what differs from run to run or belongs to this machine alone."""
+    import nbformat
+
+    notebook = nbformat.read(file, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    notebook.cells = [cell for cell in notebook.cells if _BANNER not in cell.metadata.get("tags", [])]
+    for at, cell in enumerate(notebook.cells):
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = f"parameters-{at}"
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("filename", None)
+    file.write_text(_blotted(nbformat.writes(notebook), hidden, as_json=True), "utf-8")
+
+
+def _blotted(text: str, hidden: Mapping[str, str], *, as_json: bool = False) -> str:
+    """Replace what must not be read, in a text or in the text of a JSON file."""
+    for secret, instead in hidden.items():
+        written = json.dumps(secret, ensure_ascii=False)[1:-1] if as_json else secret
+        text = text.replace(written, instead)
+    return text
+
+
+def _keep_failure(here: Path, failure: str) -> None:
+    """Leave the notebook as far as it got, and why it stopped."""
+    for name in (HTML, VALUES, MANIFEST):
+        (here / NEW / name).unlink(missing_ok=True)
+    (here / NEW / ERROR).write_text(failure + "\n", "utf-8", errors="backslashreplace")
+
+
+def _manifest(here: Path, values: Mapping[str, object], job: Job, started: datetime) -> None:
+    """What the report was made of, for people and for the catalogue of reports."""
+    facts = json.loads((here / "kernel" / FACTS).read_text("utf-8"))
+    finished = datetime.now(UTC)
+    content = {
+        "format": 1,
+        "workspace": job.head.workspace,
+        "name": job.head.report,
+        "title": job.head.title,
+        "period": job.period,
+        "by": dict(job.by),
+        "parameters": dict(values),
+        "facts": facts,
+        "files": {name: _digest(here / NEW / name) for name in (HTML, VALUES)},
+        "versions": versions(),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "seconds": round((finished - started).total_seconds(), 1),
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    (here / NEW / MANIFEST).write_text(_blotted(text, _hidden(here), as_json=True), "utf-8", errors="backslashreplace")
+
+
+def versions() -> dict[str, str]:
+    """What computed the figures and drew the page."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _digest(file: Path) -> str:
+    """The SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _put(here: Path, folder: Path, failure: str | None) -> tuple[Path, str]:
+    """Publish, unless the very same report stands there; gives where it is and how it stands."""
+    failed = folder.with_name(folder.name + FAILED)
+    if failure is not None:
+        publish(here, failed)
+        return failed, "failed"
+    same = _lasting(folder / MANIFEST) == _lasting(here / NEW / MANIFEST)
+    whole = all((folder / name).is_file() for name in (HTML, NOTEBOOK, VALUES))
+    if not (same and whole):
+        publish(here, folder)
+    shutil.rmtree(failed, ignore_errors=True)
+    return folder, "unchanged" if same and whole else "done"
+
+
+def _lasting(manifest: Path) -> dict[str, Any] | None:
+    """A manifest without its clock."""
+    try:
+        content = json.loads(manifest.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    clock = ("started", "finished", "seconds")
+    return {name: value for name, value in content.items() if name not in clock} if isinstance(content, dict) else None

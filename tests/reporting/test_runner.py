@@ -1,0 +1,294 @@
+"""A run publishes a whole report or leaves the last one alone."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nbformat
+import polars as pl
+import pytest
+
+from kpi_lib.core.errors import KpiError, ReportError, UsageError
+from kpi_lib.reporting import publish
+from kpi_lib.reporting.runner import Job, run, tidy
+
+Write = Callable[..., Path]
+FILES = ["manifest.json", "report.html", "report.ipynb", "values.parquet"]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+def leftovers(job: Job) -> list[str]:
+    return [each.name for each in job.folder.parent.iterdir() if each.name.startswith(".")]
+
+
+@pytest.fixture
+def good(job: Job) -> dict[str, bytes]:
+    """A report that stands there already."""
+    job.folder.mkdir(parents=True)
+    for name in FILES:
+        (job.folder / name).write_bytes(b"{}")
+    return content(job.folder)
+
+
+class TestADoneRun:
+    def test_publishes_four_files_that_tell_what_they_were_made_of(
+        self,
+        notebook: Write,
+        job: Job,
+        tmp_path: Path,
+    ) -> None:
+        told: list[tuple[int, int]] = []
+        outcome = run(notebook("print(label)"), {"rows": 5}, job, progress=lambda at, total: told.append((at, total)))
+        assert (outcome.status, outcome.error) == ("done", None)
+        assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+        assert sorted(content(job.folder)) == FILES
+        assert leftovers(job) == []
+        assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [5.0]
+        manifest = json.loads((job.folder / "manifest.json").read_text())
+        assert manifest["parameters"] == {"rows": 5, "label": "a"}
+        assert manifest["facts"]["fingerprint"] == "f00d"
+        assert manifest["period"] == "1998-06"
+        assert manifest["versions"]["polars"] == pl.__version__
+        for name, data in content(job.folder).items():
+            assert str(tmp_path).encode() not in data, name
+            assert b"papermill" not in data.replace(b'"papermill":', b"", 1), name
+
+    def test_twice_gives_the_same_bytes(self, notebook: Write, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+        chart = (
+            "import altair as alt, polars as pl\nfrom kpi_lib.show.notebook import register\nregister()\n"
+            "frame = pl.DataFrame({'a': ['x', 'y'], 'b': [1, 2]})\nalt.Chart(frame).mark_bar().encode(x='b', y='a')"
+        )
+        place = notebook(chart)
+        first = run(place, {}, job)
+        before = content(first.folder)
+        monkeypatch.setenv("TZ", "America/New_York")
+        monkeypatch.setenv("PYTHONHASHSEED", "1")
+        monkeypatch.setenv("POLARS_MAX_THREADS", "1")
+        second = run(place, {}, dataclasses.replace(job, folder=job.folder.with_name("again")))
+        after = content(second.folder)
+        assert b"data-chart" in before["report.html"]
+        assert {name for name in FILES if before[name] != after[name]} == {"manifest.json"}
+
+    def test_again_is_unchanged_and_another_parameter_replaces_it(self, notebook: Write, job: Job) -> None:
+        place = notebook()
+        run(place, {}, job)
+        before = content(job.folder)
+        assert run(place, {}, job).status == "unchanged"
+        assert content(job.folder) == before
+        assert run(place, {"rows": 6}, job).status == "done"
+        assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [6.0]
+        assert leftovers(job) == []
+
+    def test_leaves_out_what_needs_a_person(self, notebook: Write, job: Job) -> None:
+        place = notebook("raise SystemError('a widget nobody can press')")
+        made = nbformat.read(place, as_version=4)
+        made.cells[2].metadata["tags"] = ["interactive"]
+        nbformat.write(made, place)
+        assert run(place, {}, job).status == "done"
+
+
+class TestAFailedRun:
+    @pytest.mark.parametrize(
+        ("cell", "words"),
+        [
+            ("1 / 0", "ZeroDivisionError: division by zero"),
+            ("from kpi_lib.core.errors import UsageError\nraise UsageError('no such step')", "no such step"),
+            ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "the kernel died"),
+        ],
+    )
+    def test_keeps_the_last_good_report(
+        self,
+        *,
+        good: dict[str, bytes],
+        notebook: Write,
+        job: Job,
+        cell: str,
+        words: str,
+    ) -> None:
+        outcome = run(notebook(cell), {}, job)
+        assert outcome.status == "failed"
+        assert words in (outcome.error or "")
+        assert content(job.folder) == good
+        assert outcome.folder == job.folder.with_name("1998-06.failed")
+        assert sorted(content(outcome.folder)) == ["error.txt", "report.ipynb"]
+        assert leftovers(job) == []
+
+    def test_is_forgotten_after_a_good_one(self, notebook: Write, job: Job) -> None:
+        failed = run(notebook("1 / 0"), {}, job)
+        assert failed.folder.exists()
+        run(notebook(), {}, job)
+        assert not failed.folder.exists()
+
+    def test_of_a_notebook_that_hands_nothing_over(self, notebook: Write, job: Job) -> None:
+        outcome = run(notebook("1", handover=""), {}, job)
+        assert "left no values.parquet" in (outcome.error or "")
+
+    def test_that_takes_too_long(self, notebook: Write, job: Job) -> None:
+        outcome = run(notebook("import time\ntime.sleep(600)"), {}, dataclasses.replace(job, timeout=5))
+        assert "longer than 5 s" in (outcome.error or "")
+
+
+class TestBeforeAnyKernel:
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"row": 1}, "unknown parameter 'row' in toy.ipynb. Did you mean rows?"),
+            ({"rows": "many"}, "parameter rows of toy.ipynb is int, not 'many'"),
+            ({"a=1;__import__('os').system('touch /tmp/canary')": 1}, "unknown parameter"),
+        ],
+    )
+    def test_wrong_parameters_are_refused(
+        self,
+        notebook: Write,
+        job: Job,
+        given: dict[str, object],
+        words: str,
+    ) -> None:
+        with pytest.raises(UsageError) as caught:
+            run(notebook(), given, job)
+        assert words in str(caught.value)
+        assert not job.folder.parent.exists()
+
+    def test_a_secret_for_a_parameter_is_refused(
+        self,
+        notebook: Write,
+        job: Job,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("STORE_PASSWORD", "canary-4711")
+        with pytest.raises(UsageError, match="secret"):
+            run(notebook(), {"label": "canary-4711"}, job)
+
+    def test_a_place_that_cannot_be_written_is_told(self, notebook: Write, job: Job, out: Path) -> None:
+        out.mkdir()
+        (out / "Toy").write_text("a file where a folder should be")
+        with pytest.raises(ReportError, match="cannot be written"):
+            run(notebook(), {}, job)
+
+    @pytest.mark.parametrize("text", ["", "{", '{"cells": 3}'])
+    def test_something_that_is_no_notebook_is_told(self, job: Job, tmp_path: Path, text: str) -> None:
+        place = tmp_path / "broken.ipynb"
+        place.write_text(text)
+        with pytest.raises(KpiError, match=r"broken\.ipynb cannot be read"):
+            run(place, {}, job)
+
+
+def test_secrets_reach_neither_kernel_nor_files(
+    notebook: Write,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("STORE_API_KEY", "canary-4711")
+    kept = tmp_path / "note.txt"
+    kept.write_text("canary-4711")
+    leaky = f"import os\nprint(os.environ.get('STORE_API_KEY'), open({str(kept)!r}).read())"
+    outcome = run(notebook(leaky), {}, job)
+    assert outcome.status == "done"
+    assert b"None \xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2" in (job.folder / "report.html").read_bytes()
+    failed = run(notebook(leaky + "\nraise ValueError(open(" + repr(str(kept)) + ").read())"), {}, job)
+    for file in (*job.folder.iterdir(), *failed.folder.iterdir()):
+        assert b"canary-4711" not in file.read_bytes(), file.name
+
+
+SLOW = pytest.mark.slow
+RUN = """
+import sys
+from pathlib import Path
+from kpi_lib.reporting.page import Head
+from kpi_lib.reporting.runner import Job, run
+head = Head(workspace="Toy", report="toy", title="June 1998")
+job = Job(head=head, period="1998-06", folder=Path(sys.argv[2]), timeout=120)
+print("ready", flush=True)
+run(Path(sys.argv[1]), {"rows": int(sys.argv[3])}, job)
+"""
+
+
+@pytest.mark.parametrize("after", [(0.5, 1.5, 2.5), pytest.param([each / 20 for each in range(200)], marks=SLOW)])
+def test_killed_runs_leave_no_half_report(
+    good: dict[str, bytes],
+    notebook: Write,
+    job: Job,
+    after: Sequence[float],
+) -> None:
+    place = notebook("print(label)")
+    for delay in after:
+        _kill_a_run(place, job, delay)
+        assert sorted(content(job.folder)) == FILES
+        if content(job.folder) != good:
+            assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [7.0]
+            assert json.loads(content(job.folder)["manifest.json"])["parameters"]["rows"] == 7
+    assert run(place, {"rows": 8}, job).status == "done"
+    assert leftovers(job) == []
+
+
+def _kill_a_run(place: Path, job: Job, after: float) -> None:
+    command = [sys.executable, "-c", RUN, str(place), str(job.folder), "7"]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(after)
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def test_two_runs_at_once_leave_one_whole_report(notebook: Write, job: Job) -> None:
+    place = notebook()
+    commands = [[sys.executable, "-c", RUN, str(place), str(job.folder), rows] for rows in ("1", "2")]
+    children = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    assert [child.wait() for child in children] == [0, 0]
+    assert sorted(content(job.folder)) == FILES
+    assert leftovers(job) == []
+
+
+@pytest.mark.parametrize("step", ["fsync", "rename", "mkdir"])
+def test_a_full_disk_keeps_the_last_good_report(
+    *,
+    good: dict[str, bytes],
+    notebook: Write,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if step == "fsync":
+        monkeypatch.setattr("kpi_lib.reporting.publish.os.fsync", full)
+    else:
+        monkeypatch.setattr(Path, step, full)
+    with pytest.raises(ReportError, match="No space left"):
+        run(notebook("print(label)"), {"rows": 9}, job)
+    monkeypatch.undo()
+    assert content(job.folder) == good
+    assert leftovers(job) == []
+
+
+def test_a_system_without_exchange_still_publishes(
+    good: dict[str, bytes],
+    notebook: Write,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publish, "exchanged", lambda new, folder: False)
+    assert run(notebook(), {"rows": 9}, job).status == "done"
+    assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [9.0]
+
+
+def test_tidy_leaves_nothing_that_differs_from_run_to_run(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("1", metadata={"papermill": {"duration": 1}, "execution": {"t": "1"}, "tags": []})
+    made = nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"start_time": "now"}, "widgets": {}})
+    place = tmp_path / "a.ipynb"
+    nbformat.write(made, place)
+    tidy(place, {"now": "never"})
+    left = nbformat.read(place, as_version=4)
+    assert left.metadata == {}
+    assert left.cells[0].metadata == {"tags": []}
