@@ -67,7 +67,7 @@ def _sources(bench: Bench, raw: Raw, rows: pl.DataFrame) -> dict[str, pl.Series]
             found[column.name] = rows[mapped[column.name]].alias(column.name)
         elif column.name in fixed:
             found[column.name] = pl.repeat(fixed[column.name], len(rows), dtype=pl.String, eager=True)
-        elif column.name in raw.columns:
+        elif column.name in raw.columns and (column.required or column.name not in mapped.values()):
             found[column.name] = rows[column.name]
         elif column.required:
             raise _missing(bench, raw, column)

@@ -71,6 +71,14 @@ def _texts(values: pl.Series, _: Zones) -> Parsed:
     return _fine(as_text(values))
 
 
+def _ids(values: pl.Series, _: Zones) -> Parsed:
+    text = as_text(values)
+    if text.count() and text.drop_nulls().str.contains(r"^[0-9]{1,15}\.0$").all():
+        # an export that held the ids as floats, mostly because one was missing
+        text = text.str.strip_suffix(".0")
+    return _fine(text)
+
+
 def _times(values: pl.Series, zones: Zones) -> Parsed:
     if values.dtype in (pl.Time, pl.Duration, pl.Boolean):
         return _judged(values, pl.Series([None] * len(values), dtype=pl.Datetime("us", "UTC")), NO_TIME)
@@ -112,7 +120,7 @@ def _flags(values: pl.Series, _: Zones) -> Parsed:
 
 
 READERS: Mapping[str, Callable[[pl.Series, Zones], Parsed]] = {
-    "id": _texts,
+    "id": _ids,
     "text": _texts,
     "time": _times,
     "day": _days,

@@ -23,7 +23,7 @@ MICRO = 1_000_000
 
 
 def parse_times(values: pl.Series, *, workspace_zone: str, file_zone: str | None) -> pl.DataFrame:
-    """Read times: columns `time` (instant), `day` (as written), `reason` (null if fine), `naive` (a zone is missing)."""
+    """Read times: columns `time` (instant), `day` (as written), `reason` (null if fine), `naive` (lacks a zone)."""
     frame = pl.DataFrame({"raw": values})
     if values.dtype == pl.Date:
         frame = frame.with_columns(

@@ -1,0 +1,170 @@
+"""A first kpi.toml for somebody's files: every guess stands in it with its reason, ready to be corrected."""
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+
+from kpi_lib.core.dataset import SEGMENT_LIMIT
+from kpi_lib.core.errors import DataError, UsageError, nearest
+from kpi_lib.core.schema import columns
+from kpi_lib.sources.guessing import Guess, guess
+from kpi_lib.sources.manifest import FILE
+from kpi_lib.sources.reading import read
+
+NAMES = 20
+STEPS = 3
+WIDTH = 34
+
+
+def write_starter(files: list[Path], folder: Path) -> Path:
+    """Write a commented first kpi.toml for somebody's files into a folder; an existing one is never touched."""
+    target = folder / FILE
+    if target.exists():
+        raise UsageError(f"{target} is there already and is not overwritten. Edit it, or move it away first.")
+    if not files:
+        raise UsageError("name at least one file: kpi init events.csv")
+    guesses = [guess(read(_existing(path), str(path))) for path in dict.fromkeys(files)]
+    text = _manifest(folder, list(dict.fromkeys(files)), guesses)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # "x": a file that appeared in the meantime is not overwritten either
+        with target.open("x", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError(f"{target} is there already and is not overwritten. Edit it, or move it away first.") from None
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror or error}.") from None
+    return target
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. Name its files, as in kpi init {path}/*.csv")
+    if not path.is_file():
+        there = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
+        raise DataError(f"the file {path} is not there. {nearest(path.name, there)}")
+    return path
+
+
+def _manifest(folder: Path, files: list[Path], guesses: list[Guess]) -> str:
+    tables: dict[str, list[int]] = {}
+    for index, each in enumerate(guesses):
+        tables.setdefault(each.table, []).append(index)
+    parts = [_head(folder, guesses)]
+    for indexes in tables.values():
+        _alike([guesses[i] for i in indexes])
+        parts.append(_section(guesses[indexes[0]], [_relative(files[i], folder) for i in indexes]))
+    parts.append(_tail(guesses))
+    return "\n".join(parts)
+
+
+def _alike(guesses: list[Guess]) -> None:
+    """Files of one table share one section, so their columns must be the same."""
+    first = {name: theirs for name, (theirs, _) in guesses[0].columns.items()}
+    for other in guesses[1:]:
+        if first != {name: theirs for name, (theirs, _) in other.columns.items()}:
+            raise UsageError(
+                f"{guesses[0].raw.name} and {other.raw.name} both look like the table {other.table}, "
+                "but their columns differ.\nBring them to the same column names, or start with one of them."
+            )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def _head(folder: Path, guesses: list[Guess]) -> str:
+    currency = next((each.currency for each in guesses if each.currency), None)
+    why = "found in the data" if currency else "assumed; the currency of all amounts"
+    return "\n".join([
+        "# Written by kpi init from a first look at your files. Every line is a guess: correct what is wrong.",
+        "# Then: kpi check, kpi list --available, kpi compute, kpi funnel, kpi cohort.",
+        "",
+        "[workspace]",
+        _line("name", _quoted(folder.resolve().name or "workspace"), "stands on every report"),
+        _line("timezone", '"UTC"', "assumed; the zone in which your days and weeks begin"),
+        _line("currency", _quoted(currency or "USD"), why),
+        _line("week_start", '"monday"', ""),
+        "# observed_until = 2026-02-01     # the first day that is not in the data; without it the day after the last row",
+        "",
+    ])  # fmt: skip
+
+
+def _section(found: Guess, paths: list[str]) -> str:
+    table = found.table
+    lines = [_line_of(f"[tables.{table}]", found.why)]
+    listed = _quoted(paths[0]) if len(paths) == 1 else "[" + ", ".join(map(_quoted, paths)) + "]"
+    lines.append(_line("path", listed, f"{len(found.raw.rows):,} rows were read" if len(paths) == 1 else ""))
+    for name, (theirs, why) in found.columns.items():
+        lines.append(_line(f"columns.{name}", _quoted(theirs), why))
+    for name, (value, why) in found.constants.items():
+        lines.append(_line(f"constants.{name}", _quoted(value), why))
+    if found.naive:
+        lines.append(_line("timezone", '"UTC"', "assumed: the times carry no zone; whose clock wrote them?"))
+    if found.where:
+        lines.append(_line("where", _quoted(found.where[0]), found.where[1]))
+    if bad := len(found.raw.rejects):
+        lines.append(f"# {bad:,} lines could not be read; kpi check says why.")
+    return "\n".join([*lines, *_segments(found), ""])
+
+
+def _segments(found: Guess) -> list[str]:
+    """What the unused columns are good for."""
+    canonical = columns(found.table)
+    good: list[str] = []
+    wide: list[str] = []
+    for name in found.unused:
+        if name in canonical or found.raw.rows.schema[name].is_nested():
+            continue
+        (good if found.raw.rows[name].n_unique() <= SEGMENT_LIMIT else wide).append(name)
+    lines = [f"# Not used, there as segments (--by): {_listing(good)}"] if good else []
+    return lines + ([f"# Not used, too many different values for segments: {_listing(wide)}"] if wide else [])
+
+
+def _listing(names: list[str]) -> str:
+    return ", ".join(name if name.isidentifier() else _quoted(name) for name in names)
+
+
+def _tail(guesses: list[Guess]) -> str:
+    events = next((each for each in guesses if each.table == "events"), None)
+    lines = ["# Choices that KPIs ask for; kpi show KPI lists them.", "# [settings]"]
+    if events is None or "event" not in events.columns:
+        steps = ["visit@1", "visit@2"] if events else ["purchase@1", "purchase@2", "purchase@3"]
+        lines.append('# active_events = ["*"]')
+    else:
+        ranked = _ranked(events)
+        steps = [name for name, _, _ in ranked[:STEPS]]
+        lines += [f"# activation_event = {_quoted(steps[0])}", '# activation_within = "7d"', ""] if steps else [""]
+        lines.append(f"# Events seen, the widest spread first (at most {NAMES}): users, rows")
+        lines += [f"#   {_quoted(name)}: {users:,}, {rows:,}" for name, users, rows in ranked]
+    if len(steps) > 1:
+        lines += ["", "# A funnel of your own steps: take the marks away, then kpi funnel main", "# [funnels.main]"]
+        lines += [f"# steps = [{', '.join(map(_quoted, steps))}]", '# within = "7d"']
+    return "\n".join([*lines, ""])
+
+
+def _ranked(events: Guess) -> list[tuple[str, int, int]]:
+    """The event names with their users and rows, those that most users did first."""
+    frame = pl.DataFrame({name: events.values(name) for name in ("event", "user_id", "time")}).drop_nulls()
+    figures = {"users": pl.col("user_id").n_unique(), "rows": pl.len(), "first": pl.col("time").min()}
+    counts = frame.group_by("event").agg(**figures)
+    top = counts.sort("users", "first", "event", descending=[True, False, False]).head(NAMES)
+    return [(str(name), int(users), int(rows)) for name, users, rows, _ in top.iter_rows()]
+
+
+def _line(key: str, value: str, why: str) -> str:
+    return _line_of(f"{key} = {value}", why)
+
+
+def _line_of(text: str, why: str) -> str:
+    return f"{text:<{WIDTH - 1}} # {_quoted(why)[1:-1]}" if why else text
+
+
+def _quoted(text: str) -> str:
+    """Text as TOML writes it; also keeps a comment on its line."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
