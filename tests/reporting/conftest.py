@@ -13,7 +13,8 @@ from kpi_lib.reporting.runner import Job
 HANDOVER = """
 import polars as pl
 from kpi_lib.reporting.handover import hand_over
-hand_over(pl.DataFrame({"kpi": ["orders"], "value": [float(rows)]}), {"fingerprint": "f00d", "sentences": ["3 orders."]})
+values = pl.DataFrame({"kpi": ["orders"], "value": [float(rows)]})
+hand_over(values, {"fingerprint": "f00d", "sentences": ["3 orders."]})
 """
 PARAMETERS = "rows: int = 3  # how many\nlabel: str = 'a'"
 
