@@ -17,6 +17,8 @@ SEPARATORS = (",", ";", "\t", "|")
 LONGEST_RECORD = 100  # physical lines that one quoted field may span
 LINE = "\x00line"
 FILE = "\x00file"
+TEXT = "\x00text"
+SIMPLE = r'^(?:"[^"SEP]*"|[^"SEP]*)(?:SEP(?:"[^"SEP]*"|[^"SEP]*))*$'
 
 
 @dataclass(slots=True)
@@ -80,19 +82,22 @@ def read_csv(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read one CSV file: its rows as text with their line numbers, and the lines set aside."""
     lines = decode(name, content)
     header, separator = _header(lines)
-    quoted = [i for i, text in enumerate(lines.texts) if '"' in text and i > 0]
-    if quoted:
-        plain, extra = _quoted(lines, quoted, header, separator)
-    else:
-        plain, extra = (
-            pl.DataFrame({LINE: lines.numbers[1:], "\x00text": lines.texts[1:]}, schema=_SPLIT),
-            _frame([], header),
-        )
-    frame = pl.concat([_split(lines, plain, header, separator), extra])
-    return (frame.sort(LINE) if len(extra) else frame), lines.rejected()
+    texts = pl.Series(lines.texts, dtype=pl.String)
+    bare, hard = _bare(texts, separator) if b'"' in content else (texts, [])
+    rows = pl.DataFrame({LINE: pl.Series(lines.numbers, dtype=pl.Int64), TEXT: bare})[1:]
+    if not hard:
+        return _split(lines, rows, header, separator), lines.rejected()
+    taken, extra = _quoted(lines, hard, header, separator)
+    left = rows.with_row_index("i", offset=1).filter(~pl.col("i").is_in([*taken, *hard])).drop("i")
+    return pl.concat([_split(lines, left, header, separator), extra]).sort(LINE), lines.rejected()
 
 
-_SPLIT = {LINE: pl.Int64, "\x00text": pl.String}
+def _bare(texts: pl.Series, separator: str) -> tuple[pl.Series, list[int]]:
+    """Lines without the quotes that only wrap fields (cutting them is then safe), and the lines with harder quotes."""
+    quoted = texts.str.contains('"', literal=True)
+    simple = quoted & texts.str.contains(SIMPLE.replace("SEP", "\\" + separator if separator == "|" else separator))
+    bare = pl.select(pl.when(simple).then(texts.str.replace_all('"', "", literal=True)).otherwise(texts)).to_series()
+    return bare, [i for i in (quoted & ~simple).arg_true().to_list() if i > 0]
 
 
 def _header(lines: Lines) -> tuple[list[str], str]:
@@ -126,11 +131,11 @@ def check_names(name: str, header: list[str], line: int | None = None) -> None:
 
 
 def _split(lines: Lines, plain: pl.DataFrame, header: list[str], separator: str) -> pl.DataFrame:
-    fields = pl.col("\x00text").str.count_matches(separator, literal=True) + 1
+    fields = pl.col(TEXT).str.count_matches(separator, literal=True) + 1
     right = plain.select(fields == len(header)).to_series()
     for number, text, count in plain.with_columns(fields.alias("n")).filter(~right).iter_rows():
         lines.reject(number, _fields(count, header), text)
-    parts = pl.col("\x00text").str.split_exact(separator, len(header) - 1).struct.rename_fields(header)
+    parts = pl.col(TEXT).str.split_exact(separator, len(header) - 1).struct.rename_fields(header)
     return plain.filter(right).select(LINE, parts.alias("\x00parts")).unnest("\x00parts")
 
 
@@ -143,11 +148,11 @@ def _frame(rows: list[list[str]], header: list[str], numbers: list[int] | None =
     return pl.DataFrame({LINE: pl.Series(numbers or [], dtype=pl.Int64), **columns})
 
 
-def _quoted(lines: Lines, quoted: list[int], header: list[str], separator: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read the lines with quotes one by one; the rest stays plain, unless a quoted field runs over it."""
+def _quoted(lines: Lines, quoted: list[int], header: list[str], separator: str) -> tuple[list[int], pl.DataFrame]:
+    """Read the lines with harder quotes one by one; also say which other lines their quoted fields run over."""
     rows: list[list[str]] = []
     numbers: list[int] = []
-    taken: set[int] = set(quoted)
+    taken: list[int] = []
     for at, stop, fields in _records(lines, quoted, len(header), separator):
         if isinstance(fields, str):
             lines.reject(lines.numbers[at], fields, lines.texts[at])
@@ -156,12 +161,9 @@ def _quoted(lines: Lines, quoted: list[int], header: list[str], separator: str) 
         else:
             rows.append(fields)
             numbers.append(lines.numbers[at])
-            taken.update(range(at, stop))
-    left = [i for i in range(1, len(lines.texts)) if i not in taken]
-    plain = pl.DataFrame(
-        {LINE: [lines.numbers[i] for i in left], "\x00text": [lines.texts[i] for i in left]}, schema=_SPLIT
-    )
-    return plain, _frame(rows, header, numbers)
+        if stop > at + 1:
+            taken.extend(range(at, stop))
+    return taken, _frame(rows, header, numbers)
 
 
 def _records(lines: Lines, quoted: list[int], width: int, separator: str) -> Iterator[tuple[int, int, list[str] | str]]:

@@ -154,7 +154,7 @@ def _other(raw: Raw, name: str, theirs: str, columns: dict[str, tuple[str, str]]
 def _money_extras(
     raw: Raw, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]
 ) -> tuple[tuple[str, str] | None, str | None]:
-    """Order, kind and currency of transactions; other currencies than the main one are filtered until rates are mapped."""
+    """Order, kind and currency of transactions; other currencies than the main one are filtered for now."""
     if "order_id" not in columns and (order := _named(raw, USUAL["order"], _anything)):
         columns["order_id"] = (order, "rows with the same value are one order")
     kind = next((c for c in raw.columns if _plain(c) in ("kind", "type") and _is_kind(raw, c)), None)
