@@ -49,5 +49,6 @@ def actives(data: Dataset, grid: Grid, by: Sequence[str] = (), *, events: Sequen
         wide = one if wide is None else wide.join(one, on=keys, how="left", nulls_equal=True, maintain_order="left")
     if wide is None:
         raise TypeError("no columns")
-    ends = pl.DataFrame({"end": grid.stops, "complete": [end <= data.observed_until for end in grid.ends]})
+    whole = [a >= data.observed_from and b <= data.observed_until for a, b in zip(grid.starts, grid.ends, strict=True)]
+    ends = pl.DataFrame({"end": grid.stops, "complete": whole})
     return Actives(wide.join(ends, on="end", how="left", maintain_order="left"), tuple(by), grid.every)

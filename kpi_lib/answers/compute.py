@@ -160,7 +160,7 @@ def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
 def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
     """The spine of periods with what is known of each: early (and whether that voids the value), partial."""
     frame = window.frame(data.observed_from, data.observed_until)
-    void = pl.col("early") if window != grid else pl.lit(False)
+    void = pl.lit(kpi.window is not None) & pl.col("early")
     early = pl.col("early")
     if kpi.lookback == "before":
         early = window.before().frame(data.observed_from, data.observed_until)["early"]

@@ -7,9 +7,8 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import Z
-from kpi_lib.core.period import Grid, local_date, local_day
+from kpi_lib.core.period import Grid, local_date, local_day, period_number
 from kpi_lib.shapes.activity import active_days, first_events
-from kpi_lib.shapes.cohort import number
 
 QUIET = 3
 
@@ -46,7 +45,8 @@ def intake(data: Dataset, grid: Grid) -> Intake:
     if firsts.is_empty():
         return Intake(False, None, 0, 0, every, pl.DataFrame(), 0, None, None, None)
     last_new = local_day(firsts["time"].max(), data.zone)  # type: ignore[arg-type]
-    index = [pl.select(number(pl.lit(day), every, data.week_start)).item() for day in (last_new, grid.firsts[-1])]
+    place = {"zone": data.zone, "week_start": data.week_start}
+    index = [pl.select(period_number(pl.lit(day), every, **place)).item() for day in (last_new, grid.firsts[-1])]
     quiet = index[1] - index[0]
     table, ages = _same_age(data, firsts, every, grid)
     gap = _gap(table) if table.height == 2 else (None, None, None)
@@ -55,9 +55,10 @@ def intake(data: Dataset, grid: Grid) -> Intake:
 
 def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tuple[pl.DataFrame, int]:
     """Active periods per member over the ages that both the first and the last intake have been watched for."""
-    index = number(local_date(pl.col("time"), data.zone), every, data.week_start)
+    place = {"zone": data.zone, "week_start": data.week_start}
+    index = period_number(local_date(pl.col("time"), data.zone), every, **place)
     members = firsts.select("user_id", cohort=index)
-    until = pl.select(number(pl.lit(grid.stops[-1]), every, data.week_start)).item()
+    until = pl.select(period_number(pl.lit(grid.stops[-1]), every, **place)).item()
     oldest, newest = members["cohort"].min(), members["cohort"].max()
     ages = until - 1 - int(newest)  # type: ignore[arg-type]
     if oldest == newest or ages < 1:

@@ -163,14 +163,17 @@ class Grid:
         return pl.when(self.ended(time) < self.begun(time)).then(self.ended(time))
 
     def frame(self, observed_from: datetime, observed_until: datetime) -> pl.DataFrame:
-        """One row per period: period, start, end (local days), days and seconds seen, partial, early."""
-        since, until = local_day(observed_from, self.zone), _day_after(observed_until, self.zone)
+        """One row per period: period, start, end (local days), whole days and seconds seen, partial, early."""
+        since, until = first_whole_day(observed_from, self.zone), local_day(observed_until, self.zone)
         rows = []
         for i, (first, stop) in enumerate(zip(self.firsts, self.stops, strict=True)):
             begins, ends = midnight(first, self.zone), midnight(stop, self.zone)
             seen = (min(ends, observed_until) - max(begins, observed_from)).total_seconds()
-            days = (min(stop, until) - max(first, since)).days
-            row = (i, self.shown[i], stop, max(days, 0), max(seen, 0.0), ends > observed_until, begins < observed_from)
+            skipped = sum(max(first, since) <= day < min(stop, until) for day in skipped_days(self.zone))
+            days = max((min(stop, until) - max(first, since)).days - skipped, 0)
+            if self.every == "day" and seen > 0 and first == self.shown[i]:
+                days = 1  # a day stands for itself, however much of it was seen
+            row = (i, self.shown[i], stop, days, max(seen, 0.0), ends > observed_until, begins < observed_from)
             rows.append(row)
         schema = {"period": pl.Int32, "start": pl.Date, "end": pl.Date, "days": pl.Int32, "seen": pl.Float64}
         return pl.DataFrame(rows, schema=schema | {"partial": pl.Boolean, "early": pl.Boolean}, orient="row")
@@ -184,9 +187,43 @@ def steps(first: date, stop: date, every: str) -> Iterator[date]:
         day = step(day, every)
 
 
-def _day_after(until: datetime, zone: str) -> date:
-    """The first local day of which nothing is observed."""
-    return local_day(until - timedelta(microseconds=1), zone) + timedelta(days=1)
+def first_whole_day(since: datetime, zone: str) -> date:
+    """The first local day of which everything is observed."""
+    return local_day(since - timedelta(microseconds=1), zone) + timedelta(days=1)
+
+
+# the days on which places changed to the other side of the date line, since 1970
+DATE_LINE = (date(1993, 8, 21), date(1994, 12, 31), date(1995, 1, 1), date(2011, 12, 30))
+
+
+@lru_cache(maxsize=256)
+def skipped_days(zone: str) -> tuple[date, ...]:
+    """The dates that a zone's calendar left out.
+
+    >>> skipped_days("Pacific/Apia")
+    (datetime.date(2011, 12, 30),)
+    """
+    return tuple(day for day in DATE_LINE if midnight(day, zone) == midnight(day + timedelta(days=1), zone))
+
+
+def period_number(day: pl.Expr, grain: str, *, zone: str, week_start: str = "monday") -> pl.Expr:
+    """Consecutive number of the calendar day, week or month that holds a local day; skipped days have none."""
+    if grain == "month":
+        return day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1
+    days = day.to_physical().cast(pl.Int64)
+    if grain == "week":  # 1970-01-01 was a Thursday, the fourth day of a week that starts on Monday
+        return (days + 3 - WEEKDAYS.index(week_start)).floordiv(7)
+    for skipped in skipped_days(zone):
+        days = days - (day > pl.lit(skipped)).cast(pl.Int64)
+    return days
+
+
+def period_start(day: pl.Expr, grain: str, *, week_start: str = "monday") -> pl.Expr:
+    """First day of the calendar day, week or month that holds a local day."""
+    if grain == "month":
+        return day.dt.month_start()
+    back = (day.dt.weekday().cast(pl.Int64) - 1 - WEEKDAYS.index(week_start)) % 7
+    return day if grain == "day" else day - pl.duration(days=back)
 
 
 def _count_upto(edges: tuple[datetime, ...], time: pl.Expr) -> pl.Expr:

@@ -27,7 +27,7 @@ from kpi_lib.kpis.registry import (
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import ANY, active_days, distinct, event_names, per_user, placed, qualifying
+from kpi_lib.shapes.activity import ANY, active_days, distinct, event_names, per_user, placed, qualifying, whole_days
 from kpi_lib.shapes.paths import transitions
 from kpi_lib.shapes.sessions import labelled, sessions
 
@@ -55,7 +55,8 @@ MICRO = 1_000_000
 )
 def dau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """How many people use the product on a day. One row per user and local day of activity."""
-    return active_days(data, events=active_events)
+    days = active_days(data, events=active_events)
+    return days if grid.every == "day" else whole_days(data, days)
 
 
 @kpi(
@@ -139,7 +140,7 @@ def active_users(data: Dataset, grid: Grid, *, active_events: Sequence[str] = AN
 def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """On what share of days an active user shows up. One row per user and period; num = active days, den = days seen."""
     keys = ["user_id", *data.carried(data.activity), "period"]
-    days = placed(active_days(data, events=active_events), grid).group_by(keys).agg(num=pl.len().cast(pl.Int64))
+    days = placed(whole_days(data, active_days(data, events=active_events)), grid).group_by(keys).agg(num=pl.len().cast(pl.Int64))
     seen = grid.frame(data.observed_from, data.observed_until).lazy().select("period", den=pl.col("days").cast(pl.Int64))
     return days.join(seen, on="period")
 

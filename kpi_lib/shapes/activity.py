@@ -6,7 +6,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.period import Grid, local_date
+from kpi_lib.core.period import Grid, first_whole_day, local_date, local_day, period_number
 
 ANY = ("*",)
 
@@ -70,12 +70,18 @@ def first_events(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
 def returned_on(data: Dataset, *, day: int, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per new user: time of the first event, `hit` = active on the local day so many days later, `ripe`."""
     newcomers = first_events(data, events=events)
-    target = (local_date(pl.col("time"), data.zone) + pl.duration(days=day)).alias("day")
-    days = active_days(data, events=events).select("user_id", "day").unique().with_columns(hit=pl.lit(True))
-    met = newcomers.with_columns(target).join(days, on=["user_id", "day"], how="left")
+    numbered = period_number(local_date(pl.col("time"), data.zone), "day", zone=data.zone)
+    days = active_days(data, events=events).select("user_id", target=numbered).unique().with_columns(hit=pl.lit(True))
+    met = newcomers.with_columns(target=numbered + day).join(days, on=["user_id", "target"], how="left")
     # the day is watched to its end when the local day of observed_until lies beyond it
-    watched = pl.col("day") < local_date(pl.lit(data.observed_until), data.zone)
-    return met.with_columns(pl.col("hit").fill_null(False), ripe=watched)
+    until = period_number(pl.lit(local_day(data.observed_until, data.zone)), "day", zone=data.zone)
+    return met.with_columns(pl.col("hit").fill_null(False), ripe=pl.col("target") < until).drop("target")
+
+
+def whole_days(data: Dataset, days: pl.LazyFrame) -> pl.LazyFrame:
+    """Of active days, those that were watched from start to end: half a day is not a small day."""
+    first, stop = first_whole_day(data.observed_from, data.zone), local_day(data.observed_until, data.zone)
+    return days.filter(pl.col("day").is_between(first, stop, closed="left"))
 
 
 def placed(units: pl.LazyFrame, grid: Grid) -> pl.LazyFrame:

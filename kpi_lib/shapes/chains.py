@@ -96,7 +96,8 @@ def _ordered(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | 
     for k, name in enumerate(steps[1:], start=1):
         at, before = places[name]
         place = before[after[rows[-1]]]
-        row = _next_unused(place, at, [r for r, s in zip(rows, steps, strict=False) if _related(s, name)])
+        used = [r for r, s in zip(rows, steps, strict=False) if _related(s, name)]
+        row = _spare(log, _next_unused(place, at, used), (place, at, used), _reserved(log, steps[k:]))
         alive = alive & (row >= 0) & (log.unit[row] == log.unit[entry])
         if within is not None:
             alive &= log.time[row] - log.time[entry] <= within
@@ -108,6 +109,35 @@ def _ordered(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | 
 def _related(one: str, other: str) -> bool:
     """Whether one event can stand for both steps: the same name, or a name and its n-th occurrence."""
     return one.split("@")[0] == other.split("@")[0]
+
+
+def _reserved(log: Log, steps: tuple[str, ...]) -> "Flags | None":
+    """Rows that a later step asks for by their number while this one takes any of that name."""
+    import numpy as np
+
+    later = [each for each in steps[1:] if "@" in each and _related(each, steps[0]) and each != steps[0]]
+    return np.logical_or.reduce([log.masks[each] for each in later]) if later else None
+
+
+def _spare(log: Log, row: "Ints", choice: "tuple[Ints, Ints, list[Ints]]", reserved: "Flags | None") -> "Ints":
+    """Among the rows of the chosen instant, leave one that a later step needs by its number, if another will do."""
+    import numpy as np
+
+    if reserved is None or not len(row):
+        return row
+    place, at, used = choice
+    found = row
+    for _ in range(len(used) + int(reserved.sum() > 0) + 1):
+        wanted = (found >= 0) & reserved[found]
+        if not wanted.any():
+            break
+        after = np.where(wanted, np.searchsorted(at, found) + 1, place)
+        other = _next_unused(after, at, used)
+        same = wanted & (other >= 0) & (log.group[other] == log.group[row])
+        if not same.any():
+            break
+        found = np.where(same, other, found)
+    return np.where((found >= 0) & reserved[found], row, found)
 
 
 def _next_unused(place: "Ints", at: "Ints", used: "list[Ints]") -> "Ints":
@@ -176,19 +206,21 @@ def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[in
 def _walk(log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, rule: tuple[int | None, str]) -> dict[int, int]:
     """Level -> first row of the tie group in which it is first reached, from one entry."""
     (steps, names), (within, ties) = labels, rule
-    most = 1 if ties == "strict" else len(steps)
     start, stop = int(log.group_start[row]), int(log.group_end[row])
     others = [names[r] for r in range(start, stop) if r != row]
-    inside = {1} | {1 + m for m in _fits(others, steps[1:]) if 1 + m <= most}
+    inside = {1} | ({1 + m for m in _fits(others, steps[1:])} if ties != "strict" else set())
     found = dict.fromkeys(sorted(inside), start)
-    states = inside
+    # with strict ties nothing is known to be next to an event that shares its instant
+    states = inside if ties != "strict" or not others else set()
     while states and stop < len(log.unit) and log.unit[stop] == log.unit[row]:
         start, stop = stop, int(log.group_end[stop])
         if within is not None and log.time[start] - log.time[row] > within:
             break
         group, states_next = [names[r] for r in range(start, stop)], set()
+        if ties == "strict" and len(group) > 1:
+            break
         for k in states:
-            reach = [m for m in _fits(group, steps[k:]) if m <= most]
+            reach = _fits(group, steps[k:])
             for m in reach:
                 found.setdefault(k + m, start)
             if reach and reach[-1] >= len(group):

@@ -15,7 +15,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import wilson
-from kpi_lib.core.period import WEEKDAYS, Grid, local_date, local_day, micros
+from kpi_lib.core.period import Grid, local_date, local_day, micros, period_number, period_start
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import ANY, first_events, qualifying
 from kpi_lib.shapes.sessions import group_name
@@ -61,9 +61,9 @@ class Cohorts:
         if self.brackets and self.mode != "bracket":
             raise UsageError(f"brackets go with mode bracket, not with mode {self.mode}.")
         ordered = sorted(self.brackets)
-        if any(lo < 1 or hi < lo for lo, hi in ordered) or any(b[0] <= a[1] for a, b in pairwise(ordered)):
+        if any(lo < 0 or hi < lo for lo, hi in ordered) or any(b[0] <= a[1] for a, b in pairwise(ordered)):
             written = ",".join(f"{lo}-{hi}" for lo, hi in self.brackets)
-            raise UsageError(f"the brackets {written} are not possible: each begins at 1 or later, ends after its start and overlaps no other.")
+            raise UsageError(f"the brackets {written} are not possible: each begins at 0 or later, ends after its start and overlaps no other.")
         if self.min_events < 1:
             raise UsageError(f"min_events is {self.min_events}; it must be 1 or more.")
         if self.periods is not None and self.periods < 0:
@@ -106,7 +106,7 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     """Build the cohort table; with a grid, of those who started in its periods (their returns are read to the end)."""
     members = _members(data, spec, grid)
     returns = _returns(data, spec, members)
-    sizes = members.group_by(*data.by, "cohort").agg(pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest"))
+    sizes = members.group_by(*data.by, "cohort", "start").agg(pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest"))
     cells = _cells(data, spec, sizes)
     keys = [*data.by, "cohort", "k"]
     for part in (_eligible(data, spec, members, cells), _retained(data, spec, returns), _values(data, spec, returns)):
@@ -117,29 +117,15 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
         both=pl.when("start_cell").then("eligible").otherwise("both"),
     )
     filled = filled.with_columns(complete=(pl.col("eligible") == pl.col("size")))
-    table = filled.with_columns(start=_first_days(filled["cohort"], data, spec.grain)).sort(*data.by, "cohort", "k", nulls_last=True)
+    table = filled.sort(*data.by, "cohort", "k", nulls_last=True)
     order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value"]
     definition = asdict(spec) | {"events": list(spec.events), "by": list(data.by), "zone": data.zone}
     definition |= {"brackets": [list(pair) for pair in spec.brackets], "observed_until": data.observed_until.isoformat()}
     return CohortResult(table.select(order), _pooled(table, spec, list(data.by)), definition, data.by)
 
 
-def number(day: pl.Expr, grain: str, week_start: str) -> pl.Expr:
-    """Consecutive number of the calendar period that holds a local day."""
-    if grain == "month":
-        return day.dt.year().cast(pl.Int64) * 12 + day.dt.month() - 1
-    days = day.to_physical().cast(pl.Int64)
-    # 1970-01-01 was a Thursday, the fourth day of a week that starts on Monday
-    return days if grain == "day" else (days + 3 - WEEKDAYS.index(week_start)).floordiv(7)
-
-
-def _first_days(numbers: pl.Series, data: Dataset, grain: str) -> pl.Series:
-    def day(n: int) -> date:
-        if grain == "month":
-            return date(n // 12, n % 12 + 1, 1)
-        return date(1970, 1, 1) + timedelta(days=n if grain == "day" else n * 7 - 3 + WEEKDAYS.index(data.week_start))
-
-    return pl.Series([day(n) for n in numbers], dtype=pl.Date)
+def _number(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:
+    return period_number(day, spec.grain, zone=data.zone, week_start=data.week_start)
 
 
 def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
@@ -157,8 +143,9 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
         entries = entries.join(data["users"].select("user_id", *[c for c in missing if c in data.columns("users")]), on="user_id", how="left")
     if grid is not None:
         entries = entries.filter(grid.period(pl.col("time")).is_not_null())
-    cohort = number(local_date(pl.col("time"), data.zone), spec.grain, data.week_start)
-    entries = entries.with_columns(pl.col("time").to_physical().alias("entry"), cohort.alias("cohort"))
+    day = local_date(pl.col("time"), data.zone)
+    start = period_start(day, spec.grain, week_start=data.week_start)
+    entries = entries.with_columns(entry=pl.col("time").to_physical(), cohort=_number(day, data, spec), start=start)
     if gone := [c for c in data.by if c not in entries.collect_schema().names()]:
         raise UsageError(f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users.")
     return entries.drop("time").collect(engine="in-memory")
@@ -174,7 +161,7 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     came = rows.select("user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth)
     met = came.join(members.lazy(), on="user_id").filter(pl.col("at") >= pl.col("entry"))
     since = pl.col("at") - pl.col("entry")
-    k = number(pl.col("day"), spec.grain, data.week_start) - pl.col("cohort") if spec.clock == "calendar" else since.floordiv(LENGTHS[spec.grain])
+    k = _number(pl.col("day"), data, spec) - pl.col("cohort") if spec.clock == "calendar" else since.floordiv(LENGTHS[spec.grain])
     keyed = met.with_columns(k=k.cast(pl.Int64))
     if spec.mode == "bracket":
         inside = pl.lit(None, dtype=pl.Int64)
@@ -191,14 +178,16 @@ def _cells(data: Dataset, spec: Cohorts, sizes: pl.DataFrame) -> pl.DataFrame:
     if last is None or sizes.is_empty():
         return sizes.drop("earliest").with_columns(k=pl.lit(0, pl.Int64), to=pl.lit(0, pl.Int64))
     if spec.clock == "calendar":
-        until = pl.select(number(pl.lit(local_day(last, data.zone)), spec.grain, data.week_start)).item()
+        until = pl.select(_number(pl.lit(local_day(last, data.zone)), data, spec)).item()
         furthest = pl.lit(until) - pl.col("cohort")
     else:
         furthest = (pl.lit(micros(last)) - pl.col("earliest")).floordiv(LENGTHS[spec.grain])
     furthest = furthest.clip(lower_bound=0, upper_bound=spec.periods)
     if spec.mode == "bracket":
-        spans = pl.DataFrame({"k": [0] + [lo for lo, _ in spec.brackets], "to": [0] + [hi for _, hi in spec.brackets]}, schema={"k": pl.Int64, "to": pl.Int64})
-        return sizes.with_columns(furthest=furthest).join(spans.sort("k"), how="cross").filter(pl.col("k") <= pl.col("furthest")).drop("furthest", "earliest")
+        own = any(lo == 0 for lo, _ in spec.brackets)
+        spans = spec.brackets if own else ((0, 0), *spec.brackets)
+        spread = pl.DataFrame({"k": [lo for lo, _ in spans], "to": [hi for _, hi in spans]}, schema={"k": pl.Int64, "to": pl.Int64})
+        return sizes.with_columns(furthest=furthest).join(spread.sort("k"), how="cross").filter(pl.col("k") <= pl.col("furthest")).drop("furthest", "earliest")
     spread = sizes.with_columns(k=pl.int_ranges(0, furthest + 1, dtype=pl.Int64)).explode("k")
     return spread.with_columns(to=pl.col("k")).drop("earliest")
 
@@ -207,7 +196,7 @@ def _eligible(data: Dataset, spec: Cohorts, members: pl.DataFrame, cells: pl.Dat
     """Members whose period k has been watched to its end."""
     keys = [*data.by, "cohort", "k"]
     if spec.clock == "calendar":
-        until = pl.select(number(pl.lit(local_day(data.observed_until, data.zone)), spec.grain, data.week_start)).item()
+        until = pl.select(_number(pl.lit(local_day(data.observed_until, data.zone)), data, spec)).item()
         whole = pl.when(pl.col("cohort") + pl.col("to") < until).then("size").otherwise(0)
         return cells.select(*keys, eligible=whole)
     watched = (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])

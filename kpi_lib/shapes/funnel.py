@@ -138,7 +138,7 @@ def _rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
     lazy = labelled(data) if spec.unit == "session" else data.events()
     unit = {"user": "user_id", "session": "session"}.get(spec.unit, spec.unit)
     keys = [unit, *([spec.hold] if spec.hold else [])]
-    sequence = [spec.ties] if spec.ties not in ("any", "strict") else []
+    sequence = [spec.ties] if spec.ties not in ("any", "strict") and spec.order != "unordered" else []
     lazy = _with_occurrences(lazy, spec)
     if spec.order != "strict":
         names = {each.split("@")[0] for each in spec.steps} | set(spec.exclude)
@@ -183,7 +183,7 @@ def _log(rows: pl.DataFrame, spec: Funnel) -> Log:
 
 
 def _entries(rows: pl.DataFrame, followed: Chains, log: Log, within: int | None) -> pl.DataFrame:
-    taken = rows[followed.entry].drop("group", "nth", "event", strict=False)
+    taken = rows[followed.entry].drop("nth", "event", strict=False)
     width = followed.levels.shape[1]
     levels = {f"t{k + 1}": pl.Series(followed.levels[:, k]).replace(NEVER, None) for k in range(width)}
     frame = taken.with_columns(depth=pl.Series(followed.depth), killed=pl.Series(followed.killed), **levels)
@@ -200,16 +200,21 @@ def choose(found: pl.DataFrame, spec: Funnel, keys: list[str]) -> pl.DataFrame:
     if spec.attempt == "all":
         return _disjoint(usable, keys).filter(~pl.col("killed"))
     if spec.attempt == "first":
-        return usable.sort(*keys, "time", "row").unique(keys, keep="first", maintain_order=True).filter(~pl.col("killed"))
+        return _by_entry(usable, keys).unique(keys, keep="first", maintain_order=True).filter(~pl.col("killed"))
     latest = spec.time_to_convert == "fastest"
     ranked = usable.filter(~pl.col("killed")).sort(*keys, "depth", "time", "row", descending=[False] * len(keys) + [True, latest, False])
     return ranked.unique(keys, keep="first", maintain_order=True)
 
 
+def _by_entry(usable: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """In order of entry; of entries that nothing orders, the one that serves the unit best comes first."""
+    return usable.sort(*keys, "group", "killed", "depth", "row", descending=[False] * (len(keys) + 2) + [True, False])
+
+
 def _disjoint(usable: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """From a unit's first entry on, each next attempt begins strictly after the end of the one before."""
-    rows = usable.sort(*keys, "time", "row").with_columns(place=pl.int_range(pl.len()))
-    starts = rows.select(*keys, "place", at=pl.col("time").to_physical())
+    rows = _by_entry(usable, keys).with_columns(place=pl.int_range(pl.len()))
+    starts = rows.select(*keys, "place", at=pl.col("time").to_physical()).unique([*keys, "at"], keep="first", maintain_order=True)
     ends = rows.filter(pl.col("end").is_not_null()).select(*keys, "place", at=pl.col("end") + 1).sort("at")
     following = ends.join_asof(starts.rename({"place": "next"}).sort("at"), on="at", by=keys, strategy="forward", check_sortedness=False)
     jump = rows.select("place").join(following.select("place", "next"), on="place", how="left", maintain_order="left")["next"]
@@ -226,8 +231,7 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
     found = attempts(data, spec, grid)
     found = _with_user_segments(found, data).with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
     chosen = choose(found, spec, ["unit"])
-    other = attempts(data, replace(spec, ties="strict" if spec.ties != "strict" else "any"), grid)
-    sensitive = _sensitive(found, chosen, other, spec)
+    sensitive = _sensitive(data, spec, chosen, grid)
     table = _table(_standing(found, chosen, sensitive, data), chosen, data, spec)
     status = pl.when(pl.col("units").first().over(list(data.by) or pl.lit(0)) == 0).then(pl.lit("no_denominator"))
     if spec.unripe == "include" and (found.height and not found["ripe"].all()):
@@ -247,14 +251,19 @@ def _with_user_segments(found: pl.DataFrame, data: Dataset) -> pl.DataFrame:
     return found.join(users, on="user_id", how="left", maintain_order="left")
 
 
-def _sensitive(found: pl.DataFrame, chosen: pl.DataFrame, other: pl.DataFrame, spec: Funnel) -> pl.DataFrame:
-    """Units whose depth would differ under the other tie rule. Unordered steps do not know ties."""
+def _sensitive(data: Dataset, spec: Funnel, chosen: pl.DataFrame, grid: Grid | None) -> pl.DataFrame:
+    """Units whose depth depends on whether tied events may stand in either order. Unordered steps do not know ties."""
     if spec.order == "unordered":
         return chosen.select("unit").clear()
-    changed = choose(other.with_columns(usable=pl.col("ripe") | (spec.unripe == "include")), spec, ["unit"])
-    sums = [frame.group_by("unit").agg(pl.col("depth").sum()) for frame in (chosen, changed)]
-    both = sums[0].join(sums[1], on="unit", how="full", coalesce=True)
-    return both.filter(pl.col("depth").fill_null(0) != pl.col("depth_right").fill_null(0)).select("unit")
+    depths = []
+    for ties in ("any", "strict"):
+        counted = chosen
+        if spec.ties != ties:
+            found = attempts(data, replace(spec, ties=ties), grid)
+            counted = choose(found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include")), spec, ["unit"])
+        depths.append(counted.sort("unit", "time", "row").group_by("unit", maintain_order=True).agg(pl.col("depth")))
+    both = depths[0].join(depths[1], on="unit", how="full", coalesce=True)
+    return both.filter(pl.col("depth").ne_missing(pl.col("depth_right"))).select("unit")
 
 
 def _standing(found: pl.DataFrame, chosen: pl.DataFrame, sensitive: pl.DataFrame, data: Dataset) -> pl.DataFrame:

@@ -166,25 +166,36 @@ def unordered_times(log: Sequence[Labelled], start: int, rules: Rules) -> tuple[
     return tuple(times)
 
 
-def killer(rows: Sequence[Row], times: Sequence[int], rules: Rules) -> int | None:
-    """Time of the first exclusion event that ends the attempt, if one does."""
-    entry = times[0]
-    moments = sorted(row.time for row in rows if row.event in rules.exclude and row.time > entry)
-    if len(times) == len(rules.steps):
-        moments = [moment for moment in moments if moment < times[-1]]
+def finish(log: Sequence[Labelled], start: int, rules: Rules) -> Key | None:
+    """The key of the earliest row that completes all steps; unordered steps know instants only."""
+    if rules.order == "unordered":
+        times = unordered_times(log, start, rules)
+        return (times[-1],) if len(times) == len(rules.steps) else None
+    whole = [chain for chain in chains(log, start, rules) if len(chain) == len(rules.steps)]
+    if rules.order == "strict":
+        whole = [chain for chain in whole if unbroken(log, chain, rules.ties)]
+    return min((key_of(log[chain[-1]].row, rules.ties) for chain in whole), default=None)
+
+
+def killer(log: Sequence[Labelled], start: int, rules: Rules) -> int | None:
+    """Time of the first exclusion event that ends the attempt, if one does: after the entry and before its end."""
+    ties = "any" if rules.order == "unordered" else rules.ties
+    entry, done = log[start].row, finish(log, start, rules)
+    after = [item.row for item in log if item.row.event in rules.exclude and key_of(item.row, ties) > key_of(entry, ties)]
+    if done is not None:
+        after = [row for row in after if key_of(row, ties) < done]
     elif rules.within is not None:
-        moments = [moment for moment in moments if moment <= entry + rules.within]
-    return moments[0] if moments else None
+        after = [row for row in after if row.time <= entry.time + rules.within]
+    return min((row.time for row in after), default=None)
 
 
 def attempts(log: Sequence[Labelled], rules: Rules) -> list[Attempt]:
     """Every attempt of one unit, in order of entry, ripe or not, killed or not."""
     found = []
-    rows = [item.row for item in log]
     for place, item in enumerate(log):
         if item.steps if rules.order == "unordered" else 0 in item.steps:
             reach = unordered_times if rules.order == "unordered" else ordered_times
             times = reach(log, place, rules)
-            found.append(Attempt(key_of(item.row, rules.ties), item.row.time, times, killer(rows, times, rules)))
+            found.append(Attempt(key_of(item.row, rules.ties), item.row.time, times, killer(log, place, rules)))
     # Entries that nothing orders: the arrangement that serves the unit best comes first.
     return sorted(found, key=lambda one: (one.key, one.killed_at is not None, -one.depth, one.times))

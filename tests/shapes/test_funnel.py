@@ -1,0 +1,83 @@
+"""Funnels against the brute-force oracle, by the thousand, and the rules one by one."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from kpi_lib.core.errors import UsageError
+from kpi_lib.core.period import Grid
+from kpi_lib.shapes import funnel as funnel_room
+from kpi_lib.shapes.funnel import Funnel, attempts, choose, funnel
+from tests.brute.funnel import funnel as oracle
+from tests.brute.logs import random_funnel
+from tests.build import dataset, instant
+
+HOUR = 3_600_000_000
+
+
+class Span:
+    """A one-period grid with exact edges, as the oracle's `entry` has them."""
+
+    def __init__(self, entry: tuple[int, int]) -> None:
+        self.edges = entry
+        self.firsts, self.stops = ("lo",), ("hi",)
+        self.ends = (instant(entry[1]),)
+
+    def period(self, time: pl.Expr) -> pl.Expr:
+        inside = (time.to_physical() >= self.edges[0]) & (time.to_physical() < self.edges[1])
+        return pl.when(inside).then(pl.lit(0, pl.Int32))
+
+
+def possible(question: dict[str, Any]) -> bool:
+    """Whether the engine takes the question: it refuses one step, and unordered steps that one event could fill twice."""
+    steps = question["steps"]
+    mixed = len({s.split("@")[0] for s in steps}) < len(set(steps))
+    return len(steps) > 1 and not (question["order"] == "unordered" and mixed) and question["within"] != 0
+
+
+def answer(log: Any, question: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:  # noqa: ANN401
+    from datetime import timedelta
+
+    window = question["within"]
+    if window is not None:  # exact microseconds, which the written durations cannot say
+        monkeypatch.setattr(funnel_room, "duration", lambda _: timedelta(microseconds=window))
+    ties = {"sequence": "seq"}.get(question["ties"], question["ties"])
+    spec = Funnel(
+        tuple(question["steps"]),
+        within=None if window is None else "1s",
+        order=question["order"],
+        attempt=question["attempt"],
+        ties=ties,
+        time_to_convert=question["ttc"],
+        unripe=question["unripe"],
+        exclude=question["exclude"],
+    )
+    data = dataset(log.rows, question["observed_until"], zone=log.zone)
+    grid: Any = Span(question["entry"]) if question["entry"] else None
+    return funnel(data, spec, grid=grid).to_dict()
+
+
+def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    log, question = random_funnel(seed)
+    if not possible(question):
+        return False
+    wanted, found = oracle(log.rows, **question), answer(log, question, monkeypatch)
+    for mine, theirs in zip(found["steps"], wanted["steps"], strict=True):
+        assert mine["units"] == theirs["units"], (seed, question)
+        for key in ("from_start", "from_previous", "median_seconds"):
+            assert mine[key] == pytest.approx(theirs[key]) if theirs[key] is not None else mine[key] is None, (seed, key, question)
+    for key in ("in_progress", "excluded", "tie_sensitive"):
+        assert found[key] == wanted[key], (seed, key, question)
+    return True
+
+
+@pytest.mark.parametrize("block", range(12))
+def test_equals_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sum(agree(seed, monkeypatch) for seed in range(block * 60, block * 60 + 60)) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(40))
+def test_equals_brute_force_on_thousands(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sum(agree(seed, monkeypatch) for seed in range(10_000 + block * 250, 10_250 + block * 250)) > 100
