@@ -1,4 +1,4 @@
-"""Runs the cells of a notebook by papermill, in a kernel that sees no secrets and has one deadline for the whole run."""
+"""Runs the cells of a notebook by papermill, in a kernel without secrets and with one deadline for the whole run."""
 
 import os
 import re

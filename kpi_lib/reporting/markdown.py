@@ -16,23 +16,25 @@ def markdown_html(text: str) -> str:
     return str(_writer()(clean(text)))
 
 
+class _Renderer(mistune.HTMLRenderer):
+    """What differs from plain Markdown; the library takes such changes by inheritance alone."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """An image becomes its words: a report loads nothing."""
+        return text
+
+    def heading(self, text: str, level: int, **attrs: object) -> str:
+        """The page owns the first two levels of headings."""
+        return f"<h{max(level, 3)}>{text}</h{max(level, 3)}>\n"
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """Only links that lead to the web or within the page stay links."""
+        if url.startswith(("https://", "http://", "#")):
+            return f'<a href="{escape(url)}" rel="noopener noreferrer">{text}</a>'
+        return text
+
+
 @cache
 def _writer() -> mistune.Markdown:
     """The configured writer."""
-    renderer = mistune.HTMLRenderer(escape=True)
-    renderer.register("image", lambda _renderer, text, **_: escape(str(text)))
-    renderer.register("heading", _heading)
-    renderer.register("link", _link)
-    return mistune.create_markdown(renderer=renderer, plugins=["table", "strikethrough"])
-
-
-def _heading(_renderer: object, text: str, level: int, **_: object) -> str:
-    """The page owns the first two levels of headings."""
-    return f"<h{max(level, 3)}>{text}</h{max(level, 3)}>\n"
-
-
-def _link(_renderer: object, text: str, url: str, **_: object) -> str:
-    """Only links that lead to the web or within the page stay links."""
-    if url.startswith(("https://", "http://", "#")):
-        return f'<a href="{escape(url)}" rel="noopener noreferrer">{text}</a>'
-    return text
+    return mistune.create_markdown(renderer=_Renderer(escape=True), plugins=["table", "strikethrough"])

@@ -1,0 +1,154 @@
+"""Nothing that comes from data runs in a report, and a report asks no network for anything."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import altair as alt
+import nbformat
+import polars as pl
+import pytest
+
+from kpi_lib.reporting.index import Entry, index_page
+from kpi_lib.reporting.page import Head, page
+from kpi_lib.show import theme
+from kpi_lib.show.blocks import Figure, Headline, Note, Pill, Pills, Say, Table, Term, Tile, Tiles, lineage, marked
+from kpi_lib.show.markup import safe
+from kpi_lib.show.notebook import bundle
+from kpi_lib.show.picture import Picture
+
+pytestmark = pytest.mark.browser
+
+RUN = "window.ran=(window.ran||0)+1"
+PAYLOADS = [
+    f"<script>{RUN}</script>",
+    f"</script><script>{RUN}</script>",
+    f"</title><script>{RUN}</script>",
+    f"</style><script>{RUN}</script>",
+    f"--><script>{RUN}</script>",
+    "<!--<script>",
+    f"]]><script>{RUN}</script>",
+    f"<img src=x onerror='{RUN}'>",
+    f'"><img src=x onerror="{RUN}">',
+    f"' onmouseover='{RUN}' x='",
+    f"<svg onload='{RUN}'>",
+    f"<svg><script>{RUN}</script></svg>",
+    f"<details open ontoggle='{RUN}'>",
+    f"<iframe srcdoc='<script>parent.{RUN}</script>'></iframe>",
+    f"<input autofocus onfocus='{RUN}'>",
+    f"<body onload='{RUN}'>",
+    f"[a](javascript:{RUN})",
+    "![a](https://example.invalid/x.png)",
+    f"<a href='javascript:{RUN}'>x</a>",
+    "{{7*7}}{% raw %}${7*7}`x`",
+    "<meta http-equiv=refresh content='0;url=https://example.invalid'>",
+    "<base href='https://example.invalid/'><link rel=stylesheet href='/x.css'>",
+    "a\x00b\x08c\x1b[31md\ufffe\ud800e\u2028f\u202eg",
+]
+
+
+def chart(label: str, **size: Any) -> alt.Chart:  # noqa: ANN401 - passed on
+    frame = pl.DataFrame({"label": [label.encode("utf-8", "replace").decode()], "value": [3]})
+    y = alt.Y("label:N", sort=[label], title=label)
+    mark = alt.Chart(frame, title=label, description=label).mark_bar(tooltip=True)
+    return mark.encode(y=y, x=alt.X("value:Q", title=label), color="label:N").properties(**size)
+
+
+def hostile(label: str) -> str:
+    """A report that has the label in every place a label can stand."""
+    figure = Figure(text=label, kpi=label, value=1.0, by=((label, label),))
+    shown = [
+        Headline((label, marked(f"**{label}**"), figure)),
+        Pills((Pill(label, "warn", label),)),
+        Tiles((Tile(label=label, value=figure, note=label, meaning=Term(label, label), quiet=label),)),
+        Table(title=label, columns=(label, label), rows=((label, figure),), note=label),
+        Note(title=label, phrases=(label,)),
+        lineage({label: label}),
+        Say(label),
+        Picture(wide=chart(label), narrow=chart(label, width=120), alt=label, note=label),
+        Picture(wide=chart(label), alt=label, tile=Tile(label=label, value=figure)),
+    ]
+    outputs = [nbformat.v4.new_output("display_data", bundle(each)) for each in shown]
+    for kind in ("text/html", "text/markdown", "application/javascript", "image/svg+xml", "text/latex"):
+        raw = f"<svg xmlns='http://www.w3.org/2000/svg'><script>{RUN}</script></svg>" if "svg" in kind else label
+        outputs.append(nbformat.v4.new_output("display_data", {kind: raw, "text/plain": label}))
+    outputs.append(nbformat.v4.new_output("display_data", {"text/markdown": f"## {safe(label)}\n\n{label}"}))
+    outputs.append(nbformat.v4.new_output("stream", name="stdout", text=label))
+    outputs.append(nbformat.v4.new_output("error", ename=label, evalue=label, traceback=[label]))
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# {safe(label)}\n{label}"),
+        nbformat.v4.new_markdown_cell(f"## {label}\n{label}"),
+        nbformat.v4.new_code_cell(f"x = {label!r}  # {label}", outputs=outputs),
+    ]
+    return page(nbformat.v4.new_notebook(cells=cells), Head(workspace=label, report=label, title=label))
+
+
+def poke(opened: Any) -> None:  # noqa: ANN401 - playwright's page
+    """Unfold everything, let every chart come alive and move a real pointer over all marks."""
+    opened.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    for figure in opened.locator("[data-chart]").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".live svg").wait_for()
+        for mark in figure.locator(".live .mark-rect path").all():
+            mark.hover(force=True)
+
+
+@pytest.fixture(autouse=True)
+def _theme() -> Iterator[None]:
+    theme.enable()
+    yield
+    alt.theme.enable("default")
+
+
+@pytest.mark.parametrize("label", PAYLOADS, ids=[f"payload{at}" for at in range(len(PAYLOADS))])
+def test_no_payload_runs_and_every_chart_is_drawn(label: str, visit: Callable[..., Any]) -> None:
+    seen = visit(hostile(label))
+    poke(seen.page)
+    assert seen.page.evaluate("window.ran") is None
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
+    assert seen.page.locator(".drawn").count() == 2
+    literal = re.sub(r"\s+", "", label) if label.isprintable() else "␀"
+    assert literal in re.sub(r"\s+", "", seen.page.inner_text("body"))
+
+
+def test_the_stock_export_fails_this_very_test(visit: Callable[..., Any]) -> None:
+    seen = visit(chart(PAYLOADS[1]).to_html(inline=True))
+    seen.page.wait_for_timeout(300)
+    assert seen.page.evaluate("window.ran") is not None
+
+
+def test_a_script_that_got_into_the_page_is_held_by_the_policy(demo_html: str, visit: Callable[..., Any]) -> None:
+    planted = demo_html.replace("</main>", f"<img src=x onerror='{RUN}'><script>{RUN}</script></main>")
+    seen = visit(planted)
+    seen.page.wait_for_timeout(300)
+    assert seen.page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in said for said in seen.complaints)
+
+
+def test_the_policy_allows_our_scripts_alone(demo_html: str) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', demo_html)
+    assert policy is not None
+    assert policy.group(1).startswith("default-src 'none'; script-src 'nonce-")
+    assert "unsafe-eval" not in policy.group(1)
+    tags = re.findall(r"<script[ >][^>]*>", demo_html)
+    nonce = policy.group(1).split("'nonce-")[1].split("'")[0]
+    assert len(tags) == 4
+    assert all(f'nonce="{nonce}"' in tag for tag in tags)
+    assert "University of Washington Interactive Data Lab" in demo_html
+
+
+def test_the_catalogue_is_as_safe_and_can_be_searched(visit: Callable[..., Any]) -> None:
+    names = {"workspace": PAYLOADS[1], "report": PAYLOADS[8], "link": "a/b/c/report.html"}
+    found = [
+        Entry(title=f"Period {at}", period=str(at), by=PAYLOADS[7], sentence=PAYLOADS[0], **names) for at in (11, 12)
+    ]
+    seen = visit(index_page([*found, Entry(title="Bad", period="9", by="", error=PAYLOADS[6], **names)]))
+    assert seen.page.locator("li:visible").count() == 3
+    seen.page.fill("#seek", "period 12")
+    assert seen.page.locator("li:visible").count() == 1
+    seen.page.fill("#seek", "nowhere")
+    assert seen.page.locator("#none").is_visible()
+    assert seen.page.evaluate("window.ran") is None
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
