@@ -125,8 +125,15 @@ class Grid:
         if window is None:
             return self
         count, word = int(window.rstrip("dmo")), window.lstrip("0123456789")
-        every = {"d": "day", "mo": "month"}[word]
-        return replace(self, firsts=tuple(step(stop, every, -count) for stop in self.stops))
+        if word == "mo":
+            return replace(self, firsts=tuple(step(stop, "month", -count) for stop in self.stops))
+        return replace(self, firsts=tuple(self._days_back(stop, count) for stop in self.stops))
+
+    def _days_back(self, stop: date, count: int) -> date:
+        first = stop - timedelta(days=count)
+        for skipped in reversed(skipped_days(self.zone)):
+            first -= timedelta(days=first <= skipped < stop)
+        return first
 
     def before(self) -> "Grid":
         """The period before each period, like for like."""

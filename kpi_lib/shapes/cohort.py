@@ -229,9 +229,10 @@ def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame
 
 
 def _pooled(table: pl.DataFrame, spec: Cohorts, by: list[str]) -> pl.DataFrame:
-    """Retained over eligible, summed over complete cells; on the elapsed clock over eligible members."""
-    usable = table.filter("complete") if spec.clock == "calendar" else table.filter(pl.col("eligible") > 0)
-    sums = usable.group_by(*by, "k", "to").agg(pl.col("eligible").sum(), retained=pl.col("both").sum() if spec.clock == "elapsed" else pl.col("retained").sum())
+    """Retained over eligible for each k, summed over complete cells; on the elapsed clock over eligible members."""
+    usable = pl.col("complete") if spec.clock == "calendar" else pl.lit(True)
+    counts = {"eligible": "eligible", "retained": "both" if spec.clock == "elapsed" else "retained"}
+    sums = table.group_by(*by, "k", "to").agg(**{name: pl.col(column).filter(usable).sum() for name, column in counts.items()})
     low, high = wilson(pl.col("retained"), pl.col("eligible"))
-    rate = pl.col("retained") / pl.col("eligible")
+    rate = pl.when(pl.col("eligible") > 0).then(pl.col("retained") / pl.col("eligible"))
     return sums.sort(*by, "k", nulls_last=True).with_columns(rate=rate, low=low, high=high)

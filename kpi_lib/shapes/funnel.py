@@ -202,7 +202,7 @@ def choose(found: pl.DataFrame, spec: Funnel, keys: list[str]) -> pl.DataFrame:
     if spec.attempt == "first":
         return _by_entry(usable, keys).unique(keys, keep="first", maintain_order=True).filter(~pl.col("killed"))
     latest = spec.time_to_convert == "fastest"
-    ranked = usable.filter(~pl.col("killed")).sort(*keys, "depth", "time", "row", descending=[False] * len(keys) + [True, latest, False])
+    ranked = usable.filter(~pl.col("killed")).sort(*keys, "depth", "group", "row", descending=[False] * len(keys) + [True, latest, False])
     return ranked.unique(keys, keep="first", maintain_order=True)
 
 

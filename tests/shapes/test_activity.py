@@ -1,0 +1,142 @@
+"""Actives and sessions against the brute-force oracles, and the rules one by one."""
+
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from kpi_lib.answers.actives import actives
+from kpi_lib.core.errors import UsageError
+from kpi_lib.core.period import Grid, local_day
+from kpi_lib.shapes.activity import distinct, qualifying, returned_on
+from kpi_lib.shapes.paths import END, transitions
+from kpi_lib.shapes.sessions import session_figures
+from tests.brute.actives import actives as oracle_actives
+from tests.brute.logs import random_log
+from tests.brute.periods import Calendar
+from tests.brute.rows import DAY, HOUR, MINUTE
+from tests.brute.sessions import session_summary
+from tests.build import dataset
+
+FIELDS = ("start", "dau", "wau", "mau", "stickiness", "complete")
+
+
+def seen(log: Any, every: str, week_start: str) -> list[dict[str, Any]]:  # noqa: ANN401
+    data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone, week_start=week_start)
+    first, stop = local_day(data.observed_from, log.zone), local_day(data.observed_until - timedelta(microseconds=1), log.zone)
+    grid = Grid.calendar(every, first, stop + timedelta(days=1), zone=log.zone, week_start=week_start)
+    rows = actives(data, grid).to_dict()["rows"]
+    return [{key: row[key] for key in FIELDS} for row in rows]
+
+
+@pytest.mark.parametrize("every", ["day", "week", "month"])
+@pytest.mark.parametrize("block", range(5))
+def test_actives_equal_brute_force(every: str, block: int) -> None:
+    for seed in range(block * 25, block * 25 + 25):
+        log = random_log(seed)
+        week_start = "sunday" if seed % 3 == 0 else "monday"
+        edges = {"observed_from": log.observed_from, "observed_until": log.observed_until}
+        wanted = oracle_actives(log.rows, every=every, zone=log.zone, week_start=week_start, **edges)
+        found = seen(log, every, week_start)
+        assert [row["start"] for row in found] == [str(row["start"]) for row in wanted], seed
+        for mine, theirs in zip(found, wanted, strict=True):
+            for key in FIELDS[1:]:
+                same = mine[key] is None if theirs[key] is None else mine[key] == pytest.approx(theirs[key], rel=1e-12)
+                assert same, (seed, key, mine, theirs)
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_sessions_equal_brute_force(block: int) -> None:
+    for seed in range(block * 50, block * 50 + 50):
+        log = random_log(seed)
+        if not log.rows:
+            continue
+        gap = (30 * MINUTE, HOUR, MINUTE)[seed % 3]
+        data = dataset(log.rows, log.observed_until, zone=log.zone)
+        found = session_figures(data, gap=timedelta(microseconds=gap)).to_dict()
+        wanted = session_summary(log.rows, gap=gap)
+        for key, value in wanted.items():
+            assert found[key] == pytest.approx(value), (seed, key)
+
+
+def rows(*times: tuple[str, int, str]) -> list[tuple[Any, ...]]:
+    return [(user, time, event, 0, {}) for user, time, event in times]
+
+
+def test_a_pause_of_exactly_the_gap_stays_in_the_session() -> None:
+    log = rows(("u", 0, "a"), ("u", 30 * MINUTE, "b"), ("u", 60 * MINUTE + 1, "c"))
+    found = session_figures(dataset(log, DAY)).to_dict()
+    assert (found["sessions"], found["mean_seconds"], found["single_event_share"]) == (2, 900.0, 0.5)
+
+
+def test_a_mapped_session_id_is_trusted_unless_a_gap_is_given() -> None:
+    data = dataset(rows(("u", 0, "a"), ("u", MINUTE, "b"), ("u", 5 * HOUR, "c")), DAY)
+    table = data.tables["events"].with_columns(session_id=pl.Series(["s1", "s2", "s1"]))
+    mapped = dataset([], DAY).with_by(())
+    mapped = type(data).of({"events": table}, observed_until=data.observed_until)
+    assert session_figures(mapped).to_dict()["sessions"] == 2
+    assert session_figures(mapped, gap=timedelta(minutes=30)).to_dict()["sessions"] == 2
+    assert session_figures(mapped, gap=timedelta(hours=6)).to_dict()["sessions"] == 1
+
+
+def test_a_session_gap_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="longer than 0"):
+        session_figures(dataset(rows(("u", 0, "a")), DAY), gap=timedelta(0))
+
+
+def test_the_last_stay_of_a_session_ends_it_and_repeats_count_once() -> None:
+    log = rows(("u", 0, "a"), ("u", 1, "a"), ("u", 2, "b"), ("u", 3 * HOUR, "a"))
+    steps = transitions(dataset(log, DAY)).select("from", "to").collect().rows()
+    assert steps == [("a", "b"), ("b", END), ("a", END)]
+
+
+def test_as_many_steps_leave_an_event_as_stays_were_made_there() -> None:
+    for seed in range(60):
+        log = random_log(seed)
+        steps = transitions(dataset(log.rows, log.observed_until, zone=log.zone)).collect()
+        arrived = steps.filter(pl.col("to") != END)["to"].value_counts().sort("to")
+        left = steps["from"].value_counts()
+        for name, count in arrived.iter_rows():
+            assert count <= left.filter(pl.col("from") == name)["count"].sum()
+        sessions = session_figures(dataset(log.rows, log.observed_until, zone=log.zone)).to_dict()["sessions"]
+        assert steps.filter(pl.col("to") == END).height == sessions
+
+
+def test_an_event_that_never_occurs_is_an_error_not_silence() -> None:
+    data = dataset(rows(("u", 0, "purchase")), DAY)
+    with pytest.raises(UsageError, match="Did you mean purchase"):
+        qualifying(data, ["purchse"])
+    with pytest.raises(UsageError, match="no events are named"):
+        qualifying(data, [])
+
+
+def test_distinct_users_count_once_in_every_window_that_holds_them() -> None:
+    log = rows(("u", 0, "a"), ("u", DAY, "a"), ("v", 2 * DAY, "a"))
+    data = dataset(log, 4 * DAY)
+    grid = Grid.calendar("day", local_day(data.observed_from, "UTC"), local_day(data.observed_until, "UTC"), zone="UTC")
+    spread = distinct(data, grid.trailing("7d")).collect()
+    per_day = [sum(row["first"] <= day < row["stop"] for row in spread.iter_rows(named=True)) for day in range(4)]
+    assert per_day == [1, 1, 2, 2]
+
+
+def test_a_bar_of_two_events_leaves_out_who_came_once() -> None:
+    log = rows(("u", 0, "a"), ("u", HOUR, "a"), ("v", 0, "a"))
+    data = dataset(log, DAY)
+    grid = Grid.calendar("day", local_day(data.observed_from, "UTC"), local_day(data.observed_until, "UTC"), zone="UTC")
+    assert distinct(data, grid, at_least=2).collect()["user_id"].to_list() == ["u"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "America/New_York", "UTC"])
+def test_a_day_counts_for_retention_once_it_is_watched_to_its_end(zone: str) -> None:
+    calendar = Calendar(zone)
+    from datetime import date
+
+    first = calendar.start(date(2011, 12, 29))
+    after = calendar.start(date(2011, 12, 31)) if zone == "Pacific/Apia" else calendar.start(date(2011, 12, 30))
+    log = rows(("back", first, "a"), ("back", after, "a"), ("gone", first, "a"))
+    end = calendar.end(date(2011, 12, 31) if zone == "Pacific/Apia" else date(2011, 12, 30), "day")
+    ripe = returned_on(dataset(log, end, zone=zone), day=1).sort("user_id").collect()
+    assert ripe.select("user_id", "hit", "ripe").rows() == [("back", True, True), ("gone", False, True)]
+    young = returned_on(dataset(log, end - 1, zone=zone), day=1).collect()
+    assert not young["ripe"].any()
