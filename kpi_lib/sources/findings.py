@@ -34,6 +34,7 @@ TOO_LARGE = "is too large"
 NEGATIVE = "is negative, but the row is a sale"
 NO_CURRENCY = "is no currency code"
 NO_RATE = "has no rate on or before that day"
+NOT_POSITIVE = "is not above zero"
 REPEATED = "repeats a key"
 NOT_UTF8 = "the line is not UTF-8 text"
 NUL = "the line holds a NUL byte"
@@ -56,6 +57,7 @@ MENDS: Mapping[str, str] = {
     NEGATIVE: "map a kind column that says refund or credit, or leave such rows out with where",
     NO_CURRENCY: "write three-letter codes such as EUR",
     NO_RATE: "add a row to the rates table that covers the day",
+    NOT_POSITIVE: "correct the rate: what one unit of that currency is worth in the workspace's currency",
     REPEATED: "keep one row for each key; the first one was kept",
     NOT_UTF8: "save the file as UTF-8",
     NUL: "remove the NUL bytes; the file may have been cut off while it was written",

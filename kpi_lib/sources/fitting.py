@@ -9,7 +9,7 @@ from kpi_lib.core.errors import nearest, shown
 from kpi_lib.core.schema import TABLES, Column
 from kpi_lib.sources.bench import Bench, Verdicts
 from kpi_lib.sources.csvfile import FILE, LINE
-from kpi_lib.sources.findings import EMPTY, FUTURE, MENDS, NEGATIVE, NO_TIME, UNOBSERVED
+from kpi_lib.sources.findings import EMPTY, FUTURE, MENDS, NEGATIVE, NO_TIME, NOT_POSITIVE, UNOBSERVED
 from kpi_lib.sources.kinds import Zones, blank_to_null, convert
 from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts, unknown_kinds
 from kpi_lib.sources.reading import Raw
@@ -46,6 +46,9 @@ def fit(bench: Bench, raw: Raw) -> pl.DataFrame:
     frame = pl.DataFrame({LINE: rows[LINE], **found})
     frame = _with_amounts(work, frame)
     _not_after_the_end(work, frame)
+    if bench.setting.table == "rates":
+        positive = frame.select(pl.when(pl.col("rate") <= 0).then(pl.lit(NOT_POSITIVE))).to_series()
+        work.verdicts.add("rate", positive, work.values("rate"))
     extra = [rows[name] for name in _extra(bench, raw) if not rows.schema[name].is_nested()]
     frame = frame.with_columns(pl.lit(raw.name).alias(FILE), *extra)
     bench.rejects.append(work.verdicts.rejects(rows, frame[FILE]))
@@ -173,7 +176,7 @@ def _with_amounts(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
     if setting.table == "transactions":
         frame = _signed(work, frame)
     time = next(c.name for c in TABLES[setting.table] if c.kind in ("time", "day") and c.required)
-    rates = Rates(setting.rates, setting.currency, setting.zone)
+    rates = Rates(setting.rates, setting.currency, setting.zone, f"{work.raw.name}, table {setting.table}")
     # rows that are set aside already must not make a currency look as if it occurred
     usable = frame.with_columns(
         pl.when(work.verdicts.fine).then("currency").otherwise(pl.lit(setting.currency)).alias("currency")

@@ -7,6 +7,7 @@ import polars as pl
 from kpi_lib.core.errors import DataError, nearest, shown
 from kpi_lib.core.period import local_date
 from kpi_lib.core.units import MINOR_DIGITS, minor_digits
+from kpi_lib.sources.csvfile import LINE
 from kpi_lib.sources.findings import NO_AMOUNT, NO_CURRENCY, NO_RATE, TOO_LARGE
 from kpi_lib.sources.kinds import as_text, blank_to_null
 
@@ -92,6 +93,7 @@ class Rates:
     table: pl.DataFrame | None
     currency: str
     zone: str
+    place: str
 
 
 def exchange(frame: pl.DataFrame, columns: list[str], time: str, rates: Rates) -> tuple[pl.DataFrame, pl.Series]:
@@ -100,7 +102,7 @@ def exchange(frame: pl.DataFrame, columns: list[str], time: str, rates: Rates) -
     if (frame["currency"] == rates.currency).all():
         return frame, nothing
     if rates.table is None:
-        raise _mixed(frame, rates.currency)
+        raise _mixed(frame, rates)
     moment = pl.col(time)
     day = moment if frame.schema[time] == pl.Date else local_date(moment, rates.zone)
     table = rates.table.select(
@@ -127,12 +129,14 @@ def exchange(frame: pl.DataFrame, columns: list[str], time: str, rates: Rates) -
     return frame.with_columns(scaled), missing
 
 
-def _mixed(frame: pl.DataFrame, currency: str) -> DataError:
+def _mixed(frame: pl.DataFrame, rates: Rates) -> DataError:
+    currency = rates.currency
+    line = frame.filter(pl.col("currency") != currency)[LINE][0]
     counts = frame.group_by("currency").len().sort("len", "currency", descending=[True, False]).head(6)
     there = ", ".join(f"{code} ({rows:,} rows)" for code, rows in counts.iter_rows())
     only = f' Or set [workspace] currency = "{counts["currency"][0]}".' if len(counts) == 1 else ""
     return DataError(
-        f"amounts are in {there}, the workspace counts in {currency}.\n"
+        f"{rates.place}, line {line}: amounts are in {there}, the workspace counts in {currency}.\n"
         "Map a table rates with the columns date, currency and rate "
         f"(what one unit of that currency is worth in {currency} from that day on).{only}"
     )

@@ -4,7 +4,7 @@ Pure dates are calendar days of the workspace and begin at its local midnight; d
 times of the file's zone; numbers are seconds, milli- or microseconds since 1970.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -19,6 +19,8 @@ FORM = (
 NUMBER = r"^[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}(?:\.[0-9]+)?$|^[0-9]{16}$"
 COMPACT = r"^(?:19|20)[0-9]{6}$"
 EARLIEST = date(1971, 1, 1)
+# 9999-12-31 stands for "never ends" in many tables; a zone west of UTC would carry it out of the calendar
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 MICRO = 1_000_000
 
 
@@ -124,13 +126,14 @@ def _placed(frame: pl.DataFrame, workspace_zone: str, file_zone: str | None) -> 
         .when(shaped).then(pl.lit(NO_DAY))
         .otherwise(pl.lit(NO_TIME))
     )  # fmt: skip
+    time = pl.when(time > LATEST).then(pl.lit(LATEST, INSTANT)).otherwise(time)
     return frame.select(time=time, day=pl.col("day"), reason=reason, naive=naive)
 
 
 def _midnights(days: pl.Series, zone: str) -> pl.Series:
     """First instants of local days; only the distinct days are looked up."""
-    distinct = [day for day in days.unique().sort().drop_nulls().to_list() if day.year < 9999]
-    known = {day: midnight(day, zone) for day in distinct if day >= EARLIEST}
+    distinct = days.unique().sort().drop_nulls().to_list()
+    known = {day: midnight(min(day, LATEST.date()), zone) for day in distinct if day >= EARLIEST}
     if not known:
         return pl.Series([None] * len(days), dtype=INSTANT)
     starts = pl.DataFrame({"day": list(known), "begins": pl.Series(list(known.values()), dtype=INSTANT)})
