@@ -15,7 +15,7 @@ SPACE = {"1": 4, "2": 8, "3": 12, "4": 16, "5": 24, "6": 32, "7": 48, "8": 64}
 COLUMN = 1000  # the widest a page gets, in px
 WIDE = 920  # total width a wide chart should come out at
 NARROW = 342  # total width of its twin for phones: a 390 px screen less the margins
-BREAKPOINT = 640  # below this the narrow twin is shown
+BREAKPOINT = 720  # at and below this the narrow twin of a chart is shown
 HEIGHT = 320  # no chart is taller
 
 

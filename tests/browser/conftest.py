@@ -288,7 +288,7 @@ def _bars(frame: pl.DataFrame, *, width: int, notes: bool) -> alt.LayerChart:
 
 
 def _triangle() -> Table:
-    shares = [[15, 12, 10, 9, 9, 9, 7, 7, 8, 9, 8, 7, 7, 8, 6], [15, 12, 9, 10, 9, 8, 7, 8, 9, 8, 6, 7, 8, 6, None]]
+    shares = [[15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1], [15, 12, 9, 10, 9, 8, 7, 8, 9, 8, 6, 7, 8, 6, None]]
     rows = tuple(
         (f"1997-0{at}", f"{size:,}", *(_cell(each) for each in line))
         for at, (size, line) in enumerate(zip((7846, 8476), shares, strict=True), 1)

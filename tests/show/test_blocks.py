@@ -1,0 +1,112 @@
+"""Blocks are escaped by construction, and every figure in them can be checked."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpi_lib.show.blocks import (
+    Cell,
+    Change,
+    Figure,
+    Headline,
+    Note,
+    Phrase,
+    Pill,
+    Pills,
+    Say,
+    Strong,
+    Table,
+    Target,
+    Term,
+    Tile,
+    Tiles,
+    lineage,
+    marked,
+)
+from kpi_lib.show.render import html, inline
+from kpi_lib.show.spark import Spark
+
+HOSTILE = "</script><img src=x onerror='go()'>\"&"
+
+
+def everything(text: str) -> list[str]:
+    figure = Figure(text=text, kpi=text, value=0.1, field=text, start=text, by=((text, text),))
+    phrase: Phrase = (text, figure, Strong(text), Term(text, text))
+    spark = Spark(values=(1, None, 2, 3), text=text, low=1, high=2)
+    tile = Tile(
+        label=text,
+        value=figure,
+        change=Change(phrase=phrase, against=text, points="up", tone="bad"),
+        spark=spark,
+        note=phrase,
+        target=Target(phrase=phrase, state="met", share=2.0),
+        meaning=phrase,
+        quiet=text,
+    )
+    table = Table(title=text, columns=(phrase, text), rows=((phrase, Cell(phrase=phrase, shade=0.9)),), note=phrase)
+    blocks = [Headline((phrase,)), Say(phrase), Pills((Pill(phrase, "bad", phrase),)), tile, Tiles((tile,)), table]
+    blocks += [Note(title=text, phrases=(phrase,)), Note(title=text, phrases=(phrase,), folded=False)]  # type: ignore[list-item]
+    return [html(block).text for block in [*blocks, lineage({text: text})]]
+
+
+def test_hostile_text_stays_text_in_every_block() -> None:
+    for written in everything(HOSTILE):
+        assert "<img" not in written
+        assert "</script>" not in written
+        assert "onerror='" not in written
+
+
+@given(st.text(max_size=30))
+def test_any_text_leaves_the_elements_as_they_are(text: str) -> None:
+    for written, plain in zip(everything(text + "x" * 30), everything("x" * 30), strict=True):
+        assert re.findall(r"</?[a-z0-9]+", written) == re.findall(r"</?[a-z0-9]+", plain)
+
+
+def test_a_figure_carries_its_raw_value() -> None:
+    written = inline(Figure(text="49.5 %", kpi="rate", value=0.4947, start="1998-06-01", by=(("country", "DE"),))).text
+    assert (
+        'data-kpi="rate" data-field="value" data-value="0.4947" data-start="1998-06-01" data-by="country=DE"' in written
+    )
+
+
+def test_no_value_is_no_zero() -> None:
+    assert 'data-value=""' in inline(Figure(text="—", kpi="rate", value=None)).text
+
+
+@pytest.mark.parametrize(
+    ("points", "tone", "words"),
+    [
+        ("up", "bad", '<span class="kpi-word"> worse</span>'),
+        ("down", "good", '<span class="kpi-word"> better</span>'),
+        ("up", "good", '<span class="kpi-hidden"> better</span>'),
+    ],
+)
+def test_a_change_says_which_way_is_better(points: str, tone: str, words: str) -> None:
+    assert words in html(Tile(label="a", value="1", change=Change(phrase="2 %", points=points, tone=tone))).text
+
+
+def test_an_unseen_cell_is_a_dot_and_a_deep_one_turns_its_text() -> None:
+    row = ("a", Cell(unseen=True), Cell(phrase="1", shade=0.9), Cell(phrase="2", shade=0.2))
+    written = html(Table(title="t", columns=("a", "1", "2", "3"), rows=(row,))).text
+    assert 'title="not yet observed">·</td>' in written
+    assert written.count("kpi-deep") == 1
+    assert '<th scope="row" class="kpi-text kpi-short">a</th>' in written
+
+
+def test_a_gap_cuts_the_line_and_a_partial_end_is_hollow() -> None:
+    spark = Spark(values=(1, 2, None, 3, 4), text="t", partial=True)
+    written = html(Tile(label="a", value="1", spark=spark)).text
+    assert written.count("kpi-spark-line") == 2
+    assert 'data-hollow="yes"' in written
+
+
+@pytest.mark.parametrize("values", [(), (1.0,), (None, None, 2.0), (float("nan"), 1.0)])
+def test_too_few_values_draw_nothing(values: tuple[float | None, ...]) -> None:
+    assert "svg" not in html(Tile(label="a", value="1", spark=Spark(values=values, text="t"))).text
+
+
+def test_marks_of_strong_words() -> None:
+    assert marked("a **b** c") == ("a ", Strong("b"), " c")
+    assert marked("2 ** 3") == ("2 ** 3",)
