@@ -43,10 +43,10 @@ def inline_svg(source: str, *, prefix: str, label: str | None = None) -> tuple[s
         root = ET.fromstring(source)
     except ET.ParseError as error:
         raise ReportError(f"a drawn chart is no well-formed SVG: {error}.") from None
-    width = _number(root.get("width"))
+    width, height = _number(root.get("width")), _number(root.get("height"))
     _clean(root, prefix, theme.variables())
     if "viewBox" not in root.attrib:
-        root.set("viewBox", f"0 0 {width:g} {_number(root.get('height')):g}")
+        root.set("viewBox", f"0 0 {width:g} {height:g}")
     root.attrib.update({"role": "img", "aria-label": label} if label is not None else {"aria-hidden": "true"})
     return ET.tostring(root, encoding="unicode"), width
 
