@@ -45,7 +45,8 @@ class Place:
 
         workspace = open_workspace(self.folder)
         _ = workspace.data
-        for name, counts in workspace.log.counts().items():
+        for name, each in workspace.log.counts.items():
+            counts = each.to_dict()
             said = " + ".join(f"{counts[part]:,} {part}" for part in ("kept", "filtered", "deduplicated", "quarantined"))
             click.echo(f"{name}: {counts['read']:,} rows read = {said}", err=True)
         return workspace

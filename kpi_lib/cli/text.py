@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kpi_lib.core.units import COUNT, MONEY, MONEY_PER_USER, NOTHING, PER_USER, RATIO, SCORE, SECONDS, SHARE, Unit, show
+from kpi_lib.core.units import COUNT, MONEY, MONEY_PER_USER, NARROW_SPACE, NOTHING, PER_USER, RATIO, SCORE, SECONDS, SHARE, Unit, show
 
 UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
 
@@ -28,7 +28,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, left: int
 def _cell(value: object) -> str:
     text = NOTHING if value is None else str(value)
     # data may hold escape codes or line breaks; a terminal must not obey them
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    plain = text.replace(NARROW_SPACE, " ").replace("\N{NO-BREAK SPACE}", " ")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
 
 
 def unit_of(name: str, *, money: bool = False) -> Unit:

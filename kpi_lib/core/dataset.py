@@ -125,6 +125,29 @@ class Dataset:
         }
         return replace(self, by=by, tables=MappingProxyType(tables))
 
+    def only(self, segment: str) -> "Dataset":
+        """The part of the data in one segment, written column=value; an empty text means everything.
+
+        A table that has the column keeps its own rows; of the others, users' rows follow their users.
+        """
+        if not segment:
+            return self
+        column, mark, value = segment.partition("=")
+        if not mark:
+            raise DataError(f"{segment!r} is no segment: write column=value, as in plan=pro.")
+        if value not in set(self.segments(column).drop_nulls()):
+            raise unknown(f"value of {column}", value, self.segments(column).drop_nulls())
+        inside = pl.col(column).cast(pl.String) == value
+        users = self.tables["users"].filter(inside)["user_id"] if column in self.columns("users") else None
+        kept = {}
+        for name, frame in self.tables.items():
+            if column in frame.columns:
+                frame = frame.filter(inside)
+            elif users is not None and "user_id" in frame.columns:
+                frame = frame.filter(pl.col("user_id").is_in(users.implode()))
+            kept[name] = frame
+        return replace(self, tables=MappingProxyType(kept))
+
     def reading(self, table: str) -> "Dataset":
         """The same data with another table as the record of what users did."""
         if table not in ("events", "transactions"):

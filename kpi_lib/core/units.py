@@ -60,12 +60,16 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float, digits: int = 3) -> str:
-    r"""Write a fraction as percent: 0.4948 → 49.5 %.
+    r"""Write a fraction as percent with the same decimals for the same size: 0.65 → 65.0 %.
 
-    >>> percent(0.4948), percent(1.0), percent(0.0004)
-    ('49.5\u202f%', '100\u202f%', '0.04\u202f%')
+    >>> percent(0.4948), percent(0.65), percent(1.0), percent(0.0004), percent(0.00001)
+    ('49.5\u202f%', '65.0\u202f%', '100\u202f%', '0.04\u202f%', '0.001\u202f%')
     """
-    return f"{significant(share * 100, digits)}{NARROW_SPACE}%"
+    size = abs(share * 100)
+    if size == 0 or size >= 99.95 or size < 0.01:
+        return f"{significant(share * 100, digits)}{NARROW_SPACE}%"
+    text = f"{size:.1f}" if size >= 9.995 else f"{size:.2f}"
+    return f"{MINUS if share < 0 else ''}{text}{NARROW_SPACE}%"
 
 
 def money(amount: float, currency: str) -> str:

@@ -1,0 +1,92 @@
+"""What a notebook needs from the workbench: a workspace whose results show themselves, and a last cell that hands over."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.answers.compute import Values
+from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.core.period import Grid, label
+from kpi_lib.reporting.handover import hand_over
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.sources.workspace import Workspace
+from kpi_lib.sources.workspace import open_workspace as open_folder
+
+
+def open_workspace(path: Path | str = ".") -> Workspace:
+    """Open a workspace; inside a notebook its results show themselves from then on."""
+    if "IPython" in sys.modules:
+        from kpi_lib.show.faces import register_faces
+
+        register_faces()
+    return open_folder(path)
+
+
+def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a Lineage block
+    """End a notebook: show where its figures come from and, in a report run, hand them over with the page.
+
+    Every figure of the results goes to values.parquet; the facts go to manifest.json.
+    """
+    from kpi_lib import __version__
+    from kpi_lib.show.blocks import lineage
+
+    frames = [frame for result in results for frame in frames_of(result)]
+    values = pl.concat(frames, how="diagonal_relaxed").unique(maintain_order=True) if frames else pl.DataFrame({"kpi": []})
+    data = workspace.data
+    period = label(grid.shown[-1], grid.every, grid.stops[-1])
+    definitions = {name: text for result in results for name, text in definitions_of(result).items()}
+    facts = {
+        "fingerprint": data.fingerprint,
+        "observed_until": data.observed_until.isoformat(),
+        "zone": data.zone,
+        "definitions": definitions,
+        "sentences": list(sentences),
+        "rows": {name: counts.to_dict() for name, counts in workspace.log.counts.items()},
+    }
+    hand_over(values, facts)
+    told = {
+        "workspace": workspace.name,
+        "period": f"{period} ({grid.shown[-1]} to {grid.stops[-1]}, end excluded, zone {data.zone})",
+        "data": f"{data.fingerprint}, observed until {data.observed_until:%Y-%m-%d %H:%M} UTC",
+        "definitions": ", ".join(f"{name} {text}" for name, text in definitions.items()) or "none",
+        "library": f"kpi_lib {__version__}",
+    }
+    return lineage(told)
+
+
+def frames_of(result: object) -> list[pl.DataFrame]:
+    """The figures of a result as rows, one tidy frame a kind."""
+    match result:
+        case Values():
+            return [result.table]
+        case Scorecard():
+            return [frame for each in result.standings for frame in (each.history.table, _changes(each.row, each.change))]
+        case FunnelResult():
+            return [result.table.select(pl.lit("funnel").alias("kpi"), pl.all())]
+        case CohortResult():
+            table = result.table.select(pl.lit("cohort").alias("kpi"), pl.all())
+            return [table, result.pooled.select(pl.lit("cohort_pooled").alias("kpi"), pl.all())]
+    table = getattr(result, "table", None)
+    if isinstance(table, pl.DataFrame) and not table.is_empty():
+        return [table.select(pl.lit(type(result).__name__.lower()).alias("kpi"), pl.all())]
+    return []
+
+
+def _changes(row: Mapping[str, Any], change: Any) -> pl.DataFrame:  # noqa: ANN401 - a Change
+    tidy = {k: row[k] for k in ("kpi", "start", "end", "value", "low", "high", "n", "unripe", "unit", "status")}
+    moved = {"previous": change.previous, "change": change.amount, "change_low": change.low, "change_high": change.high}
+    floats = dict.fromkeys(("value", "low", "high", *moved), pl.Float64)
+    return pl.DataFrame([tidy | moved], schema_overrides=floats, infer_schema_length=None)
+
+
+def definitions_of(result: object) -> dict[str, str]:
+    """The hash of each KPI definition in a result."""
+    if isinstance(result, Values):
+        return dict(result.definitions)
+    if isinstance(result, Scorecard):
+        return {name: text for each in result.standings for name, text in each.history.definitions.items()}
+    return {}

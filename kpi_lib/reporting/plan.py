@@ -1,0 +1,174 @@
+"""Which reports to render: from the names of kpi.toml to jobs with a notebook, checked parameters and a place."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import ReportError, UsageError, nearest, shown, unknown
+from kpi_lib.core.period import Grid, label
+from kpi_lib.reporting.page import Head
+from kpi_lib.reporting.parameters import Value, checked, declared, from_text
+from kpi_lib.reporting.runner import Job, Outcome, run
+from kpi_lib.sources.workspace import Workspace
+
+PACKAGE = Path(__file__).resolve().parent.parent
+NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One report to render: its notebook, the checked parameters and the job."""
+
+    notebook: Path
+    parameters: Mapping[str, Value]
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for: report names, the period (default: the last complete one), how many before it, segments."""
+
+    names: tuple[str, ...]
+    out: Path
+    period: str | None = None
+    backfill: int = 1
+    by: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def pack() -> Path:
+    """The folder of the notebooks that come with the package; in a source checkout the one beside it."""
+    inside = PACKAGE / "pack" / "notebooks"
+    return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
+
+
+def find_notebook(name: str, workspace: Path) -> Path:
+    """A notebook by name: the workspace's own first, then the pack. Names are looked up, never taken as paths."""
+    if not set(name) <= NAMES or name.startswith("."):
+        raise UsageError(f"{shown(name)} is no name of a notebook: notebooks are named, never given by path.")
+    places = [workspace / "notebooks", pack() / "reports", pack()]
+    for place in places:
+        if (file := place / f"{name}.ipynb").is_file():
+            return file
+    there = {file.stem for place in places for file in place.glob("*.ipynb")}
+    raise UsageError(f"no notebook is named {shown(name)}. {nearest(name, there)}")
+
+
+def plan(workspace: Workspace, request: Request) -> list[Planned]:
+    """All runs of a request, refused before any kernel starts when a name, period or parameter is wrong."""
+    for name in request.names:
+        if name not in workspace.reports:
+            raise unknown("report", name, workspace.reports, where="kpi.toml ([reports.NAME])")
+    if request.backfill < 1:
+        raise UsageError(f"--backfill is {request.backfill}; it counts periods and must be 1 or more.")
+    planned = []
+    for name in request.names:
+        section = workspace.reports[name]
+        notebook = find_notebook(section["notebook"], workspace.folder)
+        for grid in _grids(workspace, section.get("every", "month"), request):
+            for segment in _segments(workspace.data, request.by or ",".join(section.get("by", []))):
+                planned.append(_one(workspace, name, notebook, (grid, segment), request))
+    return planned
+
+
+def _grids(workspace: Workspace, every: str, request: Request) -> Iterator[Grid]:
+    last = workspace.grid(request.period, cadence=every)
+    grids = [last]
+    while len(grids) < request.backfill:
+        before = grids[-1].before()
+        grids.append(Grid.of(list(before.firsts), list(before.stops), zone=last.zone, every=last.every))
+    return reversed(grids)
+
+
+def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
+    """The whole, then one report per value of each column."""
+    columns = [part.strip() for part in by.split(",") if part.strip()]
+    return [None, *((column, value) for column in columns for value in data.segments(column).drop_nulls())]
+
+
+def _one(workspace: Workspace, name: str, notebook: Path, what: tuple[Grid, tuple[str, str] | None], request: Request) -> Planned:
+    grid, segment = what
+    period = label(grid.shown[0], grid.every, grid.stops[0])
+    known = declared(notebook)
+    given: dict[str, object] = dict(workspace.reports[name].get("params", {}))
+    given |= from_text(known, request.parameters, where=notebook.name)
+    given |= {"workspace": str(workspace.folder.resolve()), "period": period}
+    if segment is not None:
+        given["only"] = "=".join(segment)
+    parameters = checked(known, given, where=notebook.name)
+    folder = request.out / safe_name(workspace.name) / safe_name(name) / period
+    if segment is not None:
+        folder /= safe_name("=".join(segment))
+    _inside(folder, request.out)
+    heading = f"{title(grid)}" + (f" · {segment[0]} {segment[1]}" if segment else "")
+    head = Head(workspace.name, name.replace("-", " ").replace("_", " "), heading)
+    job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=dict([segment] if segment else []))
+    return Planned(notebook, parameters, job)
+
+
+def safe_name(name: str) -> str:
+    """A folder name that means the same everywhere and leads nowhere else.
+
+    >>> safe_name("CDNOW"), safe_name("../etc/passwd"), safe_name("plan=a/b")
+    ('CDNOW', '_.._etc_passwd', 'plan=a_b')
+    """
+    kept = "".join(c if c.isalnum() or c in "-_=. " else "_" for c in name.strip())[:80].rstrip(" .")
+    return f"_{kept}" if kept.startswith(".") or not kept else kept
+
+
+def _inside(folder: Path, out: Path) -> None:
+    root = out.resolve()
+    if root not in folder.resolve().parents:
+        raise ReportError(f"{folder} lies outside {out}; nothing is written there.")
+
+
+def title(grid: Grid) -> str:
+    """A period as a person says it.
+
+    >>> title(Grid.calendar("month", date(1998, 6, 1), date(1998, 7, 1), zone="UTC"))
+    'June 1998'
+    """
+    first, last = grid.shown[0], grid.stops[0] - timedelta(days=1)
+    if grid.every == "month":
+        return f"{first:%B} {first.year}"
+    if grid.every in ("quarter", "year"):
+        return label(first, grid.every).replace("-", " ")
+    if first == last:
+        return f"{first.day} {first:%B %Y}"
+    start = f"{first.day}" if first.month == last.month else f"{first.day} {first:%B}" + (f" {first.year}" if first.year != last.year else "")
+    name = f"Week {label(first, 'week')[-2:]}: " if grid.every == "week" and first.weekday() == 0 else ""
+    return f"{name}{start}–{last.day} {last:%B} {last.year}"
+
+
+def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Callable[[int, Outcome | None], None] | None = None) -> list[Outcome]:
+    """Run them, one after the other or several at once; `progress` hears of each cell (None) and each outcome."""
+    say = progress or (lambda *_: None)
+    if jobs <= 1 or len(planned) == 1:
+        return [_told(at, each, say) for at, each in enumerate(planned)]
+    found: dict[int, Outcome] = {}
+    with ProcessPoolExecutor(min(jobs, len(planned)), mp_context=get_context("spawn")) as pool:
+        runs = {pool.submit(run, each.notebook, each.parameters, each.job): at for at, each in enumerate(planned)}
+        for done in as_completed(runs):
+            found[runs[done]] = done.result()
+            say(runs[done], found[runs[done]])
+    return [found[at] for at in sorted(found)]
+
+
+def _told(at: int, each: Planned, say: Callable[[int, Outcome | None], None]) -> Outcome:
+    outcome = run(each.notebook, each.parameters, each.job, progress=lambda *_: say(at, None))
+    say(at, outcome)
+    return outcome
+
+
+def cells(planned: Planned) -> int:
+    """How many code cells a run will execute, for a progress bar."""
+    import nbformat
+
+    notebook: Any = nbformat.read(planned.notebook, as_version=4)
+    return sum(cell.cell_type == "code" for cell in notebook.cells)
+
