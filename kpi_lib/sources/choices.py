@@ -43,8 +43,8 @@ def texts(value: object) -> list[str]:
 
 def files(value: object) -> list[str]:
     """One path, or a list of them."""
-    found = texts([value] if isinstance(value, str) else value)
-    if not found or any("\x00" in each for each in found):
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or not all(isinstance(p, str) and p and "\x00" not in p for p in found):
         raise Mismatch('must be a file, a pattern such as "raw/*.csv", or a list of them')
     return found
 

@@ -49,7 +49,7 @@ def fit(bench: Bench, raw: Raw) -> pl.DataFrame:
     if bench.setting.table == "rates":
         positive = frame.select(pl.when(pl.col("rate") <= 0).then(pl.lit(NOT_POSITIVE))).to_series()
         work.verdicts.add("rate", positive, work.values("rate"))
-    extra = [rows[name] for name in _extra(bench, raw) if not rows.schema[name].is_nested()]
+    extra = [rows[name] for name in _extra(bench, raw)]
     frame = frame.with_columns(pl.lit(raw.name).alias(FILE), *extra)
     bench.rejects.append(work.verdicts.rejects(rows, frame[FILE]))
     return frame.filter(work.verdicts.fine)
@@ -106,11 +106,13 @@ def _extra(bench: Bench, raw: Raw) -> list[str]:
             instead = f"column {shown(mapped[name])}" if name in mapped else "the constant"
             message = f"the file's own column {name} is left out, because {name} is taken from {instead}"
             bench.note(message, "rename it in the file to use it as a segment", column=name, file=raw.name)
-    for name in found:
-        if raw.rows.schema[name].is_nested():
-            message = f"the column {name} holds lists or records and is left out"
-            bench.note(message, "write its parts as columns of their own to use them", column=name, file=raw.name)
-    return found
+    left_out = [name for name in found if name == "time" or raw.rows.schema[name].is_nested()]
+    for name in left_out:
+        # every table is cut at the end of its `time`, so the name is not free for anything else
+        why = "has a name that this table does not know" if name == "time" else "holds lists or records"
+        mend = "map it to a column of the table" if name == "time" else "write its parts as columns of their own"
+        bench.note(f"the column {name} {why} and is left out", f"{mend} to use it", column=name, file=raw.name)
+    return [name for name in found if name not in left_out]
 
 
 def _converted(work: Fit, column: Column) -> pl.Series:

@@ -1,0 +1,252 @@
+"""From files to tables: every row read is kept, filtered, deduplicated or quarantined, and never anything else."""
+
+import gzip
+import io
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kpi_lib.core.errors import DataError
+from kpi_lib.sources.findings import REPEATED, UNOBSERVED
+from kpi_lib.sources.workspace import open_workspace
+
+from .conftest import NOW, Maker
+
+EVENTS = '[tables.events]\npath = "events.csv"\n'
+HEAD = "user_id,event,time\n"
+cells = st.sampled_from(["u1", "u2", "", "x", '"', "2026-01-05", "2026-01-05T10:00:00Z", "2099-01-01", "a,b", "1", "="])
+lines = st.lists(st.lists(cells, min_size=1, max_size=4).map(",".join), max_size=15)
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_parquet(out)
+    return out.getvalue()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(lines, st.booleans(), st.sampled_from(["", "where = \"event <> 'x'\"\n"]))
+def test_every_row_has_one_fate(make: Maker, rows: list[str], dedupe: bool, where: str) -> None:
+    toml = f"{EVENTS}dedupe = {str(dedupe).lower()}\n{where}"
+    workspace = make(toml, events_csv=HEAD + "u0,view,2026-01-05\n" + "\n".join(rows))
+    counts = workspace.log.counts["events"]
+    assert counts.read == counts.kept + counts.filtered + counts.deduplicated + counts.quarantined
+    assert counts.kept == len(workspace.data.tables["events"])
+    written = workspace.folder / ".kpi" / "quarantine" / "events.csv"
+    assert written.exists() == (counts.quarantined > 0)
+
+
+def test_rows_that_come_twice_are_dropped_only_if_asked(make: Maker) -> None:
+    rows = HEAD + "u1,view,2026-01-05\n" * 3 + "u2,view,2026-01-05\n"
+    kept = make(EVENTS, "a", events_csv=rows)
+    assert (kept.log.counts["events"].kept, kept.log.counts["events"].deduplicated) == (4, 0)
+    (finding,) = kept.log.findings
+    assert (finding.severity, finding.rows, finding.line) == ("warning", 2, 3)
+    assert "dedupe = true" in finding.mend
+    dropped = make(EVENTS + "dedupe = true\n", "b", events_csv=rows)
+    assert (dropped.log.counts["events"].kept, dropped.log.counts["events"].deduplicated) == (2, 2)
+    assert dropped.log.findings == ()
+
+
+def test_of_a_repeated_event_id_the_first_that_came_in_stays(make: Maker) -> None:
+    rows = "a,late,2026-01-05,1,2026-01-09\na,early,2026-01-05,1,2026-01-07\na,none,2026-01-05,1,\n"
+    rows += "b,x,2026-01-05,,\nb,y,2026-01-05,,\n"
+    workspace = make(EVENTS, events_csv="user_id,event,time,event_id,ingested\n" + rows)
+    assert workspace.data.tables["events"]["event"].to_list() == ["early", "x", "y"]
+    assert workspace.log.counts["events"].deduplicated == 2
+
+
+def test_a_key_that_must_be_unique_sends_the_later_row_to_quarantine(make: Maker) -> None:
+    workspace = make('[tables.users]\npath = "users.csv"\n', users_csv="user_id,plan\na,free\na,pro\nb,free\n")
+    assert workspace.data.tables["users"].select("user_id", "plan").rows() == [("a", "free"), ("b", "free")]
+    (finding,) = workspace.log.findings
+    assert (finding.line, finding.column, finding.value) == (3, "user_id", "a")
+    assert REPEATED in finding.message
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ("value >= 2", ["b", "c"]),
+        ("value >= 2 AND country = 'CH'", ["c"]),
+        ("zip = '01'", ["a", "b"]),
+        ("code = '7'", ["a"]),
+        ("code = 7", ["a"]),
+        ("day >= '2026-01-06'", ["b", "c"]),
+        ("day >= DATE '2026-01-06'", ["b", "c"]),
+        ("paid", ["a"]),
+        ("paid = true OR value IS NULL", ["a", "d"]),
+        ("country LIKE 'C%'", ["c"]),
+        ("true", ["a", "b", "c", "d"]),
+        ("false", []),
+        ("user_id = 'a'", ["a"]),
+    ],
+)
+def test_the_filter_compares_as_people_mean_it(make: Maker, where: str, kept: list[str]) -> None:
+    rows = (
+        "a,1,DE,01,7,2026-01-05,true\nb,2.5,,01,8,2026-01-06,false\nc,10,CH,02,9,2026-01-07,false\nd,,DE,02,10,,false\n"
+    )
+    toml = f'[tables.users]\npath = "users.csv"\nwhere = "{where}"\n'
+    workspace = make(toml, users_csv="user_id,value,country,zip,code,day,paid\n" + rows)
+    assert workspace.data.tables["users"]["user_id"].to_list() == kept
+    assert workspace.log.counts["users"].filtered == 4 - len(kept)
+
+
+def test_a_spoilt_cell_does_not_stop_the_filter_and_is_told(make: Maker) -> None:
+    toml = '[tables.transactions]\npath = "t.csv"\nwhere = "amount >= 0"\n'
+    workspace = make(toml, t_csv="user_id,time,amount\na,2026-01-05,5\nb,2026-01-05,oops\nc,2026-01-05,-5\n")
+    counts = workspace.log.counts["transactions"]
+    assert (counts.kept, counts.quarantined, counts.filtered) == (1, 1, 1)
+    assert workspace.log.findings[0].value == "oops"
+
+
+def test_columns_come_by_mapping_constant_or_name_and_the_rest_stay_as_segments(make: Maker) -> None:
+    toml = EVENTS + 'columns = { user_id = "uid", time = "at" }\nconstants = { event = "visit" }\n'
+    workspace = make(toml, events_csv="uid,at,time,event,country,visits,zip\nu1,2026-01-05,noon,x,CH,3,01\n")
+    row = workspace.data.tables["events"].row(0, named=True)
+    assert row == {
+        "user_id": "u1",
+        "event": "visit",
+        "time": datetime(2026, 1, 5, tzinfo=UTC),
+        "country": "CH",
+        "visits": 3,
+        "zip": "01",
+    }
+    assert {finding.column for finding in workspace.log.findings} == {"time", "event"}
+
+
+def test_a_column_mapped_to_one_name_is_not_taken_for_another(make: Maker) -> None:
+    toml = '[tables.transactions]\npath = "t.csv"\ncolumns = { order_id = "transaction_id" }\n'
+    rows = "u,2026-01-05,1,A\nu,2026-01-05,2,A\n"
+    workspace = make(toml, t_csv="user_id,time,amount,transaction_id\n" + rows)
+    assert workspace.log.counts["transactions"].kept == 2
+    assert workspace.data.columns("transactions").keys() == {"user_id", "time", "amount", "order_id"}
+
+
+def test_many_files_in_many_forms_make_one_table(make: Maker) -> None:
+    toml = '[tables.events]\npath = ["raw/*.csv", "more.csv.gz", "x.parquet", "y.ndjson"]\n'
+    frame = pl.DataFrame(
+        {"user_id": [7, None], "event": ["p", "p"], "time": [datetime(2026, 1, 7, tzinfo=UTC)] * 2, "n": [1.5, 2.0]}
+    )
+    folder = make(
+        toml, raw__b_csv=HEAD + "b,x,2026-01-05\n", raw__a_csv="event,user_id,time,n\nx,a,2026-01-05,3\n"
+    ).folder
+    (folder / "more.csv.gz").write_bytes(gzip.compress(f"{HEAD}c,x,2026-01-06\n".encode()))
+    (folder / "x.parquet").write_bytes(parquet(frame))
+    (folder / "y.ndjson").write_text('{"user_id": 12345678901234567890, "event": "j", "time": 1767607200, "n": null}\n')
+    workspace = open_workspace(folder, now=NOW)
+    assert sorted(workspace.data.tables["events"]["user_id"]) == ["12345678901234567890", "7", "a", "b", "c"]
+    assert workspace.log.counts["events"].read == 6
+    assert workspace.log.findings[0].file == "x.parquet"
+    assert workspace.log.findings[0].line == 2
+
+
+def test_ids_keep_their_shape_in_every_file_form(make: Maker) -> None:
+    floats = pl.DataFrame({"user_id": [1.0, 2.0, None], "plan": ["a", "b", "c"]})
+    by_parquet = make('[tables.users]\npath = "u.parquet"\n', "p", u_parquet=parquet(floats))
+    by_text = make('[tables.users]\npath = "u.csv"\n', "c", u_csv="user_id,plan\n1.0,a\n2.0,b\n,c\n")
+    assert by_parquet.data.tables["users"]["user_id"].to_list() == ["1", "2"]
+    assert by_text.data.tables["users"].equals(by_parquet.data.tables["users"])
+
+
+def test_rows_at_or_after_the_end_of_the_data_are_set_aside(make: Maker) -> None:
+    toml = '[workspace]\ntimezone = "Europe/Berlin"\nobserved_until = 2026-01-06\n' + EVENTS
+    rows = "a,x,2026-01-05T22:59:59Z\nb,x,2026-01-05T23:00:00Z\nc,x,2026-01-06\n"
+    workspace = make(toml, events_csv=HEAD + rows)
+    assert workspace.data.tables["events"]["user_id"].to_list() == ["a"]
+    assert workspace.data.observed_until == datetime(2026, 1, 5, 23, tzinfo=UTC)
+    assert UNOBSERVED in workspace.log.findings[0].message
+
+
+@pytest.mark.parametrize("table", ["events", "transactions", "users", "subscriptions"])
+def test_a_header_without_rows_is_an_empty_table(make: Maker, table: str) -> None:
+    header = "user_id,event,time,amount,subscription_id,start,mrr,currency,kind\n"
+    toml = f'[tables.{table}]\npath = "t.csv"\nwhere = "user_id <> \'x\'"\n'
+    workspace = make(toml, t_csv=header)
+    assert workspace.data.tables[table].is_empty()
+    assert workspace.log.counts[table].read == 0
+
+
+def test_loading_twice_changes_nothing_and_clean_data_clear_the_quarantine(make: Maker) -> None:
+    bad = HEAD + "a,x,2026-01-05\nb,=cmd(),never\n"
+    first = make(EVENTS, events_csv=bad)
+    assert first.data.fingerprint
+    written = first.folder / ".kpi" / "quarantine" / "events.csv"
+    before = written.read_text()
+    assert (first.folder / ".kpi" / ".gitignore").read_text() == "*\n"
+    again = open_workspace(first.folder, now=NOW)
+    assert again.data.tables["events"].equals(first.data.tables["events"])
+    assert again.data.fingerprint == first.data.fingerprint
+    assert written.read_text() == before
+    assert [path.name for path in written.parent.iterdir()] == ["events.csv"]
+    clean = make(EVENTS, events_csv=HEAD + "a,x,2026-01-05\n")
+    assert clean.log.counts["events"].quarantined == 0
+    assert not written.exists()
+
+
+def test_the_quarantine_is_safe_in_a_spreadsheet_and_keeps_the_row(make: Maker) -> None:
+    workspace = make(EVENTS, events_csv=HEAD + 'a,x,2026-01-05\n"=1+1",x,@sum\n"-u",x,\n"\tu",,2026-01-05\n')
+    assert workspace.log.counts["events"].quarantined == 3
+    frame = pl.read_csv(workspace.folder / ".kpi" / "quarantine" / "events.csv")
+    assert frame["value"][0] == "'@sum"
+    assert frame["raw"].to_list()[:2] == ["'=1+1,x,@sum", "'-u,x,"]
+
+
+def test_the_fingerprint_knows_data_and_meaning_and_not_the_place(make: Maker) -> None:
+    rows = HEAD + "a,x,2026-01-05\n"
+
+    def of(toml: str, folder: str, content: str = rows) -> str:
+        return make(toml, folder, events_csv=content).data.fingerprint
+
+    base = of(EVENTS, "a")
+    assert of(EVENTS, "b") == base
+    assert of("# a remark\n" + EVENTS + '[product]\nstage = "mature"\n', "c") == base
+    assert of(EVENTS + "dedupe = true\n", "d") != base
+    assert of('[workspace]\ntimezone = "Asia/Tokyo"\n' + EVENTS, "e") != base
+    assert of(EVENTS, "f", rows + "b,x,2026-01-05\n") != base
+
+
+def test_choices_reach_the_data_set(make: Maker) -> None:
+    toml = (
+        '[workspace]\nweek_start = "sunday"\ncurrency = "EUR"\n' + EVENTS + '[settings]\nsession_gap = "10m"\n'
+        '[features]\nsearch = ["x"]\n[funnels.f]\nsteps = ["x", "y"]\n'
+    )
+    data = make(toml, events_csv=HEAD + "a,x,2026-01-05\n").data
+    assert (data.week_start, data.currency, data.settings["session_gap"]) == ("sunday", "EUR", "10m")
+    assert data.features == {"search": ("x",)}
+    assert data.funnels["f"]["steps"] == ["x", "y"]
+
+
+def test_other_kinds_of_columns_are_read(make: Maker) -> None:
+    toml = '[tables.tickets]\npath = "t.csv"\ntimezone = "UTC"\n[tables.work_log]\npath = "w.csv"\n'
+    tickets = "ticket_id,opened,contacts,escalated,csat\n1,2026-01-05 10:00,2.0,YES,4.5\n2,2026-01-05 10:00,,no,\n"
+    bad = "3,2026-01-05 10:00,1.5,no,1\n4,2026-01-05 10:00,1,maybe,1\n5,2026-01-05 10:00,1,0,many\n"
+    work = "item_id,date\ni,2026-01-05\ni,2026-01-05T23:30:00Z\ni,2026-02-30\n"
+    workspace = make('[workspace]\ntimezone = "Asia/Tokyo"\n' + toml, t_csv=tickets + bad, w_csv=work)
+    rows = workspace.data.tables["tickets"].select("contacts", "escalated", "csat").rows()
+    assert rows == [(2, True, 4.5), (None, False, None)]
+    assert {f.column for f in workspace.log.findings} == {"contacts", "escalated", "csat", "date"}
+    assert workspace.data.tables["work_log"]["date"].to_list() == [date(2026, 1, 5), date(2026, 1, 6)]
+
+
+def test_nested_columns_are_left_out_and_said(make: Maker) -> None:
+    frame = pl.DataFrame({"user_id": ["a"], "tags": [["x"]], "plan": pl.Series(["p"], dtype=pl.Categorical)})
+    workspace = make('[tables.users]\npath = "u.parquet"\n', u_parquet=parquet(frame))
+    assert workspace.data.columns("users").keys() == {"user_id", "plan"}
+    assert workspace.log.findings[0].column == "tags"
+    lines = json.dumps({"user_id": "a", "props": {"a": [1]}})
+    by_line = make('[tables.users]\npath = "u.ndjson"\n', "j", u_ndjson=lines)
+    assert by_line.data.tables["users"]["props"].to_list() == ['{"a": ["1"]}']
+
+
+def test_a_file_elsewhere_and_an_absolute_pattern_are_read(make: Maker, tmp_path: Path) -> None:
+    (tmp_path / "far.csv").write_text(HEAD + "a,x,2026-01-05\n")
+    workspace = make(f'[tables.events]\npath = ["../far.csv", "{tmp_path}/f*.csv"]\n')
+    with pytest.raises(DataError):
+        make('[tables.events]\npath = "/nowhere/*.csv"\n', "n").data  # noqa: B018
+    assert workspace.log.counts["events"].read in (1, 2)

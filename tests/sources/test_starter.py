@@ -1,0 +1,193 @@
+"""kpi init on a stranger's file writes a workspace that works at once and says what it assumed."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kpi_lib.core.errors import DataError, KpiError, UsageError
+from kpi_lib.shapes.funnel import Funnel
+from kpi_lib.sources.quality import check
+from kpi_lib.sources.starter import write_starter
+from kpi_lib.sources.workspace import Workspace, open_workspace
+
+from .conftest import NOW
+
+LOG = "uid,action,ts,country\n" + "".join(
+    f"u{i % 3},{('view', 'cart', 'buy')[i % 3]},2026-01-0{i % 5 + 1} 10:0{i % 9},CH\n" for i in range(30)
+)
+
+
+def started(folder: Path, **files: str) -> Workspace:
+    paths = []
+    for name, content in files.items():
+        paths.append(folder / name.replace("_", "."))
+        paths[-1].write_text(content)
+    write_starter(paths, folder)
+    return open_workspace(folder, now=NOW)
+
+
+def section(workspace: Workspace, table: str) -> dict[str, object]:
+    found: dict[str, object] = workspace.config["tables"][table]
+    return found
+
+
+def test_an_event_log_works_at_once(tmp_path: Path) -> None:
+    workspace = started(tmp_path, log_csv=LOG)
+    assert section(workspace, "events")["columns"] == {"user_id": "uid", "event": "action", "time": "ts"}
+    assert section(workspace, "events")["path"] == ["log.csv"]
+    assert check(workspace).counts["events"].kept == 30
+    text = (tmp_path / "kpi.toml").read_text()
+    assert 'timezone = "UTC"                  # assumed: the times carry no zone' in text
+    assert "segments (--by): country" in text
+    assert '#   "view": 1, 10' in text
+
+
+def test_the_funnel_in_the_comments_works_when_the_marks_are_taken_away(tmp_path: Path) -> None:
+    started(tmp_path, log_csv=LOG)
+    lines = (tmp_path / "kpi.toml").read_text().splitlines()
+    at = lines.index("# [funnels.main]")
+    funnel = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines[at:]))["funnels"]["main"]
+    assert set(Funnel(tuple(funnel["steps"]), within=funnel["within"]).steps) == {"view", "cart", "buy"}
+
+
+def test_an_order_list_works_at_once(tmp_path: Path) -> None:
+    rows = "1,c1,2026-01-05,12.50,EUR\n1,c1,2026-01-05,2.50,EUR\n2,c2,2026-01-07,99.00,EUR\n"
+    workspace = started(
+        tmp_path, orders_csv="Order ID;Customer;Order Date;Order Total;Currency\n".replace(";", ",") + rows
+    )
+    columns = {
+        "user_id": "Customer",
+        "time": "Order Date",
+        "amount": "Order Total",
+        "order_id": "Order ID",
+        "currency": "Currency",
+    }
+    assert section(workspace, "transactions")["columns"] == columns
+    assert workspace.data.currency == "EUR"
+    assert workspace.data.tables["transactions"]["amount"].to_list() == [1250, 250, 9900]
+
+
+def test_other_currencies_are_left_out_in_sight(tmp_path: Path) -> None:
+    rows = "c1,2026-01-05,12.50,EUR\nc2,2026-01-05,1,USD\nc2,2026-01-06,1,EUR\n"
+    workspace = started(tmp_path, orders_csv="customer_id,date,amount,currency\n" + rows)
+    assert workspace.log.counts["transactions"].filtered == 1
+    assert "USD (1 rows)" in (tmp_path / "kpi.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rows", "table", "columns"),
+    [
+        (
+            ("user_id,event,timestamp", "u,e,1767607200"),
+            "events",
+            {"user_id": "user_id", "event": "event", "time": "timestamp"},
+        ),
+        (("visitor;type;date", "v;e;2026-01-05"), "events", {"user_id": "visitor", "event": "type", "time": "date"}),
+        (
+            ("event_time,event_type,product_id,price,user_id,user_session", "2026-01-05 00:00:00 UTC,view,4,3.5,5,s"),
+            "events",
+            {"user_id": "user_id", "event": "event_type", "time": "event_time", "session_id": "user_session"},
+        ),
+        (
+            ("account_id,created_at,value,type", "a,2026-01-05T10:00:00Z,5,refund"),
+            "transactions",
+            {"user_id": "account_id", "time": "created_at", "amount": "value", "kind": "type"},
+        ),
+        (
+            ("client,when,revenue_chf", "c,2026-01-05,5"),
+            "transactions",
+            {"user_id": "client", "time": "when", "amount": "revenue_chf"},
+        ),
+        (
+            ("id,email,registered_at,plan", "1,a@x,2026-01-05,p"),
+            "users",
+            {"user_id": "id", "signup_ts": "registered_at", "plan": "plan"},
+        ),
+    ],
+)
+def test_tables_and_columns_are_guessed(
+    tmp_path: Path, rows: tuple[str, str], table: str, columns: dict[str, str]
+) -> None:
+    header, row = rows
+    again = "" if table == "users" else row + "\n"
+    workspace = started(tmp_path, some_csv=f"{header}\n{row}\n{again}")
+    assert section(workspace, table)["columns"] == columns
+    assert not check(workspace).failed
+
+
+def test_visits_without_names_become_visits(tmp_path: Path) -> None:
+    workspace = started(tmp_path, v_csv="user_id,time\nu,2026-01-05\nu,2026-01-06\n")
+    assert workspace.data.tables["events"]["event"].to_list() == ["visit", "visit"]
+
+
+def test_ids_that_repeat_drop_no_rows(tmp_path: Path) -> None:
+    events = "user_id,event,time,event_id\nu,a,2026-01-05,1\nu,b,2026-01-06,1\n"
+    orders = "user_id,time,amount,transaction_id,kind\nu,2026-01-05,1,A,card\nu,2026-01-05,2,A,cash\n"
+    workspace = started(tmp_path, e_csv=events, o_csv=orders)
+    assert {name: counts.kept for name, counts in workspace.log.counts.items()} == {"events": 2, "transactions": 2}
+    assert workspace.data.tables["transactions"]["order_id"].to_list() == ["A", "A"]
+
+
+def test_files_of_one_table_share_a_section(tmp_path: Path) -> None:
+    workspace = started(tmp_path, a_csv=LOG, b_csv=LOG)
+    assert section(workspace, "events")["path"] == ["a.csv", "b.csv"]
+    (tmp_path / "c").mkdir()
+    with pytest.raises(UsageError, match="columns differ"):
+        started(tmp_path / "c", a_csv=LOG, b_csv=LOG.replace("uid,", "user,"))
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    rows = '"u""1","x = [""y""]\n[tables.users]",2026-01-05\nu2,"# \\",2026-01-06\n'
+    workspace = started(tmp_path, log_csv='"user_id","event","time"\n' + rows)
+    assert list(workspace.config["tables"]) == ["events"]
+    assert workspace.log.counts["events"].kept == 2
+
+
+@pytest.mark.parametrize("header", ["user_id,event,time", "user_id,time,amount", "uid,signup_date"])
+def test_a_header_without_rows_is_enough(tmp_path: Path, header: str) -> None:
+    workspace = started(tmp_path, f_csv=header + "\n")
+    assert sum(counts.read for counts in workspace.log.counts.values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("a,b,c\n1,2,3\n", ["who did it", "a ('1')", "user_id"]),
+        ("user_id,when,what\nu1,05/01/2026,view\n", ["when it happened", "when ('05/01/2026')"]),
+        ("user_id,count\nu1,5\n", ["when it happened"]),
+    ],
+)
+def test_a_file_without_user_or_time_is_refused_with_its_columns(
+    tmp_path: Path, content: str, parts: list[str]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        started(tmp_path, f_csv=content)
+    for part in parts:
+        assert part in str(caught.value)
+    assert not (tmp_path / "kpi.toml").exists()
+
+
+def test_an_existing_workspace_is_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "kpi.toml").write_text("mine")
+    with pytest.raises(UsageError, match=r"kpi\.toml is there already"):
+        started(tmp_path, log_csv=LOG)
+    assert (tmp_path / "kpi.toml").read_text() == "mine"
+
+
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(LOG)
+    with pytest.raises(DataError, match=r"Did you mean events\.csv"):
+        write_starter([tmp_path / "event.csv"], tmp_path)
+    with pytest.raises(DataError, match="is a folder"):
+        write_starter([tmp_path], tmp_path)
+    with pytest.raises(KpiError, match="at least one file"):
+        write_starter([], tmp_path)
+
+
+def test_a_workspace_elsewhere_finds_its_files(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    write_starter([tmp_path / "log.csv"], tmp_path / "new" / "shop")
+    workspace = open_workspace(tmp_path / "new" / "shop", now=NOW)
+    assert section(workspace, "events")["path"] == ["../../log.csv"]
+    assert workspace.log.counts["events"].kept == 30
