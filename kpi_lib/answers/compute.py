@@ -164,7 +164,8 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
     early = pl.col("early")
     if kpi.lookback == "before":
         early = window.before().frame(data.observed_from, data.observed_until)["early"]
-        void = early
+        # half a month as the base of a growth rate is wrong; as the group to follow it is only smaller
+        void = pl.lit(kpi.measure is DERIVED) & early
     elif kpi.lookback == "first":
         early = pl.Series([start <= data.observed_from for start in window.starts])
     return frame.with_columns(early=early, void=void)

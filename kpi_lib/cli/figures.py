@@ -35,7 +35,7 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
         for row in values.to_dict()["rows"]:
             rows.append(row)
             unit = unit_of(row["unit"], money=kpi.unit.money)
-            where = ", ".join(f"{k}={v}" for k, v in row["by"].items())
+            where = ", ".join(f"{k}={'(none)' if v is None else v}" for k, v in row["by"].items())
             figure = show(row["value"], unit, data.currency)
             lines.append([row["kpi"], where, row["start"], figure, interval(row, unit, data.currency), f"{row['n']:,}", row["status"]])
         for reason in values.reasons.values():

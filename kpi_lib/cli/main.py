@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from kpi_lib import __version__
+
 # verb -> (module below kpi_lib.cli, one line for the overview)
 VERBS: dict[str, tuple[str, str]] = {
     "init": ("data", "write a commented kpi.toml for somebody's files"),
@@ -68,7 +70,7 @@ class Overview(click.Group):
 @click.option("--workspace", metavar="DIR", default=None, help="Folder with the kpi.toml (default: this folder).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(package_name="kpi-workbench", prog_name="kpi")
+@click.version_option(__version__, prog_name="kpi")
 @click.pass_context
 def cli(ctx: click.Context, workspace: str | None, as_json: bool, debug: bool) -> None:
     """From raw product data to KPI reports that can be trusted.

@@ -1,0 +1,138 @@
+"""What the command answers on a stranger's CSV, against brute force, in the forms that outsiders rely on."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brute.actives import actives as oracle_actives
+from tests.brute.cohort import cohort as oracle_cohort
+from tests.brute.funnel import funnel as oracle_funnel
+from tests.brute.rows import DAY
+from tests.brute.sessions import session_summary
+from tests.build import EPOCH
+from tests.cli.conftest import Rows, Said
+
+Kpi = Callable[..., Said]
+
+
+def brute(log: Rows) -> list[tuple[Any, ...]]:
+    return [(u, (t - EPOCH) // timedelta(microseconds=1), e, 0, {"country": c or None}) for t, u, e, c in log]
+
+
+def until(log: Rows) -> int:
+    last = max(t for t, *_ in log).date() + timedelta(days=1)
+    return (last - date(1970, 1, 1)).days * DAY
+
+
+def since(log: Rows) -> int:
+    return (min(t for t, *_ in log).date() - date(1970, 1, 1)).days * DAY
+
+
+def test_check_counts_every_row(kpi: Kpi, stranger: Path, log: Rows) -> None:
+    said = kpi("check", "--workspace", stranger, "--json")
+    assert said.status == 0
+    assert said.json["tables"] == {
+        "events": {"read": len(log), "kept": len(log), "filtered": 0, "deduplicated": 0, "quarantined": 0}
+    }
+    assert {f["severity"] for f in said.json["findings"]} <= {"warning"}
+
+
+@pytest.mark.parametrize("within", ["30m", "24h", "7d"])
+def test_funnel_equals_brute_force(kpi: Kpi, stranger: Path, log: Rows, within: str) -> None:
+    steps = ["visit", 'look, "close"', "order"]
+    named = [part for step in steps for part in ("--step", step)]
+    found = kpi("--workspace", stranger, "--json", "funnel", *named, "--within", within).json
+    window = {"30m": DAY // 48, "24h": DAY, "7d": 7 * DAY}[within]
+    wanted = oracle_funnel(brute(log), steps, within=window, observed_until=until(log))
+    assert [s["units"] for s in found["steps"]] == [s["units"] for s in wanted["steps"]]
+    for key in ("from_start", "from_previous", "median_seconds"):
+        assert [s[key] for s in found["steps"]] == pytest.approx([s[key] for s in wanted["steps"]])
+    assert [found[k] for k in ("in_progress", "excluded", "tie_sensitive")] == [
+        wanted[k] for k in ("in_progress", "excluded", "tie_sensitive")
+    ]
+    assert found["definition"]["within"] == within
+    assert all(s["low"] <= s["from_start"] <= s["high"] for s in found["steps"])
+
+
+def test_segments_of_a_funnel_add_up_to_the_whole(kpi: Kpi, stranger: Path) -> None:
+    steps = ("funnel", "--steps", "visit,basket,order", "--within", "7d", "--workspace", stranger, "--json")
+    whole, parts = kpi(*steps).json, kpi(*steps, "--by", "Country").json["groups"]
+    assert set(parts) == {"DE", "FR", "US", "null"}
+    for at, step in enumerate(whole["steps"]):
+        assert sum(part["steps"][at]["units"] for part in parts.values()) == step["units"]
+
+
+@pytest.mark.parametrize("clock", ["calendar", "elapsed"])
+@pytest.mark.parametrize("mode", ["on", "on_or_after"])
+def test_cohort_equals_brute_force(kpi: Kpi, stranger: Path, log: Rows, clock: str, mode: str) -> None:
+    found = kpi("cohort", "--clock", clock, "--mode", mode, "--workspace", stranger, "--json").json
+    rules = {"grain": "week", "zone": "UTC", "observed_until": until(log), "clock": clock, "mode": mode}
+    wanted = oracle_cohort(brute(log), **rules)
+    assert [(c["start"], c["size"], c["cells"]) for c in found["cohorts"]] == [
+        (str(c["start"]), c["size"], c["cells"]) for c in wanted["cohorts"]
+    ]
+    for mine, theirs in zip(found["pooled"], wanted["pooled"], strict=True):
+        assert {k: mine[k] for k in theirs} == theirs
+
+
+def test_sessions_and_actives_equal_brute_force(kpi: Kpi, stranger: Path, log: Rows) -> None:
+    found = kpi("sessions", "--workspace", stranger, "--json").json
+    for key, value in session_summary(brute(log), gap=DAY // 48).items():
+        assert found[key] == pytest.approx(value), key
+    rows = kpi("active", "--workspace", stranger, "--json").json["rows"]
+    edges = {"observed_from": since(log), "observed_until": until(log)}
+    for mine, theirs in zip(rows, oracle_actives(brute(log), every="day", zone="UTC", **edges), strict=True):
+        assert mine["start"] == str(theirs["start"])
+        for key in ("dau", "wau", "mau", "stickiness"):
+            assert mine[key] == (None if theirs[key] is None else pytest.approx(theirs[key])), (mine, theirs)
+
+
+def test_compute_gives_tidy_rows(kpi: Kpi, stranger: Path, log: Rows) -> None:
+    said = kpi("compute", "mau", "retention_day_7", "--period", "2026-03", "--by", "Country", "--workspace", stranger, "--json")
+    rows = said.json["rows"]
+    keys = ["kpi", "by", "start", "end", "value", "low", "high", "n", "unripe", "unit", "status"]
+    assert all(list(row) == keys for row in rows)
+    assert [row["by"] for row in rows[:4]] == [{"Country": c} for c in ("DE", "FR", "US", None)]
+    march = {u for t, u, *_ in log if t.month == 3}
+    assert sum(row["value"] for row in rows[:4]) == len(march)
+    assert (rows[0]["start"], rows[0]["end"], rows[0]["unit"]) == ("2026-03-01", "2026-04-01", "count")
+
+
+def test_a_grid_gives_one_row_a_period(kpi: Kpi, stranger: Path) -> None:
+    span = ("--from", "2026-03-02", "--to", "2026-03-16", "--every", "week")
+    rows = kpi("compute", "dau", *span, "--workspace", stranger, "--json").json["rows"]
+    assert [(row["start"], row["end"]) for row in rows] == [("2026-03-02", "2026-03-09"), ("2026-03-09", "2026-03-16")]
+
+
+def test_what_the_workspace_lacks_is_said(kpi: Kpi, stranger: Path) -> None:
+    listed = {r["kpi"]: r for r in kpi("list", "--available", "--workspace", stranger, "--json").json["kpis"]}
+    assert listed["dau"]["available"]
+    assert listed["total_revenue"]["missing_inputs"] == ["transactions.user_id", "transactions.time", "transactions.amount"]
+    said = kpi("compute", "total_revenue", "--workspace", stranger, "--json", "--period", "2026-03")
+    assert (said.status, said.json["rows"][0]["status"], said.json["rows"][0]["value"]) == (0, "missing_input", None)
+    advice = kpi("stage", "--goal", "revenue", "--workspace", stranger, "--json").json
+    assert [row["kpi"] for row in advice["primary"]] == ["arpu", "user_churn_rate", "paid_feature_conversion_rate"]
+    assert not advice["primary"][0]["available"]
+
+
+def test_people_can_read_it_too(kpi: Kpi, stranger: Path) -> None:
+    for words in (
+        ("check",),
+        ("list",),
+        ("show", "dau"),
+        ("compute", "dau", "--by", "Country"),
+        ("active",),
+        ("sessions", "--by", "Country"),
+        ("funnel", "--steps", "visit,order"),
+        ("funnel", "--steps", "visit,order", "--by", "Country"),
+        ("cohort", "--brackets", "1-3,4-7", "--by", "Country"),
+        ("stage", "--stage", "growth"),
+        ("report", "--list"),
+    ):
+        said = kpi(*words, "--workspace", stranger)
+        assert said.status == 0, said.err
+        assert said.out.strip()
+        assert "Traceback" not in said.err
