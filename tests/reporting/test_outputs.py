@@ -71,3 +71,13 @@ def test_embedded_json_reads_back_and_holds_no_markup(value: Any) -> None:  # no
     written = embedded(value)
     assert not set(written) & set("<>&\u2028\u2029")
     assert json.loads(written) == value
+
+
+def test_an_error_is_told_without_its_colours() -> None:
+    error = {"output_type": "error", "ename": "E", "evalue": "\x1b[31m<x>\x1b[0m", "traceback": []}
+    assert list(parts({"outputs": [error]}, Specs())) == ['<pre class="stopped">E: &lt;x&gt;</pre>']
+
+
+def test_a_drawing_without_a_spec_and_markdown_stand_in_the_page() -> None:
+    assert "<rect" in shown({"image/svg+xml": f"{SVG}<rect/></svg>"}, Specs())
+    assert shown({"text/markdown": ["**a**"]}, Specs()) == '<div class="prose"><p><strong>a</strong></p>\n</div>'

@@ -1,5 +1,6 @@
 """Whatever a report is called, it lies under the folder that was asked for; and it appears in one piece."""
 
+import os
 import string
 from pathlib import Path
 
@@ -106,3 +107,34 @@ def test_a_report_taken_away_by_a_dead_run_comes_back(tmp_path: Path) -> None:
     sweep(folder)
     assert (folder / "report.html").read_text() == "good"
     assert not dead.exists()
+
+
+def test_two_moves_give_way_to_a_report_that_came_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "p"
+    _write(folder, "old")
+    monkeypatch.setattr("kpi_lib.reporting.publish.exchanged", lambda new, folder: False)
+    moved = Path.rename
+
+    def interfering(self: Path, target: Path) -> Path:
+        done = moved(self, target)
+        if Path(target).name == OLD:
+            monkeypatch.setattr(Path, "rename", moved)
+            _write(folder, "between")
+        return done
+
+    with workshop(folder) as here:
+        _write(here / NEW, "new")
+        monkeypatch.setattr(Path, "rename", interfering)
+        publish(here, folder)
+    assert (folder / "report.html").read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["p"]
+
+
+def test_a_workshop_about_to_be_locked_stays(tmp_path: Path) -> None:
+    young = tmp_path / ".p.1-1.tmp"
+    young.mkdir()
+    sweep(tmp_path / "p")
+    assert young.exists()
+    os.utime(young, (0, 0))
+    sweep(tmp_path / "p")
+    assert not young.exists()
