@@ -9,11 +9,24 @@ from kpi_lib.core.errors import nearest, shown
 from kpi_lib.core.schema import TABLES, Column
 from kpi_lib.sources.bench import Bench, Verdicts
 from kpi_lib.sources.csvfile import FILE, LINE
-from kpi_lib.sources.findings import EMPTY, FUTURE, MENDS, NEGATIVE, NO_TIME, NOT_POSITIVE, UNOBSERVED
+from kpi_lib.sources.findings import (
+    EMPTY,
+    FUTURE,
+    MENDS,
+    NEGATIVE,
+    NO_AMOUNT,
+    NO_NUMBER,
+    NO_TIME,
+    NOT_POSITIVE,
+    UNOBSERVED,
+)
 from kpi_lib.sources.kinds import Zones, blank_to_null, convert
 from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts, unknown_kinds
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.where import keep
+
+UNREADABLE = (NO_TIME, NO_AMOUNT, NO_NUMBER)
+ENOUGH = 2  # one bad value alone is a bad row
 
 
 @dataclass(slots=True)
@@ -150,13 +163,15 @@ def _without_zone(work: Fit, column: Column, naive: pl.Series) -> Exception:
 
 
 def _not_all_wrong(work: Fit, column: Column, reasons: pl.Series) -> None:
-    """A time column in which no value at all can be read is the wrong column or format, not a bad row."""
+    """A column in which no value at all can be read is the wrong column or another format, not a run of bad rows."""
     there = blank_to_null(work.values(column.name)).is_not_null()
-    timely = column.kind in ("time", "day") and column.required and there.any()
-    if timely and reasons.filter(there).eq_missing(NO_TIME).all():
-        place, value = _first(work, there, column.name)
-        message = f"column {column.name}: {value} is no time, nor is any other value of this column.\n"
-        raise work.bench.error(place, message + MENDS[NO_TIME][:1].upper() + MENDS[NO_TIME][1:] + ".")
+    found = reasons.filter(there)
+    if not column.required or len(found) < ENOUGH or found[0] not in UNREADABLE or not found.eq_missing(found[0]).all():
+        return
+    place, value = _first(work, there, column.name)
+    mend = MENDS[str(found[0])]
+    message = f"column {column.name}: {value} {found[0]}, nor is any other value of this column"
+    raise work.bench.error(place, f"{message}.\nMap the right column, or {mend}.")
 
 
 def _with_amounts(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
@@ -170,6 +185,7 @@ def _with_amounts(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(currency.alias("currency"))
     for column in amounts:
         read = parse_amounts(work.values(column.name), currency)
+        _not_all_wrong(work, column, read.reasons)
         work.verdicts.add(column.name, read.reasons, work.values(column.name))
         if column.required:
             _required(work, column.name, read.values, read.reasons)

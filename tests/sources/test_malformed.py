@@ -187,6 +187,12 @@ REFUSED = [
         HEAD + b"u1,view,05/01/2026\nu1,view,06/01/2026\n",
         ["line 2", "05/01/2026", "2026-01-05"],
     ),
+    (
+        "no amount at all",
+        SALES,
+        MONEY + b"\nu1,2026-01-05,a\nu1,2026-01-05,b\n",
+        ["line 2", "column amount", "'a' is no amount", "1234.50"],
+    ),
     ("a spreadsheet", EVENTS, b"PK\x03\x04rest", ["spreadsheet", "CSV"]),
     ("half a gzip", EVENTS, gzip.compress(HEAD + GOOD * 50)[:40], ["gzip"]),
     ("half a parquet", EVENTS, _parquet(user_id=["u"], event=["v"], time=["2026-01-05"])[:60], ["Parquet"]),
@@ -267,3 +273,38 @@ def test_a_folder_that_cannot_be_written_only_costs_the_quarantine(
     warning = workspace.log.findings[-1]
     assert (warning.severity, warning.table) == ("warning", "events")
     assert "Permission denied" in warning.message
+
+
+def test_one_bad_value_alone_is_a_bad_row(make: Maker) -> None:
+    workspace = make(EVENTS, events_csv=HEAD + b"u1,view,05/01/2026\n")
+    assert workspace.log.counts["events"].quarantined == 1
+
+
+@pytest.mark.parametrize("content", [b"[1]\n2\n", b"not json\n"])
+def test_a_file_without_any_json_object_is_refused(make: Maker, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"events\.ndjson, line 1: no line is a JSON object"):
+        make('[tables.events]\npath = "events.ndjson"\n', events_ndjson=content).data  # noqa: B018
+
+
+def test_a_pattern_and_a_file_that_cannot_be_used_are_refused(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="pattern"):
+        make('[tables.events]\npath = "**x/*.csv"\n', "a").data  # noqa: B018
+    workspace = make(EVENTS, "b", events_csv=HEAD + GOOD)
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"events\.csv cannot be read: Permission denied"):
+        workspace.data  # noqa: B018
+
+
+def test_a_quarantine_that_fails_half_way_leaves_nothing_behind(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = make(EVENTS, events_csv=HEAD + GOOD + b"u2,view\n")
+
+    def refuse(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert "No space left" in workspace.log.findings[-1].message
+    assert list((workspace.folder / ".kpi" / "quarantine").iterdir()) == []

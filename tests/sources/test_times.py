@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpi_lib.core.period import local_day, midnight
@@ -83,6 +83,7 @@ def test_a_pure_date_is_a_day_of_the_workspace_whatever_the_zone_of_the_file(
     ]
 
 
+@settings(max_examples=30)
 @given(st.lists(instants, min_size=1, max_size=20))
 def test_numbers_are_seconds_milliseconds_or_microseconds(times: list[datetime]) -> None:
     late = [time for time in times if time >= datetime(2001, 9, 9, 2, tzinfo=UTC)]
@@ -149,3 +150,15 @@ def test_typed_times_need_a_zone_only_where_they_have_none(unit: str) -> None:
     assert parse_times(aware, workspace_zone="UTC", file_zone=None)["time"].to_list() == [
         datetime(2026, 1, 5, 4, 30, tzinfo=UTC)
     ]
+
+
+def test_seconds_as_floats_keep_their_fraction() -> None:
+    found = parse_times(pl.Series([1767607200.0, 1767607200.25, None]), workspace_zone="UTC", file_zone=None)
+    start = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert found["time"].to_list() == [start, start + timedelta(milliseconds=250), None]
+
+
+def test_typed_days_are_days_of_the_workspace() -> None:
+    found = parse_times(pl.Series([date(2026, 1, 5), None]), workspace_zone="Asia/Tokyo", file_zone=None)
+    assert found["time"].to_list() == [datetime(2026, 1, 4, 15, tzinfo=UTC), None]
+    assert found["reason"].to_list() == [None, None]
