@@ -121,7 +121,8 @@ def _text(value: object) -> str:
 
 def embedded(value: object) -> str:
     """JSON that cannot end or confuse the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    finite = json.loads(json.dumps(value), parse_constant=lambda _: None)  # browsers read no NaN
+    text = json.dumps(finite, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 from kpi_lib.show.blocks import Phrase, Table, Tile
@@ -98,6 +99,8 @@ def _over_texts(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN40
         return {change(str(key)): _over_texts(each, change) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_over_texts(each, change) for each in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None  # JSON has no word for it, and no chart a place
     return value
 
 

@@ -73,6 +73,10 @@ def test_embedded_json_reads_back_and_holds_no_markup(value: Any) -> None:  # no
     assert json.loads(written) == value
 
 
+def test_what_is_no_number_becomes_nothing() -> None:
+    assert embedded([float("nan"), float("inf"), 1.5]) == "[null,null,1.5]"
+
+
 def test_an_error_is_told_without_its_colours() -> None:
     error = {"output_type": "error", "ename": "E", "evalue": "\x1b[31m<x>\x1b[0m", "traceback": []}
     assert list(parts({"outputs": [error]}, Specs())) == ['<pre class="stopped">E: &lt;x&gt;</pre>']

@@ -91,6 +91,10 @@ def test_no_character_ends_the_drawing() -> None:
     assert "␀" in still(spec)
 
 
+def test_what_is_no_number_leaves_a_gap() -> None:
+    assert drawn_spec({"values": [float("nan"), float("-inf"), 2.0]}) == {"values": [None, None, 2.0]}
+
+
 @settings(max_examples=300)
 @given(st.text(st.characters(codec=None), max_size=40))
 def test_cleaned_text_can_be_written_and_drawn(text: str) -> None:
