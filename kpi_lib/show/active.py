@@ -1,0 +1,109 @@
+"""How actives and sessions are told."""
+
+from typing import Any
+
+from kpi_lib.answers.actives import Actives
+from kpi_lib.core.units import RATIO, SECONDS, SHARE, significant
+from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import known, named, period_name, plural, whole, written
+
+NAMES = {"dau": "Daily", "wau": "Weekly", "mau": "Monthly"}
+PARTIAL = " (so far)"
+
+
+def printed(row: dict[str, Any], name: str, by: tuple[str, ...] = ()) -> Figure:
+    """One figure of a row of actives, as the KPI it is."""
+    value = known(row[name])
+    text = written(value, SHARE) if name == "stickiness" else "—" if value is None else significant(value)
+    segment = tuple((column, named(row[column])) for column in by)
+    return Figure(text=text, kpi=name, value=value, start=str(row["start"]), by=segment)
+
+
+def actives_sentence(result: Actives) -> Say:
+    """How many came in the last whole period, and on how many days."""
+    rows = [row for row in result.table.to_dicts() if row["complete"] and row["dau"] is not None]
+    if not rows:
+        return Say("How many are active cannot be told yet: no whole period has been observed.")
+    last = rows[-1]
+    same = [row for row in rows if row["start"] == last["start"]]
+    if result.by:
+        top = max(same, key=lambda row: row["dau"])
+        name = " / ".join(named(top[column]) for column in result.by)
+        return Say((Strong(f"{name} has the most daily actives"), " in ", period_name(last["start"], last["end"]), ": ", printed(top, "dau", result.by), "."))
+    said: list[Phrase] = ["In ", period_name(last["start"], last["end"]), ", ", Strong((printed(last, "dau"), " people came on a day"))]
+    said += [" on average"] if result.every != "day" else []
+    if last["wau"] is not None:
+        said += [", ", printed(last, "wau"), " in a week"]
+    if last["mau"] is not None:
+        said += [", ", printed(last, "mau"), " in a month"]
+    said.append(".")
+    if last["stickiness"] is not None:
+        days = significant(last["stickiness"] * 30, 2)
+        said += [" Who is active in a month shows up on ", printed(last, "stickiness"), f" of its days, about {days} of 30."]
+    return Say((*said, *_against(rows, last)))
+
+
+def _against(rows: list[dict[str, Any]], last: dict[str, Any]) -> list[Phrase]:
+    """The range the daily actives kept to before, so that one period is not taken for a trend."""
+    before = [row["dau"] for row in rows if row["start"] != last["start"]]
+    if len(before) < 3:
+        return []
+    low, high = min(before), max(before)
+    place = "within" if low <= last["dau"] <= high else "below" if last["dau"] < low else "above"
+    return [f" Daily actives are {place} the range of the {len(before)} periods before ({significant(low)} to {significant(high)})."]
+
+
+def actives_table(result: Actives) -> Table:
+    """Actives by period."""
+    rows = [
+        (
+            *(named(row[column]) for column in result.by),
+            period_name(row["start"], row["end"]) + ("" if row["complete"] else PARTIAL),
+            *(printed(row, name, result.by) for name in (*NAMES, "stickiness")),
+        )
+        for row in result.table.to_dicts()
+    ]
+    columns = (*result.by, "Period", "Daily", "Weekly", "Monthly", "Stickiness")
+    note = "Weekly: the 7 days to the end of the period; monthly: the calendar month, else the 30 days to its end. A dash: the window began before the data."
+    return Table(title="Active people by period", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=note)
+
+
+def _segments(result: Sessions) -> list[str]:
+    return result.table.columns[: result.table.columns.index("sessions")]
+
+
+def sessions_sentence(result: Sessions) -> Say:
+    """How many visits there were and how long they last."""
+    rows = result.table.to_dicts()
+    total = sum(row["sessions"] for row in rows)
+    if not total:
+        return Say("There was no session in this period.")
+    if by := _segments(result):
+        longest = max((row for row in rows if row["median_seconds"] is not None), key=lambda row: row["median_seconds"])
+        name = " / ".join(named(longest[column]) for column in by)
+        return Say((f"{plural(total, 'session')}; the longest typical ones in ", Strong(f"{name}: {written(longest['median_seconds'], SECONDS)}"), "."))
+    row = rows[0]
+    each = significant(row["sessions"] / row["users"]) if row["users"] else "0"
+    half = f"half last {written(row['median_seconds'], SECONDS)} or less (mean {written(row['mean_seconds'], SECONDS)})"
+    lone = written(row["single_event_share"], SHARE)
+    return Say((Strong(f"{plural(row['sessions'], 'session')} of {plural(row['users'], 'user')}"), f", {each} each; {half}. {lone} hold a single event and count as 0 s."))
+
+
+def sessions_table(result: Sessions) -> Table:
+    """The figures of sessions."""
+    by = _segments(result)
+    rows = [
+        (
+            *(named(row[column]) for column in by),
+            whole(row["sessions"]),
+            whole(row["users"]),
+            written(known(row["median_seconds"]), SECONDS),
+            written(known(row["mean_seconds"]), SECONDS),
+            written(known(row["events_per_session"]), RATIO),
+            written(known(row["single_event_share"]), SHARE),
+        )
+        for row in result.table.to_dicts()
+    ]
+    columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event")
+    return Table(title="Sessions", columns=columns, rows=tuple(rows), text_columns=len(by))

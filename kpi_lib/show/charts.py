@@ -1,0 +1,49 @@
+"""Charts of results, in two layouts, with the finding in words."""
+
+from functools import singledispatch
+
+from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.compute import Values
+from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.core.errors import UsageError
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.show import theme
+from kpi_lib.show.charts_cohort import cohort_picture
+from kpi_lib.show.charts_funnel import funnel_picture
+from kpi_lib.show.charts_star import north_star
+from kpi_lib.show.charts_values import actives_picture, values_pictures
+from kpi_lib.show.picture import Picture
+from kpi_lib.show.values import kpis
+
+theme.enable()
+
+
+@singledispatch
+def chart(result: object) -> Picture:
+    """Draw a result: one question, one chart, with a layout for a desk and one for a phone."""
+    raise TypeError(f"{type(result).__name__} is no result that has a chart; funnels, cohorts, actives, values and scorecards have.")
+
+
+chart.register(FunnelResult, funnel_picture)
+chart.register(CohortResult, cohort_picture)
+chart.register(Actives, actives_picture)
+
+
+@chart.register
+def _(result: Values) -> Picture:
+    names = kpis(result)
+    if len(names) > 1:
+        raise UsageError(f"one chart shows one KPI, and there are {len(names)}: {', '.join(names)}. Draw chart(values.only({names[0]!r})).")
+    drawn = values_pictures(result)
+    if not drawn:
+        raise UsageError(f"there is nothing to draw of {', '.join(names) or 'no KPI'}: a chart needs two periods, segments or components.")
+    return drawn[0]
+
+
+@chart.register
+def _(result: Scorecard) -> Picture:
+    drawn = north_star(result)
+    if not isinstance(drawn, Picture):
+        raise UsageError("there is no north star with a history of two periods or more to draw; set [product] north_star.")
+    return drawn

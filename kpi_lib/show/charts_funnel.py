@@ -1,0 +1,60 @@
+"""The funnel's chart: a bar a step, or a dot a segment."""
+
+from typing import Any
+
+from kpi_lib.core.units import SECONDS, SHARE, show
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.show.canvas import DESK, PHONE
+from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
+from kpi_lib.show.funnels import FEW, definition, description, groups, step_name, steps_table
+from kpi_lib.show.phrases import between, whole, written
+from kpi_lib.show.picture import Picture
+
+SEGMENTS = 12
+
+
+def funnel_picture(result: FunnelResult) -> Picture:
+    """Steps as bars; with segments, how many of each reach the last step, with intervals."""
+    if result.by:
+        rows, dropped = _segments(result)
+        note = f"Share of those who entered that reached the last step; the line is the 95 % interval. {definition(result)}"
+        if dropped:
+            note += f" {dropped} more in the table."
+        ranks = [Ranks(rows=rows, dots=True)] * 2
+    else:
+        steps = result.table.to_dicts()
+        ranks = [Ranks(rows=tuple(_bar(steps, at, short=short) for at in range(len(steps)))) for short in (False, True)]
+        note = definition(result)
+    wide, narrow = rank_chart(ranks[0], DESK), rank_chart(ranks[1], PHONE)
+    return Picture(wide=wide, narrow=narrow, alt=description(result), note=note, table=steps_table(result))
+
+
+def _bar(steps: list[dict[str, Any]], at: int, *, short: bool) -> Row:
+    step = steps[at]
+    beside = "" if at or not step["units"] else "entered"
+    if at and step["from_previous"] is not None:
+        before = "of step before" if short else "of the step before"
+        beside = f"{written(step['from_previous'], SHARE)} {before} ({between(step['previous_low'], step['previous_high'])})"
+        if step["median_seconds"] is not None:
+            took = show(step["median_seconds"], SECONDS)
+            beside += f" · {' '.join(took.split()[:2])}" if short else f" · median {took} from the start"
+    return Row(name=step_name(step["event"]), value=float(step["units"]), text=whole(step["units"]), beside=beside)
+
+
+def _segments(result: FunnelResult) -> tuple[tuple[Row, ...], int]:
+    rated = [(name, steps[0], steps[-1]) for name, steps in groups(result) if steps and steps[0]["units"]]
+    kept = sorted(rated, key=lambda each: (-each[1]["units"], each[0]))[:SEGMENTS]
+    kept.sort(key=lambda each: (-each[2]["from_start"], each[0]))
+    rows = [
+        Row(
+            name=name,
+            value=last["from_start"],
+            text=written(last["from_start"], SHARE),
+            beside=f"{between(last['low'], last['high'])} · {whole(last['units'])} of {whole(first['units'])}",
+            low=last["low"],
+            high=last["high"],
+            quiet=first["units"] < FEW,
+        )
+        for name, first, last in kept
+    ]
+    return tuple(rows), len(rated) - len(rows)

@@ -1,0 +1,171 @@
+"""How cohorts are told: the triangle of who came back, and what the pooled curve allows to say."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.core.units import SHARE
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.show.blocks import Cell, Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import between, listed, named, plural, whole, written
+
+COLUMNS = 18
+ROWS = 30
+LATER = 3
+EVERYBODY = "all"
+FEW = 30
+
+
+def age(row: dict[str, Any]) -> str:
+    """The k of a cell, or its bracket."""
+    return str(row["k"]) if row["to"] == row["k"] else f"{row['k']}–{row['to']}"
+
+
+def curves(result: CohortResult) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The pooled rows of each segment, named."""
+    if not result.by:
+        return [(EVERYBODY, _known(result.pooled))]
+    parts = result.pooled.partition_by(list(result.by), maintain_order=True)
+    return [(" / ".join(named(part[column][0]) for column in result.by), _known(part)) for part in parts]
+
+
+def _known(pooled: pl.DataFrame) -> list[dict[str, Any]]:
+    """The ages that enough members have been watched to; all ages where there are few members at all."""
+    seen = pooled.filter(pl.col("eligible") > 0)
+    enough = seen.filter(pl.col("eligible") >= FEW)
+    return (enough if enough.height > 1 else seen).to_dicts()
+
+
+def sentence(result: CohortResult) -> Say:
+    """How many come back, and whether the curve has settled."""
+    told = [(name, rows) for name, rows in curves(result) if any(row["k"] > 0 for row in rows)]
+    if not told:
+        return Say("Who comes back cannot be told yet: no cohort's first period after the start is over.")
+    if result.by:
+        return Say(_segments(result, told))
+    return Say(tuple(_pooled(result, [row for row in told[0][1] if row["k"] > 0])))
+
+
+def _pooled(result: CohortResult, rows: list[dict[str, Any]]) -> list[Phrase]:
+    grain, first, last = result.definition.get("grain", "period"), rows[0], rows[-1]
+    back = {"on_or_after": "came back then or later"}.get(str(result.definition.get("mode")), "came back")
+    said: list[Phrase] = [
+        "Of ", whole(first["eligible"]), " who started, ",
+        Strong(f"{written(first['rate'], SHARE)} {back} in {grain} {age(first)}"),
+        f" (95 % interval {between(first['low'], first['high'])})",
+    ]  # fmt: skip
+    if len(rows) > 1:
+        said.append(f", {written(last['rate'], SHARE)} of {whole(last['eligible'])} in {grain} {age(last)} ({between(last['low'], last['high'])})")
+    said.append(". ")
+    said += _settled(rows, str(grain))
+    if last["eligible"] < FEW:
+        said.append(f" That stands on few: {whole(last['eligible'])}.")
+    return said
+
+
+def _settled(rows: list[dict[str, Any]], grain: str) -> list[Phrase]:
+    """Settled = one rate fits the intervals of all later ages."""
+    at = settles(rows)
+    if at is None:
+        return ["Whether it settles cannot be told yet."] if len(rows) <= LATER else ["It has not settled: no one rate fits the last ages."]
+    rates = [row["rate"] for row in rows[at:]]
+    low, high = written(min(rates), SHARE), written(max(rates), SHARE)
+    held = f"near {low}" if low == high else f"between {low} and {high}"
+    return [Strong(f"From {grain} {age(rows[at])} on it holds {held}"), ", and the changes from one age to the next are within what chance gives."]
+
+
+def settles(rows: Sequence[dict[str, Any]]) -> int | None:
+    """From where on all intervals share a rate, with at least three ages after it."""
+    for at in range(len(rows) - LATER):
+        if max(row["low"] for row in rows[at:]) <= min(row["high"] for row in rows[at:]):
+            return at
+    return None
+
+
+def _segments(result: CohortResult, told: list[tuple[str, list[dict[str, Any]]]]) -> Phrase:
+    grain = result.definition.get("grain", "period")
+    ages = [{row["k"] for row in rows if row["k"] > 0} for _, rows in told]
+    shared = sorted(set.intersection(*ages))
+    if len(told) < 2 or not shared:
+        return f"The segments cannot be compared yet: {listed([name for name, _ in told])} have no age in common."
+    k = shared[0]
+    firsts = sorted(((next(r for r in rows if r["k"] == k), name) for name, rows in told), key=lambda pair: (-pair[0]["rate"], pair[1]))
+    (top, best), (bottom, worst) = firsts[0], firsts[-1]
+    words = [f"{name} {written(row['rate'], SHARE)} ({between(row['low'], row['high'])})" for row, name in (firsts[0], firsts[-1])]
+    end = "their intervals overlap, so chance may be all there is" if bottom["high"] >= top["low"] else "their intervals do not overlap; what goes together need not cause"
+    return (Strong(f"In {grain} {k} most come back in {best}"), f": {words[0]}, fewest in {worst}: {words[1]}; {end}.")
+
+
+def shown_ages(ks: Sequence[int]) -> list[int]:
+    """The ages a table can bear: all up to eighteen, else the first eight and then ever wider steps to the last.
+
+    >>> shown_ages(range(1, 71))
+    [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 36, 52, 70]
+    """
+    ordered = sorted(ks)
+    if len(ordered) <= COLUMNS:
+        return ordered
+    wanted = {*ordered[:8], ordered[-1], 12, 16, 24, 36, 52, 78, 104, 156, 208, 260, 365}
+    kept = [k for k in ordered if k in wanted]
+    return [*kept[: COLUMNS - 1], ordered[-1]] if len(kept) > COLUMNS else kept
+
+
+def cohort_table(result: CohortResult) -> Table:
+    """The triangle: percent of each cohort that came back, darker for more; a dot where it cannot be known yet."""
+    cells = result.table.filter(pl.col("complete") & (pl.col("k") > 0))
+    ages = cells.select("k", "to").unique().sort("k").to_dicts()
+    kept = set(shown_ages([row["k"] for row in ages]))
+    heads = [row for row in ages if row["k"] in kept]
+    rates = cells.filter(pl.col("size") >= FEW).select((pl.col("retained") / pl.col("size")).max()).item()
+    keys = [*result.by, "start"]
+    parts = result.table.partition_by(keys, maintain_order=True)
+    rows = [_row(part.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts[-ROWS:]]
+    if not result.by and not result.pooled.is_empty():
+        rows.append(_all(_known(result.pooled), heads))
+    return Table(
+        title="Share of each cohort that came back, in percent",
+        columns=(*result.by, "Start", "Size", *(age(row) for row in heads)),
+        rows=tuple(rows),
+        text_columns=len(result.by) + 1,
+        note=_note(result, len(parts), len(ages) - len(heads)),
+    )
+
+
+def _note(result: CohortResult, cohorts: int, hidden: int) -> str:
+    grain = str(result.definition.get("grain", "period"))
+    said = [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
+    if result.table.height and (result.table["size"] < FEW).any():
+        said.append(f"Unshaded: fewer than {FEW} members.")
+    if cohorts > ROWS:
+        said.append(f"The last {ROWS} of {plural(cohorts, 'cohort')} are shown.")
+    if hidden:
+        said.append(f"{plural(hidden, 'column')} between them left out; the curve has them all.")
+    return " ".join(said)
+
+
+def _row(cells: list[dict[str, Any]], result: CohortResult, heads: list[dict[str, Any]], *, deepest: float) -> tuple[Phrase | Cell, ...]:
+    first = cells[0]
+    found = {cell["k"]: cell for cell in cells}
+    segments = tuple(named(first[column]) for column in result.by)
+    start = f"{first['start']:%Y-%m}" if result.definition.get("grain") == "month" else str(first["start"])
+    return (*segments, start, whole(first["size"]), *(_cell(found.get(head["k"]), deepest) for head in heads))
+
+
+def _cell(cell: dict[str, Any] | None, deepest: float) -> Cell:
+    if cell is None or not cell["complete"] or not cell["size"]:
+        return Cell(unseen=True)
+    rate = cell["retained"] / cell["size"]
+    return Cell(phrase=_percent(rate), shade=min(rate / deepest, 1.0) if cell["size"] >= FEW else None)
+
+
+def _percent(rate: float) -> str:
+    """Whole percents from ten on, one decimal below."""
+    return f"{rate * 100:.0f}" if rate >= 0.0995 else f"{rate * 100:.1f}"
+
+
+def _all(pooled: list[dict[str, Any]], heads: list[dict[str, Any]]) -> tuple[Phrase | Cell, ...]:
+    found = {row["k"]: row for row in pooled}
+    size = found[0]["eligible"] if 0 in found else None
+    cells = [Cell(phrase=Strong(_percent(found[h["k"]]["rate"]))) if h["k"] in found else Cell(unseen=True) for h in heads]
+    return (Strong(EVERYBODY), whole(size), *cells)

@@ -1,0 +1,62 @@
+"""What a result shows by itself when it stands at the end of a notebook cell."""
+
+from collections.abc import Callable, Mapping
+from functools import singledispatch
+from typing import Any
+
+from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.compute import Values
+from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show.charts import chart
+from kpi_lib.show.charts_star import north_star
+from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.quality import Checked, pills
+from kpi_lib.show.say import say
+from kpi_lib.show.tables import table
+from kpi_lib.show.tiles import tiles
+
+CHECK = "kpi_lib.sources.quality.Check"
+
+
+@singledispatch
+def faces(result: object) -> tuple[object, ...]:
+    """The parts that show a result: its sentence, its chart with the figures folded below, its table where it has none."""
+    return (say(result), table(result))
+
+
+@faces.register(FunnelResult)
+@faces.register(Actives)
+def _(result: FunnelResult | Actives) -> tuple[object, ...]:
+    return (say(result), chart(result)) if not result.table.is_empty() else (say(result),)
+
+
+@faces.register
+def _(result: CohortResult) -> tuple[object, ...]:
+    return (say(result), table(result)) if result.by or result.pooled.height < 2 else (say(result), table(result), chart(result))
+
+
+@faces.register
+def _(result: Values) -> tuple[object, ...]:
+    return (say(result), *(values_pictures(result) or [table(result)]))
+
+
+@faces.register
+def _(result: Scorecard) -> tuple[object, ...]:
+    return (say(result), north_star(result), tiles(result))
+
+
+def check_face(check: Checked) -> tuple[object, ...]:
+    """A check shows its pills, and its findings where there are any."""
+    return (pills(check), table(check)) if check.findings else (pills(check),)
+
+
+# by name where this floor must not know the type
+FACES: Mapping[Any, Callable[[Any], object]] = {
+    **dict.fromkeys((FunnelResult, CohortResult, Actives, Sessions, Values, Advice, Intake, Scorecard), faces),
+    CHECK: check_face,
+}

@@ -1,0 +1,159 @@
+"""How a funnel is told: its chart, its table and its sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kpi_lib.core.units import SECONDS, SHARE, show
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.show.blocks import Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import between, known, listed, named, plain, plural, whole, written
+
+ORDERS = {
+    "ordered": "in this order, other events may come between",
+    "strict": "one directly after the other",
+    "unordered": "in any order",
+}
+ATTEMPTS = {"best": "the deepest attempt of each counts", "first": "the first attempt of each counts", "all": "every attempt counts"}
+TIMES = {"earliest": "timed from the earliest such start", "fastest": "timed from the latest such start"}
+FEW = 30
+
+
+def step_name(event: str) -> str:
+    """A step as people say it.
+
+    >>> step_name("purchase@2"), step_name("search")
+    ('2nd purchase', 'search')
+    """
+    name, _, nth = event.partition("@")
+    if not (name and nth.isdigit()):
+        return event
+    ending = "th" if nth[-2:] in ("11", "12", "13") else {"1": "st", "2": "nd", "3": "rd"}.get(nth[-1], "th")
+    return f"{nth}{ending} {name}"
+
+
+def noun(result: FunnelResult, count: int) -> str:
+    """What the funnel counts, with its number."""
+    unit = str(result.definition.get("unit", "user"))
+    if result.definition.get("attempt") == "all":
+        return plural(count, "attempt")
+    return plural(count, unit if unit in ("user", "session") else f"value of {unit}", "" if unit in ("user", "session") else f"values of {unit}")
+
+
+def groups(result: FunnelResult) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The steps of each segment, named."""
+    if not result.by:
+        return [("", result.table.to_dicts())]
+    parts = result.table.partition_by(list(result.by), maintain_order=True)
+    return [(" / ".join(named(part[column][0]) for column in result.by), part.to_dicts()) for part in parts]
+
+
+def sentence(result: FunnelResult) -> Say:
+    """Who converts, where most are lost, how long it takes; how sure, and what is still open."""
+    if result.table.is_empty():
+        return Say("There is nothing to tell: nobody and no segment entered this funnel.")
+    said = _by_segment(result) if result.by else _overall(result, result.table.to_dicts())
+    return Say(tuple(said))
+
+
+def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
+    first, last = steps[0], steps[-1]
+    if not first["units"]:
+        waiting = f"; {noun(result, first['in_progress'])} still under way" if first["in_progress"] else ""
+        return [f"Nobody whose time is up entered at {step_name(first['event'])}{waiting}: conversion cannot be told yet."]
+    rate = f"{written(known(last['from_start']), SHARE)} of {noun(result, first['units'])}"
+    said: list[Phrase] = [Strong(f"{rate} got from {step_name(first['event'])} to {step_name(last['event'])}")]
+    said.append(f" (95 % interval {between(last['low'], last['high'])}).")
+    lost = _worst(steps)
+    if lost is not None:
+        before, after = steps[lost - 1], steps[lost]
+        gone = before["units"] - after["units"]
+        share = written(1 - after["units"] / before["units"], SHARE)
+        said.append(f" Most are lost between {step_name(before['event'])} and {step_name(after['event'])}: ")
+        said.append(Strong(f"{whole(gone)} of {whole(before['units'])} ({share}) stopped there"))
+        said.append(".")
+    if last["median_seconds"] is not None and last["units"]:
+        said.append(f" Half of those who arrived took {show(last['median_seconds'], SECONDS)} or less.")
+    if first["units"] < FEW:
+        said.append(f" {plural(first['units'], 'entry', 'entries')} is little to go by." if first["units"] == 1 else f" {whole(first['units'])} entries are little to go by.")
+    return [*said, *_open(result, first)]
+
+
+def _worst(steps: list[dict[str, Any]]) -> int | None:
+    """The step before which most units are lost; none where nobody is."""
+    losses = {at: steps[at - 1]["units"] - steps[at]["units"] for at in range(1, len(steps))}
+    most = max(losses.values(), default=0)
+    return next((at for at, gone in losses.items() if gone == most), None) if most > 0 else None
+
+
+def _open(result: FunnelResult, first: Mapping[str, Any]) -> list[Phrase]:
+    """What the counts leave out, when there is any."""
+    said: list[Phrase] = []
+    if count := first["in_progress"]:
+        said.append(f" {noun(result, count)} {'is' if count == 1 else 'are'} still within the time allowed and not counted.")
+    if count := first["excluded"]:
+        said.append(f" {noun(result, count)} {'was' if count == 1 else 'were'} left out by an excluded event.")
+    if count := first["tie_sensitive"]:
+        said.append(f" For {noun(result, count)} it depends on the order of events at the same instant.")
+    return said
+
+
+def _by_segment(result: FunnelResult) -> list[Phrase]:
+    """Which segments can be told apart at the last step."""
+    rated = [(name, steps[-1]) for name, steps in groups(result) if steps and steps[0]["units"]]
+    if not rated:
+        return ["Nobody whose time is up entered in any segment: conversion cannot be told yet."]
+    rated.sort(key=lambda pair: (-pair[1]["from_start"], pair[0]))
+    (best, top), (worst, bottom) = rated[0], rated[-1]
+    if len(rated) == 1:
+        return [Strong(f"{best}: {_rate(top)}"), ", the only segment with entries."]
+    said: list[Phrase] = [Strong(f"{best} converts at {_rate(top)}, {worst} at {_rate(bottom)}")]
+    said.append("; the intervals overlap, so chance may be all there is between them." if bottom["high"] >= top["low"] else
+                "; their intervals do not overlap. That they go together does not say that one causes the other.")
+    return said
+
+
+def _rate(step: Mapping[str, Any]) -> str:
+    return f"{written(step['from_start'], SHARE)} ({between(step['low'], step['high'])})"
+
+
+def definition(result: FunnelResult) -> str:
+    """The rules in force, in one line of words."""
+    rules = result.definition
+    within = f"within {rules['within']} of the first step" if rules.get("within") else "without a time limit"
+    parts = [" → ".join(step_name(step) for step in rules.get("steps", ())), within, ORDERS.get(str(rules.get("order")), "")]
+    parts += [ATTEMPTS.get(str(rules.get("attempt")), ""), TIMES.get(str(rules.get("time_to_convert")), "")]
+    ties = rules.get("ties", "any")
+    parts.append("events at the same instant stand in either order" if ties == "any" else "" if ties == "strict" else f"events at the same instant are ordered by {ties}")
+    if rules.get("within"):
+        parts.append("only entries whose whole time has passed" if rules.get("unripe") != "include" else "entries still under way included")
+    if rules.get("exclude"):
+        parts.append(f"ended by {listed(list(rules['exclude']))}")
+    if rules.get("hold"):
+        parts.append(f"with the same {rules['hold']} throughout")
+    parts.append(f"entries of {rules['period']}" if rules.get("period") else "")
+    return "; ".join(filter(None, parts)) + "."
+
+
+def steps_table(result: FunnelResult) -> Table:
+    """Every step with its counts, rates, intervals and times."""
+    columns = (*result.by, "Step", "Units", "Of the step before", "95 %", "Of the start", "95 %", "Median time", "Middle half")
+    rows = []
+    for row in result.table.to_dicts():
+        started = row["step"] > 1
+        times = (show(row["median_seconds"], SECONDS), _half(row)) if started else ("", "")
+        before = (written(known(row["from_previous"]), SHARE), between(row["previous_low"], row["previous_high"])) if started else ("", "")
+        start = (written(known(row["from_start"]), SHARE), between(row["low"], row["high"])) if started else ("", "")
+        rows.append((*(named(row[c]) for c in result.by), step_name(row["event"]), whole(row["units"]), *before, *start, *times))
+    words = " ".join((*result.warnings, definition(result)))
+    return Table(title="Funnel by step", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=words)
+
+
+def _half(row: Mapping[str, Any]) -> str:
+    if row["p25_seconds"] is None or row["p75_seconds"] is None:
+        return ""
+    return f"{show(row['p25_seconds'], SECONDS)} – {show(row['p75_seconds'], SECONDS)}"
+
+
+def description(result: FunnelResult) -> str:
+    """The finding, for those who cannot see the chart."""
+    return plain(sentence(result).phrase)

@@ -1,0 +1,63 @@
+"""Whether anybody new comes, told: a closed group ages, and that must not be taken for decline."""
+
+from kpi_lib.answers.intake import Intake
+from kpi_lib.core.units import MINUS, significant
+from kpi_lib.show.blocks import Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import day_name, plural, whole
+
+
+def newcomers(intake: Intake) -> Phrase:
+    """Since when nobody new came, and what that makes of falling actives."""
+    if intake.last_new is None:
+        return "Nobody has come yet, so there is nothing to compare."
+    if not intake.closed:
+        return (Strong("New people still come"), f": the last on {day_name(intake.last_new)}, {whole(intake.members)} in all.")
+    first = Strong(f"Nobody new has come since {day_name(intake.last_new)}")
+    return (first, f": this is one closed group of {whole(intake.members)}. ", *ageing(intake))
+
+
+def ageing(intake: Intake) -> tuple[Phrase, ...]:
+    """The newest intake against the oldest at the same age."""
+    if intake.gap is None or intake.gap_low is None or intake.gap_high is None or intake.table.height != 2:
+        return ("Whether later newcomers are less active than earlier ones cannot be told yet.",)
+    old, new = (row["active_periods"] for row in intake.table.sort("cohort").iter_rows(named=True))
+    first = f"first {plural(intake.ages, intake.every)}" if intake.ages > 1 else f"first {intake.every}"
+    figures = f"{_signed(new, plain=True)} against {_signed(old, plain=True)} active {intake.every}s in the {first} after the start"
+    evidence = f"{figures}, difference {_signed(intake.gap_low)} to {_signed(intake.gap_high)}"
+    if intake.gap_high < 0:
+        return (Strong("At the same age the newest members are clearly less active than the oldest"), f" ({evidence}): that is more than ageing.")
+    if intake.gap_low > 0:
+        return ("At the same age the newest members are more active than the oldest", f" ({evidence}): fewer actives come with ageing, not with weaker newcomers.")
+    return (
+        Strong("A fall in actives is then ageing, not decline, as far as can be told"),
+        f": at the same age the newest members are about as active as the oldest ({evidence}).",
+    )
+
+
+def _signed(value: float, *, plain: bool = False) -> str:
+    """Two decimals below ten: such means differ in the second.
+
+    >>> _signed(-0.129), _signed(0.0065), _signed(1.2493, plain=True)
+    ('−0.13', '+0.01', '1.25')
+    """
+    text = f"{abs(value):.2f}" if abs(value) < 10 else significant(abs(value))
+    if plain:
+        return text
+    return text if not text.strip("0.") else (MINUS if value < 0 else "+") + text
+
+
+def sentence(intake: Intake) -> Say:
+    """The finding under a heading."""
+    return Say(newcomers(intake))
+
+
+def intake_table(intake: Intake) -> Table:
+    """The oldest and the newest members at the same age."""
+    rows = ()
+    if intake.table.height == 2:
+        names = ("oldest", "newest")
+        pairs = zip(names, intake.table.sort("cohort").iter_rows(named=True), strict=True)
+        rows = tuple((name, whole(row["members"]), _signed(row["active_periods"], plain=True)) for name, row in pairs)
+    columns = ("Members", "Count", f"Active {intake.every}s each")
+    note = f"Counted over the first {plural(intake.ages, intake.every)} after the start." if rows else "Too little has been observed to compare."
+    return Table(title="Oldest and newest members at the same age", columns=columns, rows=rows, note=note)

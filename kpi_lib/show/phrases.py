@@ -1,0 +1,212 @@
+"""Numbers, ranges and dates as they stand in sentences; a computed figure keeps its KPI and its raw value."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from math import isfinite
+from typing import Any
+
+from kpi_lib.core.units import (
+    COUNT,
+    MINUS,
+    MONEY,
+    NARROW_SPACE,
+    PER_USER,
+    RATIO,
+    SCORE,
+    SECONDS,
+    SHARE,
+    Unit,
+    show,
+    significant,
+)
+from kpi_lib.kpis.registry import catalogue
+from kpi_lib.show.blocks import Figure, Phrase
+
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
+MONTHS += ("December",)
+UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
+COUNTED = ("n", "unripe")
+UNKNOWN = {
+    "early": "the data begin too late for it",
+    "partial": "the period is not over",
+    "ripening": "nobody has been watched long enough",
+    "no_denominator": "there was nobody to count",
+    "small_n": "too few to tell",
+    "no_segment": "the figure has no such column",
+    "needs_choice": "a choice in kpi.toml is missing",
+    "missing_input": "the workspace lacks the data",
+}
+WITHIN_CHANCE = "the difference is within what chance gives"
+
+
+def unit_of(kpi: str, word: str = "") -> Unit:
+    """The unit of a KPI; of one that is not declared here, the unit of that word."""
+    known = catalogue().get(kpi)
+    return known.unit if known else UNITS.get(word, RATIO)
+
+
+def title_of(kpi: str) -> str:
+    """The words for a KPI."""
+    known = catalogue().get(kpi)
+    return known.title if known else kpi
+
+
+def known(value: Any) -> float | None:  # noqa: ANN401 - a cell of a frame
+    """A number, or None for what is missing or not finite."""
+    return None if value is None or not isfinite(value) else float(value)
+
+
+def whole(count: float | None) -> str:
+    """Write a count in full.
+
+    >>> whole(23570), whole(None)
+    ('23,570', '—')
+    """
+    return "—" if count is None else f"{count:,.0f}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "user"), plural(1200, "user"), plural(2, "person", "people")
+    ('1 user', '1,200 users', '2 people')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def written(value: float | None, unit: Unit, currency: str = "USD") -> str:
+    """A value in words; a share of everyday size keeps one decimal.
+
+    >>> written(0.0682, SHARE), written(1.0, SHARE)
+    ('6.8\\u202f%', '100\\u202f%')
+    """
+    if value is not None and unit is SHARE and 0.001 <= abs(value) < 1:
+        text = f"{abs(value) * 100:.1f}{NARROW_SPACE}%"
+        return MINUS + text if value < 0 else text
+    return show(value, unit, currency)
+
+
+def figure(row: Mapping[str, Any], field: str = "value", *, currency: str = "USD", by: Sequence[str] = ()) -> Figure:
+    """One figure of a row of the tidy frame, with all that is needed to find it there again."""
+    raw = row[field] if field in COUNTED else known(row[field])
+    text = whole(raw) if field in COUNTED else written(raw, unit_of(row["kpi"], row["unit"]), currency)
+    segment = tuple((column, named(row[column])) for column in by)
+    return Figure(text=text, kpi=row["kpi"], value=raw, field=field, start=str(row["start"]), by=segment)
+
+
+def interval(row: Mapping[str, Any], *, currency: str = "USD", by: Sequence[str] = ()) -> Phrase:
+    """The 95 % interval of a row as `low – high`; empty where there is none."""
+    if known(row["low"]) is None or known(row["high"]) is None:
+        return ""
+    ends = [figure(row, field, currency=currency, by=by) for field in ("low", "high")]
+    return (ends[0], " – ", ends[1])
+
+
+def named(segment: object) -> str:
+    """The name of a segment's value; nothing is said to be nothing."""
+    if segment is None:
+        return "(none)"
+    return str(segment) if str(segment).strip() else "(blank)"
+
+
+def plain(phrase: Phrase) -> str:
+    """A phrase as bare text, for descriptions of charts.
+
+    >>> plain(("a ", Figure(text="3", kpi="k", value=3.0)))
+    'a 3'
+    """
+    match phrase:
+        case str():
+            return phrase
+        case tuple():
+            return "".join(plain(part) for part in phrase)
+        case Figure():
+            return phrase.text
+    return phrase.word if hasattr(phrase, "word") else plain(phrase.phrase)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval of shares, the sign of percent said once.
+
+    >>> between(0.488, 0.501)
+    '48.8 – 50.1\\u202f%'
+    """
+    if low is None or high is None:
+        return ""
+    ends = [written(end, SHARE) for end in (low, high)]
+    return f"{ends[0].removesuffix(NARROW_SPACE + '%')} – {ends[1]}"
+
+
+def moved(amount: float, unit: Unit, *, points: bool, sign: bool = False) -> str:
+    """The size of a change: percent, or points for a share.
+
+    >>> moved(0.0121, COUNT, points=False), moved(-0.0039, SHARE, points=True, sign=True)
+    ('1.2\\u202f%', '−0.39 points')
+    """
+    scaled = amount if points and unit is not SHARE else amount * 100
+    text = significant(abs(scaled), 2)
+    lead = (MINUS if amount < 0 else "+") if sign and text.strip("0.,") else ""
+    return lead + text + _suffix(unit, points=points)
+
+
+def span_of_change(low: float, high: float, unit: Unit, *, points: bool) -> str:
+    """The interval of a change, signed, its unit said once.
+
+    >>> span_of_change(-0.054, 0.079, COUNT, points=False)
+    '−5.4 to +7.9\\u202f%'
+    """
+    ends = [moved(end, unit, points=points, sign=True) for end in (low, high)]
+    return f"{ends[0].removesuffix(_suffix(unit, points=points))} to {ends[1]}"
+
+
+def _suffix(unit: Unit, *, points: bool) -> str:
+    if not points:
+        return f"{NARROW_SPACE}%"
+    return " points" if unit is SHARE else ""
+
+
+def day_name(day: date) -> str:
+    """A date that cannot be misread.
+
+    >>> day_name(date(1997, 3, 25))
+    '25 March 1997'
+    """
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def period_name(start: date, end: date) -> str:
+    """A period, its end excluded, in words.
+
+    >>> period_name(date(1998, 6, 1), date(1998, 7, 1)), period_name(date(2024, 6, 17), date(2024, 6, 24))
+    ('June 1998', 'the week of 17 June 2024')
+    """
+    days = (end - start).days
+    if start.day == end.day == 1:
+        months = (end.year - start.year) * 12 + end.month - start.month
+        if months == 1:
+            return f"{MONTHS[start.month - 1]} {start.year}"
+        if months == 3 and start.month % 3 == 1:
+            return f"quarter {start.month // 3 + 1} of {start.year}"
+        if months == 12 and start.month == 1:
+            return str(start.year)
+    if days == 1:
+        return day_name(start)
+    return f"the week of {day_name(start)}" if days == 7 else f"{day_name(start)} to {day_name(end - timedelta(days=1))}"
+
+
+def short_period(start: date, end: date) -> str:
+    """A period as a mark on an axis.
+
+    >>> short_period(date(1998, 6, 1), date(1998, 7, 1)), short_period(date(2024, 6, 17), date(2024, 6, 24))
+    ('1998-06', '2024-06-17')
+    """
+    return f"{start:%Y-%m}" if start.day == end.day == 1 and (end - start).days > 7 else f"{start}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

@@ -1,0 +1,32 @@
+"""Computed sentences: what a result says, with its uncertainty, never typed by hand."""
+
+from functools import singledispatch
+
+from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.compute import Values
+from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show import active, advice, cohorts, funnels, intakes, quality, tiles, values
+from kpi_lib.show.blocks import Headline, Say
+
+
+@singledispatch
+def say(result: object) -> Say | Headline:
+    """Tell a result in sentences: what it is, how sure, and what cannot be told yet."""
+    if isinstance(result, quality.Checked):
+        return quality.sentence(result)
+    raise TypeError(f"{type(result).__name__} is no result that can be told")
+
+
+say.register(FunnelResult, funnels.sentence)
+say.register(CohortResult, cohorts.sentence)
+say.register(Actives, active.actives_sentence)
+say.register(Sessions, active.sessions_sentence)
+say.register(Values, values.sentence)
+say.register(Advice, advice.sentence)
+say.register(Intake, intakes.sentence)
+say.register(Scorecard, tiles.headline)

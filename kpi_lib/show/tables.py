@@ -1,0 +1,32 @@
+"""Tables of results, every figure with its interval and n."""
+
+from functools import singledispatch
+
+from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.compute import Values
+from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show import active, advice, cohorts, funnels, intakes, quality, standings, values
+from kpi_lib.show.blocks import Table
+
+
+@singledispatch
+def table(result: object) -> Table:
+    """Put a result into a table that a report or a notebook shows."""
+    if isinstance(result, quality.Checked):
+        return quality.findings_table(result)
+    raise TypeError(f"{type(result).__name__} is no result that has a table")
+
+
+table.register(FunnelResult, funnels.steps_table)
+table.register(CohortResult, cohorts.cohort_table)
+table.register(Actives, active.actives_table)
+table.register(Sessions, active.sessions_table)
+table.register(Values, values.values_table)
+table.register(Advice, advice.advice_table)
+table.register(Intake, intakes.intake_table)
+table.register(Scorecard, standings.scorecard_table)

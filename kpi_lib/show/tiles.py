@@ -1,0 +1,133 @@
+"""The scorecard shown: its headline, the north star with its history, and a tile for each other figure."""
+
+from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.scorecard import Aim, Scorecard, Standing
+from kpi_lib.core.units import CONTEXT, DOWN, show
+from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
+from kpi_lib.show.changes import compared, history_rows, sentence_of, strength
+from kpi_lib.show.intakes import newcomers
+from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, written
+from kpi_lib.show.spark import Spark
+
+FULL = ("count", "per_day", "total")
+
+
+def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
+    """What a hurried reader gets: the north star, the clearest other change, and what stands behind it or comes next."""
+    if not scorecard.standings:
+        return Headline(("None of the figures asked for can be computed from these data.",))
+    star, rest = star_of(scorecard), others(scorecard)
+    movers = sorted((each for each in rest if each.change.clear), key=strength, reverse=True)
+    told: list[Phrase] = [_sentence(star, scorecard)] if star else []
+    told.append(_sentence(movers[0], scorecard) if movers else _nothing_moved(rest, star))
+    told.append(_third(scorecard, movers[1:], intake))
+    return Headline(tuple(each for each in told if each))
+
+
+def _sentence(standing: Standing, scorecard: Scorecard) -> Phrase:
+    return sentence_of(standing, scorecard.every, scorecard.currency)
+
+
+def _nothing_moved(rest: tuple[Standing, ...], star: Standing | None) -> Phrase:
+    compared_ones = [each for each in rest if each.change.low is not None]
+    if not compared_ones:
+        return "" if star else "Nothing can be compared with the period before yet."
+    other = "other " if star else ""
+    count = len(compared_ones)
+    if count == 1:
+        return (Strong(f"Nothing {'else ' if star else ''}moved clearly"), f": the one {other}figure that can be compared changed within what chance gives.")
+    return (Strong(f"Nothing {'else ' if star else ''}moved clearly"), f": the changes of {count} {other}figures are within what chance gives.")
+
+
+def _third(scorecard: Scorecard, movers: list[Standing], intake: Intake | None) -> Phrase:
+    """Who the figures are about, when nobody new comes; else missed targets, the next mover, or what is open."""
+    if intake is not None and intake.closed:
+        return newcomers(intake)
+    missed = [each for each in scorecard.standings if each.aim is not None and each.aim.state == "missed"]
+    if missed:
+        aims = [each for each in scorecard.standings if each.aim is not None]
+        names = ", ".join(each.kpi.title for each in missed)
+        return (Strong(f"{len(missed)} of {plural(len(aims), 'target')} missed"), f": {names}.")
+    if movers:
+        return _sentence(movers[0], scorecard)
+    if scorecard.left_out:
+        return f"{plural(len(scorecard.left_out), 'figure')} cannot be told from these data: {', '.join(scorecard.left_out)}."
+    rest = [each for each in others(scorecard) if each.row["value"] is not None and not each.change.clear]
+    return _sentence(rest[0], scorecard) if rest else ""
+
+
+def star_of(scorecard: Scorecard) -> Standing | None:
+    """The north star's standing, if there is one."""
+    return next((each for each in scorecard.standings if each.kpi.name == scorecard.north_star), None)
+
+
+def others(scorecard: Scorecard) -> tuple[Standing, ...]:
+    """All standings but the north star."""
+    return tuple(each for each in scorecard.standings if each.kpi.name != scorecard.north_star)
+
+
+def tiles(scorecard: Scorecard) -> Tiles:
+    """A tile for each figure beside the north star."""
+    return Tiles(tuple(tile(each, scorecard) for each in others(scorecard)))
+
+
+def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Tile:
+    """One figure at a glance."""
+    row, kpi = standing.row, standing.kpi
+    few = row["status"] == "small_n"
+    return Tile(
+        label=kpi.title,
+        value=figure(row, currency=scorecard.currency),
+        change=compared(standing, scorecard.every) if row["value"] is not None else None,
+        spark=_spark(standing, scorecard) if spark else None,
+        note=_note(standing, scorecard.currency),
+        target=_target(standing, standing.aim, scorecard.currency) if standing.aim else None,
+        meaning=kpi.summary,
+        quiet=f"Few to go by: {row['n']:,}" if few else "",
+    )
+
+
+def _note(standing: Standing, currency: str) -> Phrase:
+    """How sure: the interval and n, or that everything was counted."""
+    row = standing.row
+    if row["value"] is None:
+        return UNKNOWN.get(row["status"], "the data do not allow it").capitalize()
+    said: list[Phrase] = []
+    if span := interval(row, currency=currency):
+        said += ["95 % ", span]
+    else:
+        said.append("full count" if standing.kpi.measure.name in FULL else "no interval")
+    if standing.kpi.measure.name != "count":
+        said += [" · n ", figure(row, "n")]
+    if row["unripe"]:
+        said += [" · ", figure(row, "unripe"), " not yet watched long enough"]
+    return tuple(said)
+
+
+def _spark(standing: Standing, scorecard: Scorecard) -> Spark | None:
+    rows = history_rows(standing)
+    values = tuple(known(row["value"]) for row in rows)
+    there = [value for value in values if value is not None]
+    if len(there) < 2:
+        return None
+    ends = (written(there[0], standing.kpi.unit, scorecard.currency), written(there[-1], standing.kpi.unit, scorecard.currency))
+    text = f"{standing.kpi.title} over {len(values)} periods, from {ends[0]} to {ends[1]}"
+    return Spark(values=values, text=text, partial=rows[-1]["status"] == "partial")
+
+
+def _target(standing: Standing, aim: Aim, currency: str) -> Target:
+    """What was aimed for; a target that is not due yet is not missed yet."""
+    lower = standing.kpi.direction == DOWN
+    value = known(standing.row["value"])
+    wanted = ("at most " if lower else "") + show(aim.value, standing.kpi.unit, currency)
+    due = f" by {day_name(aim.due)}" if aim.due else ""
+    share = None
+    if value is not None and aim.value > 0 and standing.kpi.direction != CONTEXT:
+        share = (aim.value / value if value > 0 else 1.0) if lower else max(value, 0.0) / aim.value
+    reached = value is not None and (value <= aim.value if lower else value >= aim.value)
+    state = aim.state
+    if state == "open":
+        state = "on_track" if reached else "at_risk"
+    elif state == "missed" and aim.due is not None and aim.due >= standing.row["end"]:
+        state = "at_risk"
+    return Target(phrase=wanted + due, state=state, share=share)
