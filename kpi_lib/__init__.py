@@ -31,7 +31,7 @@ _PLACES = {
 }
 _HOME = {name: place for place, names in _PLACES.items() for name in names}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - the table above is the list
+__all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 

@@ -31,7 +31,13 @@ def events(rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=schema)
 
 
-def dataset(rows: Iterable[tuple[Any, ...]], until: int | None = None, *, since: int | None = None, **choices: Any) -> Dataset:  # noqa: ANN401
+def dataset(
+    rows: Iterable[tuple[Any, ...]],
+    until: int | None = None,
+    *,
+    since: int | None = None,
+    **choices: Any,  # noqa: ANN401
+) -> Dataset:
     """A dataset of events from the oracles' rows."""
     start, stop = (None if edge is None else instant(edge) for edge in (since, until))
     tables: Mapping[str, pl.DataFrame] = {"events": events(rows), **choices.pop("tables", {})}

@@ -27,7 +27,12 @@ class Actives:
         for row in self.table.iter_rows(named=True):
             dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
             counts = {k: None if row[k] is None else _whole(row[k]) for k in ("dau", "wau", "mau")}
-            rows.append(({"by": {c: row[c] for c in self.by}} if self.by else {}) | {k: row[k] for k in row if k not in self.by} | dates | counts)
+            rows.append(
+                ({"by": {c: row[c] for c in self.by}} if self.by else {})
+                | {k: row[k] for k in row if k not in self.by}
+                | dates
+                | counts
+            )
         return {"rows": rows}
 
 

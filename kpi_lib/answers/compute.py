@@ -108,7 +108,9 @@ def _check_segments(asked: list[Kpi], data: Dataset) -> None:
         data.segments(column)
     if all(_lacks_segment(kpi, data) for kpi in asked):
         there = {c for table in ("events", "transactions", "users") for c in data.columns(table)}
-        raise unknown("column", _lacks_segment(asked[0], data) or "", there, where=f"the tables of {asked[0].name} (--by)")
+        raise unknown(
+            "column", _lacks_segment(asked[0], data) or "", there, where=f"the tables of {asked[0].name} (--by)"
+        )
 
 
 def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
@@ -137,7 +139,12 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
 def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
     periods = grid.frame(data.observed_from, data.observed_until).select("start", "end")
     nothing = dict.fromkeys(FIGURES, pl.lit(None, dtype=pl.Float64))
-    counts = {"n": pl.lit(0, pl.Int64), "unripe": pl.lit(0, pl.Int64), "unit": pl.lit(kpi.unit.name), "status": pl.lit(status)}
+    counts = {
+        "n": pl.lit(0, pl.Int64),
+        "unripe": pl.lit(0, pl.Int64),
+        "unit": pl.lit(kpi.unit.name),
+        "status": pl.lit(status),
+    }
     return periods.with_columns(kpi=pl.lit(kpi.name), **nothing, **counts)
 
 
@@ -146,28 +153,31 @@ def _units(kpi: Kpi, data: Dataset, window: Grid, choices: Mapping[str, Any]) ->
     try:
         units: pl.LazyFrame = kpi.function(data, window, **given)
     except TypeError as error:  # a setting of the wrong type reaches the formula as such
-        raise UsageError(f"{kpi.name}: a setting has the wrong type ({error}); `kpi show {kpi.name}` lists them.") from error
+        raise UsageError(
+            f"{kpi.name}: a setting has the wrong type ({error}); `kpi show {kpi.name}` lists them."
+        ) from error
     return units
 
 
 def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
     window = grid.trailing(kpi.window_on(grid.every))
     units = _units(kpi, data, window, choices)
-    stats = tally(units, kpi.measure, data, window, kpi.parts, folds=kpi.measure.jackknife)
+    stats = tally(units, kpi.measure, data, window, parts=kpi.parts, folds=kpi.measure.jackknife)
     return settle(stats, data, _periods(kpi, data, grid, window))
 
 
 def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
     """The spine of periods with what is known of each: early (and whether that voids the value), partial."""
     frame = window.frame(data.observed_from, data.observed_until)
-    void = pl.lit(kpi.window is not None) & pl.col("early")
-    early = pl.col("early")
+    early = frame["early"]
+    voids = kpi.window is not None
     if kpi.lookback == "before":
         early = window.before().frame(data.observed_from, data.observed_until)["early"]
         # half a month as the base of a growth rate is wrong; as the group to follow it is only smaller
-        void = pl.lit(kpi.measure is DERIVED) & early
+        voids = kpi.measure is DERIVED
     elif kpi.lookback == "first":
         early = pl.Series([start <= data.observed_from for start in window.starts])
+    void = early if voids else early & False
     return frame.with_columns(early=early, void=void)
 
 
@@ -178,9 +188,13 @@ def _derived(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) ->
     whole: pl.DataFrame | None = None
     keys = ["period", *data.by, "left_out"]
     for part in kpi.components:
-        copies = _part(part, data, window, periods.select("period", "days", "seen"), choices)
+        copies = _part(part, data, (window, periods.select("period", "days", "seen")), choices)
         kept = copies.select(*keys, "n", "unripe", pl.col("value").alias(part))
-        whole = kept if whole is None else whole.drop("n", "unripe").join(kept, on=keys, nulls_equal=True, maintain_order="left")
+        whole = (
+            kept
+            if whole is None
+            else whole.drop("n", "unripe").join(kept, on=keys, nulls_equal=True, maintain_order="left")
+        )
     if whole is None:
         raise TypeError(f"{kpi.name} is derived from nothing")
     value = kpi.function(*(pl.col(part) for part in kpi.components))
@@ -189,8 +203,8 @@ def _derived(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) ->
     return periods.join(found, on="period", maintain_order="left")
 
 
-def _part(part: str, data: Dataset, window: Grid, periods: pl.DataFrame, choices: Mapping[str, Any]) -> pl.DataFrame:
-    shift, name = base_of(part)
+def _part(part: str, data: Dataset, place: tuple[Grid, pl.DataFrame], choices: Mapping[str, Any]) -> pl.DataFrame:
+    (shift, name), (window, periods) = base_of(part), place
     kpi = find(name)
     moved = {"": window, "previous_": window.before(), "year_before_": window.year_before()}[shift]
     stats = tally(_units(kpi, data, moved, choices), kpi.measure, data, moved, folds=True)
@@ -237,7 +251,7 @@ def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> dict[int, float | None] |
         return None
     if kpi.measure is DERIVED:
         return None
-    stats = tally(_units(kpi, data, window, data.settings), kpi.measure, data, window, kpi.parts, folds=True)
+    stats = tally(_units(kpi, data, window, data.settings), kpi.measure, data, window, parts=kpi.parts, folds=True)
     copies = replicates(stats, spine_of(stats, data, periods))
     rows = _scaled(copies, minor_digits(data.currency)) if kpi.unit.money else copies
     return dict(rows.select("left_out", "value").iter_rows())

@@ -66,8 +66,12 @@ def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tu
     days = active_days(data).select("user_id", at=index).unique().collect()
     both = members.filter(pl.col("cohort").is_in([oldest, newest]))
     aged = days.join(both, on="user_id").filter((pl.col("at") - pl.col("cohort")).is_between(1, ages))
-    counts = both.join(aged.group_by("user_id").agg(active=pl.len()), on="user_id", how="left").with_columns(pl.col("active").fill_null(0))
-    stats = counts.group_by("cohort").agg(members=pl.len(), active_periods=pl.col("active").mean(), variance=pl.col("active").cast(pl.Float64).var())
+    counts = both.join(aged.group_by("user_id").agg(active=pl.len()), on="user_id", how="left").with_columns(
+        pl.col("active").fill_null(0)
+    )
+    stats = counts.group_by("cohort").agg(
+        members=pl.len(), active_periods=pl.col("active").mean(), variance=pl.col("active").cast(pl.Float64).var()
+    )
     return stats.sort("cohort"), ages
 
 

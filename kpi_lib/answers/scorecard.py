@@ -15,7 +15,12 @@ from kpi_lib.core.units import DOWN, RATIO, SCORE, SHARE
 from kpi_lib.kpis.registry import Kpi, find
 
 POINTS = (SHARE, RATIO, SCORE)
-BEFORE = {"day": "the day before", "week": "the week before", "month": "the month before", "quarter": "the quarter before"}
+BEFORE = {
+    "day": "the day before",
+    "week": "the week before",
+    "month": "the month before",
+    "quarter": "the quarter before",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,16 @@ class Scorecard:
 
     @property
     def table(self) -> pl.DataFrame:
-        """One row per KPI: kpi, start, end, value, low, high, n, unripe, unit, status, previous, change, change_low, change_high, target."""
+        """One row per KPI: the columns of `compute` and previous, change, change_low, change_high, target."""
         rows = []
         for each in self.standings:
             change = each.change
-            extra = {"previous": change.previous, "change": change.amount, "change_low": change.low, "change_high": change.high}
+            extra = {
+                "previous": change.previous,
+                "change": change.amount,
+                "change_low": change.low,
+                "change_high": change.high,
+            }
             rows.append({**each.row, **extra, "target": each.aim.value if each.aim else None})
         return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -149,8 +159,8 @@ def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Chan
         return Change(amount, None, None, points, before[WHOLE])
     mean = sum(known) / FOLDS
     half = T_FOLDS * ((FOLDS - 1) / FOLDS * sum((part - mean) ** 2 for part in known)) ** 0.5
-    bounds = (amount - half, amount + half) if half > 0 else (None, None)
-    return Change(amount, *bounds, points, before[WHOLE])
+    low, high = (amount - half, amount + half) if half > 0 else (None, None)
+    return Change(amount, low, high, points, before[WHOLE])
 
 
 def _moved(now: float | None, before: float | None, *, points: bool) -> float | None:

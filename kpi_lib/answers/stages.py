@@ -28,7 +28,10 @@ class Scenario:
 
 STAGES: Mapping[str, Scenario] = {
     "early": Scenario(
-        "early_acquisition", "early stage: winning users", ("cac", "cpa", "new_signups"), ("dau", "mau", "feature_adoption_rate")
+        "early_acquisition",
+        "early stage: winning users",
+        ("cac", "cpa", "new_signups"),
+        ("dau", "mau", "feature_adoption_rate"),
     ),
     "growth": Scenario(
         "growth_engagement",
@@ -57,7 +60,9 @@ GOALS: Mapping[str, Scenario] = {
         ("arpu", "user_churn_rate", "paid_feature_conversion_rate"),
         ("ltv", "customer_support_costs", "marketing_impressions", "marketing_clicks", "campaign_conversions"),
     ),
-    "satisfaction": Scenario("goal_satisfaction", "goal: more satisfied users", ("nps", "csat"), (), source=UNDERSTANDING),
+    "satisfaction": Scenario(
+        "goal_satisfaction", "goal: more satisfied users", ("nps", "csat"), (), source=UNDERSTANDING
+    ),
 }
 PROFILES = ("saas", "freemium", "commerce", "app")
 # what the KPIs of the table need that are not declared yet
@@ -98,12 +103,20 @@ class Advice:
     @property
     def table(self) -> pl.DataFrame:
         """One row per KPI: rank (primary, secondary), kpi, reason, scenario, available, missing_inputs."""
-        rows = [{"rank": rank, **row} for rank, part in (("primary", self.primary), ("secondary", self.secondary)) for row in part]
+        rows = [
+            {"rank": rank, **row}
+            for rank, part in (("primary", self.primary), ("secondary", self.secondary))
+            for row in part
+        ]
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The advice as JSON values."""
-        return {"primary": [dict(r) for r in self.primary], "secondary": [dict(r) for r in self.secondary], "warnings": list(self.warnings)}
+        return {
+            "primary": [dict(r) for r in self.primary],
+            "secondary": [dict(r) for r in self.secondary],
+            "warnings": list(self.warnings),
+        }
 
 
 def stage(
@@ -164,15 +177,21 @@ def _warnings(primary: list[str], secondary: list[str], profile: str | None, ove
         said.append(f"{len(over)} more than {LIMIT} primary KPIs: a handful gets attention, a dozen does not.")
     both = [*primary, *secondary]
     if any(k in both for k in ("dau", "mau")) and not any(k in both for k in DEPTH):
-        said.append("daily and monthly actives do not tell what people do: set a depth figure such as avg_session_duration beside them.")
+        said.append(
+            "daily and monthly actives do not tell what people do: set a depth figure such as avg_session_duration beside them."
+        )
     if not any(k.startswith("retention_") or "retention" in k or "churn" in k or "repeat" in k for k in both):
         said.append("no retention KPI among them: add retention_day_7 or, for shops, repeat_purchase_rate.")
     if not any(k in both for k in ("nps", "csat", "employee_satisfaction_score")):
-        said.append("no satisfaction KPI among them: usage and money do not tell whether people are content (nps, csat).")
+        said.append(
+            "no satisfaction KPI among them: usage and money do not tell whether people are content (nps, csat)."
+        )
     if not any("activation" in k for k in both):
         said.append("no activation KPI among them: activation_rate shows whether newcomers reach the value.")
     if profile in SUBSCRIPTION and "user_churn_rate" in both:
-        said.append("with subscriptions, customers who cancel matter more than users who pause: set customer churn beside user_churn_rate.")
+        said.append(
+            "with subscriptions, customers who cancel matter more than users who pause: set customer churn beside user_churn_rate."
+        )
     if waiting := [k for k in both if k not in catalogue()]:
         said.append(f"named by the sources and not computed by this version yet: {', '.join(waiting)}.")
     return said

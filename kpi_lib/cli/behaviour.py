@@ -14,7 +14,9 @@ from kpi_lib.core.units import SHARE, show, span
 @click.command("funnel")
 @click.argument("name", required=False)
 @click.option("--steps", metavar="A,B,C", help="The steps, separated by commas.")
-@click.option("--step", "step", metavar="A", multiple=True, help="A step; give it once per step when names hold commas.")
+@click.option(
+    "--step", "step", metavar="A", multiple=True, help="A step; give it once per step when names hold commas."
+)
 @click.option("--within", metavar="D", help="Time allowed from the first step, such as 30m, 24h or 7d (end included).")
 @click.option("--order", metavar="O", help="ordered (default), strict or unordered.")
 @click.option("--attempt", metavar="A", help="best (default), first or all.")
@@ -43,7 +45,7 @@ def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
     given = {k: v for k, v in asked.items() if k in OPTIONS and v not in (None, ())}
     steps = asked["step"] or columns(asked["steps"])
     workspace = place.open()
-    spec, rest = _spec(workspace.funnels, name, steps, given, asked["preset"])
+    spec, rest = _spec(workspace.funnels, name, steps, given=given, preset=asked["preset"])
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     by = columns(asked["by"]) or _listed(rest.get("by"))
     for column in by:
@@ -63,7 +65,9 @@ def _listed(value: object) -> tuple[str, ...]:
     return columns(value) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
 
 
-def _spec(declared: Mapping[str, Any], name: str | None, steps: tuple[str, ...], given: dict[str, Any], preset: str | None) -> tuple[Any, dict[str, Any]]:
+def _spec(
+    declared: Mapping[str, Any], name: str | None, steps: tuple[str, ...], *, given: dict[str, Any], preset: str | None
+) -> tuple[Any, dict[str, Any]]:
     """The funnel that is meant, and the keys of its section that are no rules (by, period)."""
     from kpi_lib.core.errors import UsageError, unknown
     from kpi_lib.shapes.funnel import Funnel
@@ -73,9 +77,11 @@ def _spec(declared: Mapping[str, Any], name: str | None, steps: tuple[str, ...],
         if name is not None and name not in declared:
             raise unknown("funnel", name, declared, where="kpi.toml ([funnels.NAME])")
         if name is None and len(declared) != 1:
-            raise UsageError(f"which funnel? Give --steps A,B,C or a name of kpi.toml: {', '.join(declared) or 'none is declared there'}.")
+            raise UsageError(
+                f"which funnel? Give --steps A,B,C or a name of kpi.toml: {', '.join(declared) or 'none is declared there'}."
+            )
         section = dict(declared[name or next(iter(declared))])
-    rest = {key: section.pop(key) for key in ("by", "period") if key in section}
+    rest: dict[str, Any] = {key: section.pop(key) for key in ("by", "period") if key in section}
     chosen = steps or tuple(section.pop("steps"))
     section.pop("steps", None)
     preset = preset or section.pop("preset", None)
@@ -88,11 +94,31 @@ def _funnel_text(found: Any, by: tuple[str, ...], definition: Mapping[str, Any])
     rows = []
     for r in found.iter_rows(named=True):
         median = span(r["median_seconds"]) if r["median_seconds"] is not None and r["step"] > 1 else None
-        shares = [show(r["from_start"], SHARE), f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}", show(r["from_previous"], SHARE)]
+        shares = [
+            show(r["from_start"], SHARE),
+            f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}",
+            show(r["from_previous"], SHARE),
+        ]
         rows.append([*(r[c] for c in by), r["step"], r["event"], f"{r['units']:,}", *shares, median])
-    heads = [*by, "step", "event", definition["unit"] + "s" if definition["unit"] in ("user", "session") else "units", "of step 1", "95 % interval", "of step before", "median time"]
-    whole = found.select("in_progress", "excluded", "tie_sensitive").unique() if by else found.head(1)
-    counts = "" if by else f"in progress {whole['in_progress'][0]:,} · excluded {whole['excluded'][0]:,} · depend on the order of tied events {whole['tie_sensitive'][0]:,} · {found['status'][0]}\n"
+    heads = [
+        *by,
+        "step",
+        "event",
+        definition["unit"] + "s" if definition["unit"] in ("user", "session") else "units",
+        "of step 1",
+        "95 % interval",
+        "of step before",
+        "median time",
+    ]
+    first = found.row(0, named=True)
+    names = {
+        "in_progress": "in progress",
+        "excluded": "excluded",
+        "tie_sensitive": "depend on the order of tied events",
+    }
+    counts = (
+        "" if by else " · ".join(f"{told} {first[name]:,}" for name, told in names.items()) + f" · {first['status']}\n"
+    )
     rules = ", ".join(f"{k} {v}" for k, v in definition.items() if k in OPTIONS and v not in (None, []))
     return table(heads, rows, left=len(by) + 2) + f"\n{counts}rules: {rules}"
 
@@ -132,10 +158,23 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
         data.segments(column)
     grid = workspace.grid(asked["period"]) if asked["period"] else None
     found = cohorts(data.with_by(by), spec, grid=grid)
-    rows = [[*(r[c] for c in by), r["k"], f"{r['eligible']:,}", f"{r['retained']:,}", show(r["rate"], SHARE), f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}"] for r in found.pooled.iter_rows(named=True)]
+    rows = [
+        [
+            *(r[c] for c in by),
+            r["k"],
+            f"{r['eligible']:,}",
+            f"{r['retained']:,}",
+            show(r["rate"], SHARE),
+            f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}",
+        ]
+        for r in found.pooled.iter_rows(named=True)
+    ]
     sizes = found.table.filter(found.table["k"] == 0)
     head = f"{sizes.height} cohorts, {sizes['size'].sum():,} members; over all cohorts whose period k is complete:"
-    place.show(found.to_dict(), head + "\n" + table([*by, spec.grain, "eligible", "retained", "rate", "95 % interval"], rows, left=len(by)))
+    place.show(
+        found.to_dict(),
+        head + "\n" + table([*by, spec.grain, "eligible", "retained", "rate", "95 % interval"], rows, left=len(by)),
+    )
     return 0
 
 

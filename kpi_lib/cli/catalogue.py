@@ -38,7 +38,10 @@ def list_kpis(place: Place, category: str | None, stage: str | None, available: 
         missing = lacking(place.open().data)
         records = [r | {"available": not missing[r["kpi"]], "missing_inputs": missing[r["kpi"]]} for r in records]
     heads = ["kpi", "title", "category", "unit"] + (["available"] if available else [])
-    rows = [[r["kpi"], r["title"], r["category"], r["unit"]] + ([_lacks(missing[r["kpi"]])] if available else []) for r in records]
+    rows = [
+        [r["kpi"], r["title"], r["category"], r["unit"]] + ([_lacks(missing[r["kpi"]])] if available else [])
+        for r in records
+    ]
     place.show({"kpis": records}, table(heads, rows, left=len(heads)))
     return 0
 
@@ -66,12 +69,17 @@ def show_kpi(place: Place, kpi: str) -> int:
 
 def described(record: Mapping[str, Any]) -> str:
     """A definition for people, one fact a line."""
-    settings = [f"{name} = {body['default']!r}" if body["default"] is not None else f"{name} (no default)" for name, body in record["settings"].items()]
+    settings = [
+        f"{name} = {body['default']!r}" if body["default"] is not None else f"{name} (no default)"
+        for name, body in record["settings"].items()
+    ]
     facts = {
         "what": record["summary"],
         "formula": record["formula"],
         "unit": record["unit"],
-        "better": {"higher_better": "higher", "lower_better": "lower"}.get(record["direction"], "depends on the product"),
+        "better": {"higher_better": "higher", "lower_better": "lower"}.get(
+            record["direction"], "depends on the product"
+        ),
         "inputs": ", ".join(record["inputs"]),
         "settings": ", ".join(settings) or "none",
         "components": ", ".join(record["components"]) or "one value",
@@ -84,16 +92,24 @@ def described(record: Mapping[str, Any]) -> str:
         "definition": record["definition"],
     }
     width = max(map(len, facts))
-    return "\n".join([f"{record['kpi']} · {record['title']}", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())])
+    return "\n".join(
+        [f"{record['kpi']} · {record['title']}", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())]
+    )
 
 
 @click.command("stage")
 @click.option("--stage", metavar="S", help="early, growth or mature.")
-@click.option("--goal", "goals", metavar="G", multiple=True, help="engagement, revenue or satisfaction; may be given several times.")
+@click.option(
+    "--goal",
+    "goals",
+    metavar="G",
+    multiple=True,
+    help="engagement, revenue or satisfaction; may be given several times.",
+)
 @click.option("--profile", metavar="P", help="saas, freemium, commerce or app.")
 @click.option("--new-features", is_flag=True, help="New features are planned: add the product-development KPIs.")
 @shared
-def stage(place: Place, stage: str | None, goals: tuple[str, ...], profile: str | None, new_features: bool) -> int:
+def stage(place: Place, *, stage: str | None, goals: tuple[str, ...], profile: str | None, new_features: bool) -> int:
     """Choose KPIs for a stage, a goal or both; without them, for what the workspace's [product] says.
 
     \b
@@ -113,7 +129,9 @@ def stage(place: Place, stage: str | None, goals: tuple[str, ...], profile: str 
         product = {}
     if not (stage or goals):
         stage, goals = product.get("stage"), tuple(product.get("goals", ()))
-    advice = advise(data, stage=stage, goals=goals, profile=profile or product.get("profile"), new_features=new_features)
+    advice = advise(
+        data, stage=stage, goals=goals, profile=profile or product.get("profile"), new_features=new_features
+    )
     document = advice.to_dict()
     rows = [[rank, r["kpi"], r["reason"], _can(r)] for rank in ("primary", "secondary") for r in document[rank]]
     text = table(["rank", "kpi", "reason", "in this workspace"], rows, left=4)

@@ -43,13 +43,17 @@ def check(place: Place) -> int:
     document = found.to_dict()
     counts = table(
         ["table", "read", "kept", "filtered", "deduplicated", "quarantined"],
-        [[name, *(f"{c[part]:,}" for part in ("read", "kept", "filtered", "deduplicated", "quarantined"))] for name, c in document["tables"].items()],
+        [
+            [name, *(f"{c[part]:,}" for part in ("read", "kept", "filtered", "deduplicated", "quarantined"))]
+            for name, c in document["tables"].items()
+        ],
     )
     said = []
     for each in document["findings"]:
         spot = ", ".join(f"{part} {each[part]}" for part in ("line", "column", "value") if each[part] is not None)
         rows = f" ({each['rows']:,} rows)" if each["rows"] else ""
-        said.append(f"{each['severity']}: {each['table'] or 'workspace'}: {each['message']}{rows}{' — ' + spot if spot else ''}\n   → {each['mend']}")
+        where = f"{each['severity']}: {each['table'] or 'workspace'}"
+        said.append(f"{where}: {each['message']}{rows}{' — ' + spot if spot else ''}\n   → {each['mend']}")
     place.show(document, "\n\n".join([counts, *(said or ["nothing to complain about."])]))
     return 1 if found.failed else 0
 

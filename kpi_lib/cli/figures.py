@@ -37,10 +37,22 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
             unit = unit_of(row["unit"], money=kpi.unit.money)
             where = ", ".join(f"{k}={'(none)' if v is None else v}" for k, v in row["by"].items())
             figure = show(row["value"], unit, data.currency)
-            lines.append([row["kpi"], where, row["start"], figure, interval(row, unit, data.currency), f"{row['n']:,}", row["status"]])
+            lines.append(
+                [
+                    row["kpi"],
+                    where,
+                    row["start"],
+                    figure,
+                    interval(row, unit, data.currency),
+                    f"{row['n']:,}",
+                    row["status"],
+                ]
+            )
         for reason in values.reasons.values():
             click.echo(f"{kpi.name}: {reason}", err=True)
-    place.show({"rows": rows}, table(["kpi", "segment", "from", "value", "95 % interval", "n", "status"], lines, left=3))
+    place.show(
+        {"rows": rows}, table(["kpi", "segment", "from", "value", "95 % interval", "n", "status"], lines, left=3)
+    )
     return 0
 
 
@@ -65,11 +77,23 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
         grid = grid_of(workspace, asked, "day")
     else:
         first, stop = local_day(data.observed_from, data.zone), local_day(data.observed_until, data.zone)
-        grid = Grid.calendar(asked["every"] or "day", first, max(stop, first.replace(day=first.day)), zone=data.zone, week_start=data.week_start)
+        grid = Grid.calendar(
+            asked["every"] or "day",
+            first,
+            max(stop, first.replace(day=first.day)),
+            zone=data.zone,
+            week_start=data.week_start,
+        )
     found = actives(data, grid, columns(asked["by"]), events=data.settings.get("active_events", ("*",)))
     heads = [*found.by, "from", "daily", "weekly", "monthly", "stickiness", ""]
     rows = [
-        [*(r[c] for c in found.by), r["start"], *(show(r[k], COUNT) for k in ("dau", "wau", "mau")), show(r["stickiness"], RATIO), "" if r["complete"] else "not over"]
+        [
+            *(r[c] for c in found.by),
+            r["start"],
+            *(show(r[k], COUNT) for k in ("dau", "wau", "mau")),
+            show(r["stickiness"], RATIO),
+            "" if r["complete"] else "not over",
+        ]
         for r in found.table.iter_rows(named=True)
     ]
     place.show(found.to_dict(), table(heads, rows, left=len(found.by) + 1))
@@ -77,7 +101,11 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
 
 
 @click.command("sessions")
-@click.option("--gap", metavar="D", help="A pause longer than this starts a new session (default 30m; a mapped session_id is trusted).")
+@click.option(
+    "--gap",
+    metavar="D",
+    help="A pause longer than this starts a new session (default 30m; a mapped session_id is trusted).",
+)
 @click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
 @segments
 @table_choice
@@ -104,7 +132,16 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
     rows = []
     for r in found.table.iter_rows(named=True):
         lengths = [span(r[k]) if r[k] is not None else None for k in ("median_seconds", "mean_seconds")]
-        rows.append([*(r[c] for c in by), f"{r['sessions']:,}", f"{r['users']:,}", *lengths, show(r["events_per_session"], RATIO), show(r["single_event_share"], SHARE)])
+        rows.append(
+            [
+                *(r[c] for c in by),
+                f"{r['sessions']:,}",
+                f"{r['users']:,}",
+                *lengths,
+                show(r["events_per_session"], RATIO),
+                show(r["single_event_share"], SHARE),
+            ]
+        )
     place.show(found.to_dict(), table(heads, rows, left=len(by)))
     return 0
 

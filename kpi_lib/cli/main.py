@@ -51,7 +51,9 @@ class Overview(click.Group):
         command: click.Command = module.COMMANDS[cmd_name]
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest verb when one is misspelt."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             from kpi_lib.core.errors import unknown
@@ -112,7 +114,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if "--debug" in arguments:
             raise
-        return _failed(f"something went wrong inside ({type(error).__name__}: {str(error)[:300]}). `--debug` shows where.")
+        return _failed(
+            f"something went wrong inside ({type(error).__name__}: {str(error)[:300]}). `--debug` shows where."
+        )
 
 
 def _failed(message: str) -> int:

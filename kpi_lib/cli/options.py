@@ -47,7 +47,9 @@ class Place:
         _ = workspace.data
         for name, each in workspace.log.counts.items():
             counts = each.to_dict()
-            said = " + ".join(f"{counts[part]:,} {part}" for part in ("kept", "filtered", "deduplicated", "quarantined"))
+            said = " + ".join(
+                f"{counts[part]:,} {part}" for part in ("kept", "filtered", "deduplicated", "quarantined")
+            )
             click.echo(f"{name}: {counts['read']:,} rows read = {said}", err=True)
         return workspace
 
@@ -62,10 +64,16 @@ class Place:
 def period(verb: Verb) -> Verb:
     """Take --period, or --from, --to and --every."""
     for option in (
-        click.option("--every", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Grid of --from and --to."),
+        click.option(
+            "--every", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Grid of --from and --to."
+        ),
         click.option("--to", "stop", metavar="D", type=_day, help="First day after the grid."),
         click.option("--from", "start", metavar="D", type=_day, help="First day of a grid of periods."),
-        click.option("--period", metavar="P", help="2026-10, 2026-W46, 2026-Q3, 2026, 2026-10-05 or 2026-10-01..2026-10-15 (end excluded)."),
+        click.option(
+            "--period",
+            metavar="P",
+            help="2026-10, 2026-W46, 2026-Q3, 2026, 2026-10-05 or 2026-10-01..2026-10-15 (end excluded).",
+        ),
     ):
         verb = option(verb)
     return verb
@@ -79,7 +87,9 @@ def segments(verb: Verb) -> Verb:
 def table_choice(verb: Verb) -> Verb:
     """Take --table, where events and transactions both exist."""
     choice = click.Choice(["events", "transactions"])
-    return click.option("--table", type=choice, help="Which table tells what users did (default: events where there are any).")(verb)
+    return click.option(
+        "--table", type=choice, help="Which table tells what users did (default: events where there are any)."
+    )(verb)
 
 
 def _day(text: str) -> date:
@@ -100,4 +110,6 @@ def columns(text: str | None) -> tuple[str, ...]:
 
 def grid_of(workspace: "Workspace", asked: dict[str, Any], cadence: str) -> "Grid":
     """The grid that the period options ask for; by default the last complete period of the cadence."""
-    return workspace.grid(asked["period"], start=asked["start"], stop=asked["stop"], every=asked["every"], cadence=cadence)
+    return workspace.grid(
+        asked["period"], start=asked["start"], stop=asked["stop"], every=asked["every"], cadence=cadence
+    )

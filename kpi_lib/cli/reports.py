@@ -49,7 +49,15 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
         outcomes = render(planned, jobs=asked["jobs"], progress=bar.step)
     index = write_index(request.out)
     rows = [
-        {"name": o.name, "period": o.period, "by": dict(o.by), "status": o.status, "folder": str(o.folder), "seconds": o.seconds, "error": o.error}
+        {
+            "name": o.name,
+            "period": o.period,
+            "by": dict(o.by),
+            "status": o.status,
+            "folder": str(o.folder),
+            "seconds": o.seconds,
+            "error": o.error,
+        }
         for o in outcomes
     ]
     lines = [f"{o.status:9}  {o.folder / ('report.html' if o.status != 'failed' else 'error.txt')}" for o in outcomes]
@@ -64,9 +72,14 @@ def _list(place: Place) -> int:
     from kpi_lib.sources.workspace import open_workspace
 
     workspace = open_workspace(place.folder)
-    rows = [{"name": n, "notebook": body["notebook"], "every": body.get("every", "month")} for n, body in workspace.reports.items()]
+    rows = [
+        {"name": n, "notebook": body["notebook"], "every": body.get("every", "month")}
+        for n, body in workspace.reports.items()
+    ]
     text = table(["report", "notebook", "every"], [list(row.values()) for row in rows], left=3)
-    place.show({"reports": rows}, text if rows else "kpi.toml declares no reports: add [reports.NAME] with notebook and every.")
+    place.show(
+        {"reports": rows}, text if rows else "kpi.toml declares no reports: add [reports.NAME] with notebook and every."
+    )
     return 0
 
 
@@ -92,7 +105,9 @@ class Bar:
         self.counts = [cells(each) for each in planned]
         self.names = [f"{each.job.head.report} {each.job.period}" for each in planned]
         self.left = list(self.counts)
-        self.bar = click.progressbar(length=sum(self.counts), label="rendering", file=sys.stderr, item_show_func=lambda name: name)
+        self.bar = click.progressbar(
+            length=sum(self.counts), label="rendering", file=sys.stderr, item_show_func=lambda name: name
+        )
 
     def __enter__(self) -> "Bar":
         """Show it."""
@@ -127,12 +142,14 @@ def lab(place: Place, port: int, no_browser: bool) -> int:
     workspace = open_workspace(place.folder)
     own = workspace.folder / "notebooks"
     root = own if own.is_dir() else pack()
-    command = lab_command(root, port=port, browser=not no_browser, root_user=os.geteuid() == 0 if hasattr(os, "geteuid") else False)
+    command = lab_command(
+        root, port=port, browser=not no_browser, root_user=os.geteuid() == 0 if hasattr(os, "geteuid") else False
+    )
     if "--allow-root" in command:
         click.echo("running as root: JupyterLab is started with --allow-root", err=True)
     environment = {**os.environ, "KPI_WORKSPACE": str(workspace.folder.resolve())}
     click.echo(f"notebooks: {root}\nworkspace: {workspace.folder.resolve()} (KPI_WORKSPACE)", err=True)
-    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
+    os.execve(command[0], command, environment)
     return 0
 
 

@@ -3,7 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kpi_lib.core.units import COUNT, MONEY, MONEY_PER_USER, NARROW_SPACE, NOTHING, PER_USER, RATIO, SCORE, SECONDS, SHARE, Unit, show
+from kpi_lib.core.units import (
+    COUNT,
+    MONEY,
+    MONEY_PER_USER,
+    NARROW_SPACE,
+    NOTHING,
+    PER_USER,
+    RATIO,
+    SCORE,
+    SECONDS,
+    SHARE,
+    Unit,
+    show,
+)
 
 UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
 

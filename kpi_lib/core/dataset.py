@@ -108,7 +108,9 @@ class Dataset:
         if not places:
             there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
             raise unknown("column", column, there, where="--by")
-        values = pl.concat([self.tables[name][column].cast(pl.String).unique() for name in dict.fromkeys(places)]).unique()
+        values = pl.concat(
+            [self.tables[name][column].cast(pl.String).unique() for name in dict.fromkeys(places)]
+        ).unique()
         if len(values) > SEGMENT_LIMIT:
             raise DataError(
                 f"column {column!r} has {len(values):,} values, too many for segments (at most {SEGMENT_LIMIT}). "
@@ -162,6 +164,8 @@ class Dataset:
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
     if "time" in frame.columns and frame.schema["time"] != INSTANT:
-        raise DataError(f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds).")
+        raise DataError(
+            f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds)."
+        )
     keys = [column for column in ("user_id", "time") if column in frame.columns]
     return frame.sort(keys, maintain_order=True) if keys else frame

@@ -1,21 +1,22 @@
 """Measures that need the whole distribution: their statistics are small tables of counts by value, which still add up."""
 
 import math
+from collections.abc import Mapping
 
 import polars as pl
 
-from kpi_lib.core.measure import Measure, Z
+from kpi_lib.core.measure import Fold, Measure, Z
 
 COUNTS = {"count": pl.len().cast(pl.Int64)}
 
 
-def QUANTILE(q: float) -> Measure:  # noqa: N802 - a measure is named like the constants beside it
+def QUANTILE(q: float) -> Measure:
     """The q-quantile (linear between neighbours) with the interval between two order statistics."""
     fold = _quantile(q)
     return Measure(f"quantile {q}", ("key",), COUNTS, _done, key="key", fold=fold, floor=10)
 
 
-def SURVIVAL(days: int) -> Measure:  # noqa: N802
+def SURVIVAL(days: int) -> Measure:
     """Kaplan-Meier share that is still there after so many days; null until somebody has been watched that long.
 
     Unit frames give `key` = days watched and `ended` = whether the watching ended with the event.
@@ -24,7 +25,7 @@ def SURVIVAL(days: int) -> Measure:  # noqa: N802
     return Measure(f"survival {days}", ("key", "ended"), stats, _done, key="key", fold=_survival(days), floor=30)
 
 
-def TOP_SHARE(top: float) -> Measure:  # noqa: N802
+def TOP_SHARE(top: float) -> Measure:
     """Share of the whole that the largest `top` share of units holds (rounded up to whole units)."""
     fold = _top_share(top)
     return Measure(f"top {top}", ("key",), COUNTS, _done, key="key", fold=fold, floor=30, jackknife=True)
@@ -34,7 +35,9 @@ def _done(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def _grouped(frame: pl.DataFrame, groups: list[str], figures: dict[str, pl.Expr], *, descending: bool = False) -> pl.DataFrame:
+def _grouped(
+    frame: pl.DataFrame, groups: list[str], figures: Mapping[str, pl.Expr], *, descending: bool = False
+) -> pl.DataFrame:
     order = [*groups, "key"]
     ranked = frame.sort(order, descending=[False] * len(groups) + [descending], nulls_last=True)
     upto = pl.col("count").cum_sum().over(groups).alias("upto") if groups else pl.col("count").cum_sum().alias("upto")
@@ -46,7 +49,7 @@ def _at(rank: pl.Expr) -> pl.Expr:
     return pl.col("key").filter(pl.col("upto") > rank).first().cast(pl.Float64)
 
 
-def _quantile(q: float):  # noqa: ANN202 - a Fold
+def _quantile(q: float) -> Fold:
     def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
         n = pl.col("count").sum()
         place = (n - 1).cast(pl.Float64) * q
@@ -61,7 +64,7 @@ def _quantile(q: float):  # noqa: ANN202 - a Fold
     return fold
 
 
-def _top_share(top: float):  # noqa: ANN202 - a Fold
+def _top_share(top: float) -> Fold:
     def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
         # 1e-9: ten per cent of 30 units are three, though 0.1 * 30 is a little more in binary
         taken = (pl.col("count").sum() * top - 1e-9).ceil()
@@ -74,7 +77,7 @@ def _top_share(top: float):  # noqa: ANN202 - a Fold
     return fold
 
 
-def _survival(days: int):  # noqa: ANN202 - a Fold
+def _survival(days: int) -> Fold:
     def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
         n = pl.col("count").sum()
         risk = (n - pl.col("upto") + pl.col("count")).cast(pl.Float64)

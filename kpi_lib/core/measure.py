@@ -90,6 +90,8 @@ def _ratio(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def exact(column: str) -> Finish:
+    """A finish whose value is a summed column: a full count has no interval."""
+
     def finish(frame: pl.DataFrame) -> pl.DataFrame:
         none = pl.lit(None, dtype=pl.Float64)
         return frame.with_columns(pl.col(column).cast(pl.Float64).alias("value"), low=none, high=none)

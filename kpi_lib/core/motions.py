@@ -31,7 +31,15 @@ class Tally:
         return [*self.by, *self.parts]
 
 
-def tally(units: pl.LazyFrame, measure: Measure, data: Dataset, grid: Grid, parts: tuple[str, ...] = (), *, folds: bool = False) -> Tally:
+def tally(
+    units: pl.LazyFrame,
+    measure: Measure,
+    data: Dataset,
+    grid: Grid,
+    *,
+    parts: tuple[str, ...] = (),
+    folds: bool = False,
+) -> Tally:
     """Motion 1: place the units, count the unripe, sum the rest.
 
     A unit frame has `time`, `period` or a run `first, stop`; the measure's columns; `ripe` where a window must be
@@ -47,7 +55,11 @@ def tally(units: pl.LazyFrame, measure: Measure, data: Dataset, grid: Grid, part
     ready = placed.with_columns(ripe.alias("ripe"))
     stats = ready.filter("ripe").group_by(grouped).agg(pl.len().cast(pl.Int64).alias("n"), **kept)
     unripe = ready.filter(~pl.col("ripe")).group_by(grouped).agg(pl.len().cast(pl.Int64).alias("unripe"))
-    both = pl.concat([stats, unripe], how="diagonal") if "ripe" in there else stats.with_columns(pl.lit(0, pl.Int64).alias("unripe"))
+    both = (
+        pl.concat([stats, unripe], how="diagonal")
+        if "ripe" in there
+        else stats.with_columns(pl.lit(0, pl.Int64).alias("unripe"))
+    )
     frame = both.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
     return Tally(frame, data.by, parts, measure)
 
@@ -139,4 +151,6 @@ def interval_of_replicates(copies: pl.DataFrame, keys: list[str]) -> pl.DataFram
     whole = copies.filter(pl.col("left_out") == WHOLE).drop("left_out", "low", "high", strict=False)
     found = whole.join(spread, on=keys, how="left", nulls_equal=True, maintain_order="left")
     half = pl.when(pl.col("error") > 0).then(pl.col("error") * T_FOLDS)
-    return found.with_columns((pl.col("value") - half).alias("low"), (pl.col("value") + half).alias("high")).drop("error")
+    return found.with_columns((pl.col("value") - half).alias("low"), (pl.col("value") + half).alias("high")).drop(
+        "error"
+    )

@@ -236,7 +236,9 @@ def period_start(day: pl.Expr, grain: str, *, week_start: str = "monday") -> pl.
 def _count_upto(edges: tuple[datetime, ...], time: pl.Expr) -> pl.Expr:
     # search_sorted(null) is 0, which would place a row without a time in the first period
     series = pl.Series([micros(edge) for edge in edges], dtype=pl.Int64)
-    return pl.when(time.is_not_null()).then(pl.lit(series).search_sorted(time.to_physical(), side="right").cast(pl.Int32))
+    return pl.when(time.is_not_null()).then(
+        pl.lit(series).search_sorted(time.to_physical(), side="right").cast(pl.Int32)
+    )
 
 
 def local_date(time: pl.Expr, zone: str) -> pl.Expr:

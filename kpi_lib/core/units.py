@@ -32,7 +32,20 @@ UP = "higher_better"
 DOWN = "lower_better"
 CONTEXT = "context"
 
-MINOR_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "XAF": 0, "XOF": 0, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3, "JOD": 3}
+MINOR_DIGITS = {
+    "JPY": 0,
+    "KRW": 0,
+    "VND": 0,
+    "CLP": 0,
+    "ISK": 0,
+    "XAF": 0,
+    "XOF": 0,
+    "BHD": 3,
+    "KWD": 3,
+    "OMR": 3,
+    "TND": 3,
+    "JOD": 3,
+}
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 
 
@@ -52,10 +65,8 @@ def significant(value: float, digits: int = 3) -> str:
     ('0.0429', '1,506', '−37.3', '76,109')
     """
     size = abs(value)
-    if size >= 10 ** (digits - 1) or size == 0:
-        text = f"{size:,.0f}"
-    else:
-        text = f"{Decimal(f'{size:.{digits}g}'):f}"
+    whole = size >= 10 ** (digits - 1) or size == 0
+    text = f"{size:,.0f}" if whole else f"{Decimal(f'{size:.{digits}g}'):f}"
     return MINUS + text if value < 0 and text.strip("0.,") else text
 
 
@@ -127,7 +138,9 @@ def duration(text: str) -> timedelta:
     sizes = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
     number, letter = text.strip()[:-1], text.strip()[-1:]
     if letter not in sizes or not number.isdigit() or int(number) == 0:
-        raise UsageError(f"{text!r} is no duration: write a whole number above 0 and s, m, h, d or w, as in 30m, 24h or 7d.")
+        raise UsageError(
+            f"{text!r} is no duration: write a whole number above 0 and s, m, h, d or w, as in 30m, 24h or 7d."
+        )
     try:
         return timedelta(seconds=int(number) * sizes[letter])
     except OverflowError:

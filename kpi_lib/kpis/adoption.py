@@ -88,11 +88,18 @@ def feature_engagement_depth(data: Dataset, grid: Grid) -> pl.LazyFrame:
 def _uses(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """One row per active user, period and feature: num = uses of the feature."""
     if not data.features:
-        raise ChoiceNeeded('no features are declared: name them under [features] in kpi.toml, as in search = ["search"].')
+        raise ChoiceNeeded(
+            'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
+        )
     named = [(name, event) for name, events in data.features.items() for event in events]
     features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
     keys = ["user_id", *data.carried(data.activity), "period"]
-    used = placed(qualifying(data), grid).join(features, on="event").group_by(*keys, "feature").agg(num=pl.len().cast(pl.Int64))
+    used = (
+        placed(qualifying(data), grid)
+        .join(features, on="event")
+        .group_by(*keys, "feature")
+        .agg(num=pl.len().cast(pl.Int64))
+    )
     active = placed(distinct(data, grid), grid).select(keys).join(features.select("feature").unique(), how="cross")
     met = active.join(used, on=[*keys, "feature"], how="left", nulls_equal=True)
     return met.with_columns(pl.col("num").fill_null(0))

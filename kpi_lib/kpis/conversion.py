@@ -48,9 +48,13 @@ def goal_conversion_rate(
 ) -> pl.LazyFrame:
     """Share of the users who start that reach the goal in time. One row per user and period of entry; `hit` = reached."""
     if goal_event is None:
-        raise ChoiceNeeded('which event is the goal is not chosen: write goal_event = "…" under [settings] in kpi.toml.')
+        raise ChoiceNeeded(
+            'which event is the goal is not chosen: write goal_event = "…" under [settings] in kpi.toml.'
+        )
     if start_event is not None:
-        return _reached(data, grid, Funnel((start_event, goal_event), within=goal_within)).with_columns(hit=pl.col("depth") == 2)
+        return _reached(data, grid, Funnel((start_event, goal_event), within=goal_within)).with_columns(
+            hit=pl.col("depth") == 2
+        )
     within = pl.duration(microseconds=_micros(goal_within))
     entries = first_events(data)
     goals = first_events(data, events=(goal_event,)).select("user_id", goal=pl.col("time"))
@@ -74,13 +78,21 @@ def goal_conversion_rate(
     sources_wrong="The source names neither the event nor the window.",
     use=ACTIONABLE,
 )
-def activation_rate(data: Dataset, grid: Grid, *, activation_event: str | None = None, activation_within: str = "7d") -> pl.LazyFrame:
+def activation_rate(
+    data: Dataset, grid: Grid, *, activation_event: str | None = None, activation_within: str = "7d"
+) -> pl.LazyFrame:
     """Share of new users who reach the moment of value in time. One row per new user; `hit` = reached."""
     if activation_event is None:
-        raise ChoiceNeeded('the activation event is not chosen: write activation_event = "…" under [settings] in kpi.toml.')
+        raise ChoiceNeeded(
+            'the activation event is not chosen: write activation_event = "…" under [settings] in kpi.toml.'
+        )
     within = pl.duration(microseconds=_micros(activation_within))
     signed = "signup_ts" in data.columns("users")
-    entries = data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"}) if signed else first_events(data)
+    entries = (
+        data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"})
+        if signed
+        else first_events(data)
+    )
     done = data.events().filter(pl.col("event") == activation_event).select("user_id", done=pl.col("time"))
     met = entries.join(done, on="user_id", how="left")
     # an event before the sign-up does not activate, one at the same instant does
@@ -115,7 +127,9 @@ def funnel_dropoff_rate(data: Dataset, grid: Grid, *, dropoff_funnel: str | None
     spec: Funnel = data.funnels[name]
     reached = _reached(data, grid, spec)
     last = len(spec.steps)
-    steps = reached.with_columns(step=pl.int_ranges(1, pl.min_horizontal("depth", pl.lit(last - 1)) + 1)).explode("step")
+    steps = reached.with_columns(step=pl.int_ranges(1, pl.min_horizontal("depth", pl.lit(last - 1)) + 1)).explode(
+        "step"
+    )
     return steps.with_columns(hit=pl.col("depth") == pl.col("step"))
 
 

@@ -116,7 +116,9 @@ def mau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     sources_wrong="A count does not show stickiness, as one source says; that is daily over monthly actives.",
     use=SEMI,
 )
-def active_users(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY, active_min_events: int = 1) -> pl.LazyFrame:
+def active_users(
+    data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY, active_min_events: int = 1
+) -> pl.LazyFrame:
     """How many people were active in the period, by your own bar for active. One row per user and run of periods."""
     return distinct(data, grid, events=active_events, at_least=active_min_events)
 
@@ -140,8 +142,14 @@ def active_users(data: Dataset, grid: Grid, *, active_events: Sequence[str] = AN
 def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """On what share of days an active user shows up. One row per user and period; num = active days, den = days seen."""
     keys = ["user_id", *data.carried(data.activity), "period"]
-    days = placed(whole_days(data, active_days(data, events=active_events)), grid).group_by(keys).agg(num=pl.len().cast(pl.Int64))
-    seen = grid.frame(data.observed_from, data.observed_until).lazy().select("period", den=pl.col("days").cast(pl.Int64))
+    days = (
+        placed(whole_days(data, active_days(data, events=active_events)), grid)
+        .group_by(keys)
+        .agg(num=pl.len().cast(pl.Int64))
+    )
+    seen = (
+        grid.frame(data.observed_from, data.observed_until).lazy().select("period", den=pl.col("days").cast(pl.Int64))
+    )
     return days.join(seen, on="period")
 
 
@@ -204,7 +212,9 @@ def avg_time_per_user(data: Dataset, grid: Grid, *, session_gap: str | None = No
     sources_wrong="The source leaves the base open: all, active or acting users. Here: users active in the period.",
     use=ACTIONABLE,
 )
-def actions_per_user(data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+def actions_per_user(
+    data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, active_events: Sequence[str] = ANY
+) -> pl.LazyFrame:
     """How much an active user does in the period. One row per active user and period; num = actions, den = 1."""
     acts = placed(qualifying(data, action_events), grid).select(*_keys(data), num=pl.lit(1, pl.Int64))
     active = placed(distinct(data, grid, events=active_events), grid).select(*_keys(data), den=pl.lit(1, pl.Int64))
@@ -234,7 +244,9 @@ def actions_per_session(
     counted = pl.col("event").is_not_null() if "*" in action_events else pl.col("event").is_in(list(action_events))
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
     events = labelled(data, duration(session_gap) if session_gap else None)
-    found = events.group_by("session", maintain_order=True).agg(*carried, pl.col("time").min(), num=counted.sum().cast(pl.Int64))
+    found = events.group_by("session", maintain_order=True).agg(
+        *carried, pl.col("time").min(), num=counted.sum().cast(pl.Int64)
+    )
     return placed(found, grid).group_by(*_keys(data)).agg(pl.col("num").sum(), den=pl.len().cast(pl.Int64))
 
 
@@ -286,7 +298,11 @@ def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
     left = steps.group_by(keys).agg(den=pl.len().cast(pl.Int64))
     went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64))
     ways = steps.select("from", "to").unique()
-    return left.join(ways, on="from").join(went, on=[*keys, "to"], how="left", nulls_equal=True).with_columns(pl.col("num").fill_null(0))
+    return (
+        left.join(ways, on="from")
+        .join(went, on=[*keys, "to"], how="left", nulls_equal=True)
+        .with_columns(pl.col("num").fill_null(0))
+    )
 
 
 def _keys(data: Dataset) -> list[str]:

@@ -110,13 +110,17 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
 def feature_attributed_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What users of a feature pay beside what the others pay. One row per active user, period and feature."""
     if not data.features:
-        raise ChoiceNeeded('no features are declared: name them under [features] in kpi.toml, as in search = ["search"].')
+        raise ChoiceNeeded(
+            'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
+        )
     named = [(name, event) for name, events in data.features.items() for event in events]
     features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
     pair = ["user_id", "period"]
     used = placed(data.events(), grid).join(features, on="event").select(*pair, "feature").unique()
     active = placed(distinct(data, grid), grid)
-    active = active.unique(pair, keep="first", maintain_order=True).join(features.select("feature").unique(), how="cross")
+    active = active.unique(pair, keep="first", maintain_order=True).join(
+        features.select("feature").unique(), how="cross"
+    )
     paid = _paid(data, grid).group_by(pair).agg(pl.col("num").sum())
     grouped = active.join(used.with_columns(group=pl.lit("users")), on=[*pair, "feature"], how="left")
     met = grouped.join(paid, on=pair, how="left")
@@ -217,7 +221,7 @@ def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     ripeness=AT_ONCE,
     counter=("mau",),
     references=(NOTE, GEEKS, CLICKUP),
-    sources_wrong='The sources leave open which users count. Here: users active in the period.',
+    sources_wrong="The sources leave open which users count. Here: users active in the period.",
     use=ACTIONABLE,
 )
 def arpu(data: Dataset, grid: Grid) -> pl.LazyFrame:

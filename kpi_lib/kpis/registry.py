@@ -89,7 +89,9 @@ class Kpi:
     def definition_hash(self, options: Mapping[str, Any]) -> str:
         """Short fingerprint of formula and choices: when it changes, the figure's meaning has changed."""
         choices = {name: options.get(name, default) for name, default in self.options.items()}
-        text = "|".join((self.name, self.formula, self.unit.name, str(self.window), repr(sorted(choices.items(), key=str))))
+        text = "|".join(
+            (self.name, self.formula, self.unit.name, str(self.window), repr(sorted(choices.items(), key=str)))
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def record(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -147,7 +149,9 @@ def kpi(
     def record(function: Callable[..., Any]) -> Callable[..., Any]:
         name, category = function.__name__, function.__module__.rsplit(".", 1)[-1]
         if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
-            raise ValueError(f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}")
+            raise ValueError(
+                f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}"
+            )
         meta = (title, unit, direction, measure, inputs, window, parts, lookback, stages, cadence)
         rest = (formula, ripeness, counter, references, sources_wrong, use)
         REGISTRY[name] = Kpi(name, category, function, *meta, *rest)

@@ -137,7 +137,9 @@ def repeat_purchase_rate(data: Dataset, grid: Grid, *, repeat_window: str = "per
         return found
     if repeat_window != "ever":
         raise ChoiceNeeded(f'repeat_window = "{repeat_window}" is not possible: write "period" or "ever".')
-    numbered = orders.select("user_id", "time", *carried, nth=pl.int_range(1, pl.len() + 1).over("user_id")).filter(pl.col("nth") <= 2)
+    numbered = orders.select("user_id", "time", *carried, nth=pl.int_range(1, pl.len() + 1).over("user_id")).filter(
+        pl.col("nth") <= 2
+    )
     # known from the first order on, a repeat customer from the second: state at a period's end
     first = grid.ended(pl.col("time"))
     later = pl.when(pl.col("user_id") == pl.col("user_id").shift(-1)).then(first.shift(-1)).otherwise(len(grid))

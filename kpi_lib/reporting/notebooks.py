@@ -35,7 +35,9 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     from kpi_lib.show.blocks import lineage
 
     frames = [frame for result in results for frame in frames_of(result)]
-    values = pl.concat(frames, how="diagonal_relaxed").unique(maintain_order=True) if frames else pl.DataFrame({"kpi": []})
+    values = (
+        pl.concat(frames, how="diagonal_relaxed").unique(maintain_order=True) if frames else pl.DataFrame({"kpi": []})
+    )
     data = workspace.data
     period = label(grid.shown[-1], grid.every, grid.stops[-1])
     definitions = {name: text for result in results for name, text in definitions_of(result).items()}
@@ -64,15 +66,17 @@ def frames_of(result: object) -> list[pl.DataFrame]:
         case Values():
             return [result.table]
         case Scorecard():
-            return [frame for each in result.standings for frame in (each.history.table, _changes(each.row, each.change))]
+            return [
+                frame for each in result.standings for frame in (each.history.table, _changes(each.row, each.change))
+            ]
         case FunnelResult():
             return [result.table.select(pl.lit("funnel").alias("kpi"), pl.all())]
         case CohortResult():
             table = result.table.select(pl.lit("cohort").alias("kpi"), pl.all())
             return [table, result.pooled.select(pl.lit("cohort_pooled").alias("kpi"), pl.all())]
-    table = getattr(result, "table", None)
-    if isinstance(table, pl.DataFrame) and not table.is_empty():
-        return [table.select(pl.lit(type(result).__name__.lower()).alias("kpi"), pl.all())]
+    other = getattr(result, "table", None)
+    if isinstance(other, pl.DataFrame) and not other.is_empty():
+        return [other.select(pl.lit(type(result).__name__.lower()).alias("kpi"), pl.all())]
     return []
 
 

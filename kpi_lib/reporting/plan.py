@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def plan(workspace: Workspace, request: Request) -> list[Planned]:
         notebook = find_notebook(section["notebook"], workspace.folder)
         for grid in _grids(workspace, section.get("every", "month"), request):
             for segment in _segments(workspace.data, request.by or ",".join(section.get("by", []))):
-                planned.append(_one(workspace, name, notebook, (grid, segment), request))
+                planned.append(_one(workspace, name, notebook, what=(grid, segment), request=request))
     return planned
 
 
@@ -91,7 +91,9 @@ def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
     return [None, *((column, value) for column in columns for value in data.segments(column).drop_nulls())]
 
 
-def _one(workspace: Workspace, name: str, notebook: Path, what: tuple[Grid, tuple[str, str] | None], request: Request) -> Planned:
+def _one(
+    workspace: Workspace, name: str, notebook: Path, *, what: tuple[Grid, tuple[str, str] | None], request: Request
+) -> Planned:
     grid, segment = what
     period = label(grid.shown[0], grid.every, grid.stops[0])
     known = declared(notebook)
@@ -106,8 +108,10 @@ def _one(workspace: Workspace, name: str, notebook: Path, what: tuple[Grid, tupl
         folder /= safe_name("=".join(segment))
     _inside(folder, request.out)
     heading = f"{title(grid)}" + (f" · {segment[0]} {segment[1]}" if segment else "")
-    head = Head(workspace.name, name.replace("-", " ").replace("_", " "), heading)
-    job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=dict([segment] if segment else []))
+    head = Head(workspace=workspace.name, report=name.replace("-", " ").replace("_", " "), title=heading)
+    job = Job(
+        head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=dict([segment] if segment else [])
+    )
     return Planned(notebook, parameters, job)
 
 
@@ -140,12 +144,18 @@ def title(grid: Grid) -> str:
         return label(first, grid.every).replace("-", " ")
     if first == last:
         return f"{first.day} {first:%B %Y}"
-    start = f"{first.day}" if first.month == last.month else f"{first.day} {first:%B}" + (f" {first.year}" if first.year != last.year else "")
+    start = (
+        f"{first.day}"
+        if first.month == last.month
+        else f"{first.day} {first:%B}" + (f" {first.year}" if first.year != last.year else "")
+    )
     name = f"Week {label(first, 'week')[-2:]}: " if grid.every == "week" and first.weekday() == 0 else ""
     return f"{name}{start}–{last.day} {last:%B} {last.year}"
 
 
-def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Callable[[int, Outcome | None], None] | None = None) -> list[Outcome]:
+def render(
+    planned: Sequence[Planned], *, jobs: int = 1, progress: Callable[[int, Outcome | None], None] | None = None
+) -> list[Outcome]:
     """Run them, one after the other or several at once; `progress` hears of each cell (None) and each outcome."""
     say = progress or (lambda *_: None)
     if jobs <= 1 or len(planned) == 1:
@@ -171,4 +181,3 @@ def cells(planned: Planned) -> int:
 
     notebook: Any = nbformat.read(planned.notebook, as_version=4)
     return sum(cell.cell_type == "code" for cell in notebook.cells)
-

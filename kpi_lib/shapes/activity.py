@@ -89,7 +89,11 @@ def placed(units: pl.LazyFrame, grid: Grid) -> pl.LazyFrame:
     if "time" in units.collect_schema().names():
         units = units.with_columns(first=grid.ended(pl.col("time")), stop=grid.begun(pl.col("time")))
     inside = units.filter(pl.col("first") < pl.col("stop"))
-    return inside.with_columns(period=pl.int_ranges("first", "stop", dtype=pl.Int32)).explode("period").drop("first", "stop")
+    return (
+        inside.with_columns(period=pl.int_ranges("first", "stop", dtype=pl.Int32))
+        .explode("period")
+        .drop("first", "stop")
+    )
 
 
 def per_user(parts: list[pl.LazyFrame], keys: list[str]) -> pl.LazyFrame:

@@ -61,7 +61,8 @@ class Chains:
         """How many steps each entry reaches."""
         import numpy as np
 
-        return (self.levels != NEVER).sum(axis=1).astype(np.int64)
+        depth: Ints = (self.levels != NEVER).sum(axis=1).astype(np.int64)
+        return depth
 
 
 def chains(log: Log, steps: tuple[str, ...], *, within: int | None, order: str, ties: str) -> Chains:
@@ -183,10 +184,11 @@ def _row_at(log: Log, entry: "Ints", time: "Ints") -> "Ints":
     """The first row of the entry's unit at an instant that the unit has."""
     import numpy as np
 
-    rank = np.searchsorted(np.unique(log.time), np.r_[log.time, time])
+    rank: Ints = np.searchsorted(np.unique(log.time), np.r_[log.time, time]).astype(np.int64)
     span = int(rank.max(initial=0)) + 1
     have, want = log.unit * span + rank[: len(log.time)], log.unit[entry] * span + rank[len(log.time) :]
-    return np.searchsorted(have, want).astype(np.int64)
+    found: Ints = np.searchsorted(have, want).astype(np.int64)
+    return found
 
 
 def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | None, str]) -> "tuple[Ints, Ints]":
@@ -203,7 +205,9 @@ def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[in
     return levels, last
 
 
-def _walk(log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, rule: tuple[int | None, str]) -> dict[int, int]:
+def _walk(
+    log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, rule: tuple[int | None, str]
+) -> dict[int, int]:
     """Level -> first row of the tie group in which it is first reached, from one entry."""
     (steps, names), (within, ties) = labels, rule
     start, stop = int(log.group_start[row]), int(log.group_end[row])
@@ -265,4 +269,3 @@ def _kills(log: Log, entry: "Ints", reached: "tuple[Ints, Ints]", within: int | 
     in_time = np.ones(len(entry), dtype=bool) if within is None else log.time[row] - log.time[entry] <= within
     killed = later & np.where(done, row < log.group_start[last], in_time)
     return killed, np.where(killed, row, -1)
-

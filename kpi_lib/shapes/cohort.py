@@ -6,7 +6,6 @@ end, and only complete cells enter rates and the pooled row.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -63,7 +62,9 @@ class Cohorts:
         ordered = sorted(self.brackets)
         if any(lo < 0 or hi < lo for lo, hi in ordered) or any(b[0] <= a[1] for a, b in pairwise(ordered)):
             written = ",".join(f"{lo}-{hi}" for lo, hi in self.brackets)
-            raise UsageError(f"the brackets {written} are not possible: each begins at 0 or later, ends after its start and overlaps no other.")
+            raise UsageError(
+                f"the brackets {written} are not possible: each begins at 0 or later, ends after its start and overlaps no other."
+            )
         if self.min_events < 1:
             raise UsageError(f"min_events is {self.min_events}; it must be 1 or more.")
         if self.periods is not None and self.periods < 0:
@@ -89,14 +90,20 @@ class CohortResult:
         groups = {}
         for part in self.table.partition_by(list(self.by), maintain_order=True):
             here = part.row(0, named=True)
-            own = pl.all_horizontal(pl.col(column).eq_missing(pl.lit(here[column], dtype=pl.String)) for column in self.by)
-            groups[group_name(here, list(self.by))] = self._one(part.drop(self.by), self.pooled.filter(own).drop(self.by))
+            own = pl.all_horizontal(
+                pl.col(column).eq_missing(pl.lit(here[column], dtype=pl.String)) for column in self.by
+            )
+            groups[group_name(here, list(self.by))] = self._one(
+                part.drop(self.by), self.pooled.filter(own).drop(self.by)
+            )
         return {"groups": groups}
 
     def _one(self, table: pl.DataFrame, pooled: pl.DataFrame) -> dict[str, Any]:
         cohorts = []
         for part in table.partition_by("start", maintain_order=True):
-            cells = part.drop("start", "size") if self.definition["mode"] == "bracket" else part.drop("start", "size", "to")
+            cells = (
+                part.drop("start", "size") if self.definition["mode"] == "bracket" else part.drop("start", "size", "to")
+            )
             cohorts.append({"start": part["start"][0].isoformat(), "size": part["size"][0], "cells": cells.to_dicts()})
         rows = pooled if self.definition["mode"] == "bracket" else pooled.drop("to")
         return {"cohorts": cohorts, "pooled": rows.to_dicts(), "definition": dict(self.definition)}
@@ -106,7 +113,9 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     """Build the cohort table; with a grid, of those who started in its periods (their returns are read to the end)."""
     members = _members(data, spec, grid)
     returns = _returns(data, spec, members)
-    sizes = members.group_by(*data.by, "cohort", "start").agg(pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest"))
+    sizes = members.group_by(*data.by, "cohort", "start").agg(
+        pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest")
+    )
     cells = _cells(data, spec, sizes)
     keys = [*data.by, "cohort", "k"]
     for part in (_eligible(data, spec, members, cells), _retained(data, spec, returns), _values(data, spec, returns)):
@@ -120,7 +129,10 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     table = filled.sort(*data.by, "cohort", "k", nulls_last=True)
     order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value"]
     definition = asdict(spec) | {"events": list(spec.events), "by": list(data.by), "zone": data.zone}
-    definition |= {"brackets": [list(pair) for pair in spec.brackets], "observed_until": data.observed_until.isoformat()}
+    definition |= {
+        "brackets": [list(pair) for pair in spec.brackets],
+        "observed_until": data.observed_until.isoformat(),
+    }
     return CohortResult(table.select(order), _pooled(table, spec, list(data.by)), definition, data.by)
 
 
@@ -132,7 +144,9 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
     """One row per user: entry (microseconds), cohort (period number), segments at the entry."""
     if spec.start_event == "signup":
         if "signup_ts" not in data.columns("users"):
-            raise UsageError("cohorts by sign-up need the column signup_ts of the table users; add it to kpi.toml or start from first.")
+            raise UsageError(
+                "cohorts by sign-up need the column signup_ts of the table users; add it to kpi.toml or start from first."
+            )
         entries = data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"})
         entries = entries.select("user_id", "time", *[c for c in data.by if c in data.columns("users")])
     else:
@@ -140,14 +154,20 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
     there = entries.collect_schema().names()
     missing = [column for column in data.by if column not in there]
     if missing and data.columns("users"):
-        entries = entries.join(data["users"].select("user_id", *[c for c in missing if c in data.columns("users")]), on="user_id", how="left")
+        entries = entries.join(
+            data["users"].select("user_id", *[c for c in missing if c in data.columns("users")]),
+            on="user_id",
+            how="left",
+        )
     if grid is not None:
         entries = entries.filter(grid.period(pl.col("time")).is_not_null())
     day = local_date(pl.col("time"), data.zone)
     start = period_start(day, spec.grain, week_start=data.week_start)
     entries = entries.with_columns(entry=pl.col("time").to_physical(), cohort=_number(day, data, spec), start=start)
     if gone := [c for c in data.by if c not in entries.collect_schema().names()]:
-        raise UsageError(f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users.")
+        raise UsageError(
+            f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users."
+        )
     return entries.drop("time").collect(engine="in-memory")
 
 
@@ -158,10 +178,16 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     if spec.value is not None and spec.value not in rows.collect_schema().names():
         raise unknown("column", spec.value, data.columns(data.activity), where=f"table {data.activity} (--value)")
     worth = pl.col(spec.value) if spec.value else pl.lit(None, dtype=pl.Float64)
-    came = rows.select("user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth)
+    came = rows.select(
+        "user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth
+    )
     met = came.join(members.lazy(), on="user_id").filter(pl.col("at") >= pl.col("entry"))
     since = pl.col("at") - pl.col("entry")
-    k = _number(pl.col("day"), data, spec) - pl.col("cohort") if spec.clock == "calendar" else since.floordiv(LENGTHS[spec.grain])
+    k = (
+        _number(pl.col("day"), data, spec) - pl.col("cohort")
+        if spec.clock == "calendar"
+        else since.floordiv(LENGTHS[spec.grain])
+    )
     keyed = met.with_columns(k=k.cast(pl.Int64))
     if spec.mode == "bracket":
         inside = pl.lit(None, dtype=pl.Int64)
@@ -186,8 +212,15 @@ def _cells(data: Dataset, spec: Cohorts, sizes: pl.DataFrame) -> pl.DataFrame:
     if spec.mode == "bracket":
         own = any(lo == 0 for lo, _ in spec.brackets)
         spans = spec.brackets if own else ((0, 0), *spec.brackets)
-        spread = pl.DataFrame({"k": [lo for lo, _ in spans], "to": [hi for _, hi in spans]}, schema={"k": pl.Int64, "to": pl.Int64})
-        return sizes.with_columns(furthest=furthest).join(spread.sort("k"), how="cross").filter(pl.col("k") <= pl.col("furthest")).drop("furthest", "earliest")
+        spread = pl.DataFrame(
+            {"k": [lo for lo, _ in spans], "to": [hi for _, hi in spans]}, schema={"k": pl.Int64, "to": pl.Int64}
+        )
+        return (
+            sizes.with_columns(furthest=furthest)
+            .join(spread.sort("k"), how="cross")
+            .filter(pl.col("k") <= pl.col("furthest"))
+            .drop("furthest", "earliest")
+        )
     spread = sizes.with_columns(k=pl.int_ranges(0, furthest + 1, dtype=pl.Int64)).explode("k")
     return spread.with_columns(to=pl.col("k")).drop("earliest")
 
@@ -200,7 +233,9 @@ def _eligible(data: Dataset, spec: Cohorts, members: pl.DataFrame, cells: pl.Dat
         whole = pl.when(pl.col("cohort") + pl.col("to") < until).then("size").otherwise(0)
         return cells.select(*keys, eligible=whole)
     watched = (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])
-    spans = cells.select(*keys, "to").join(members.with_columns(watched=watched), on=[*data.by, "cohort"], nulls_equal=True)
+    spans = cells.select(*keys, "to").join(
+        members.with_columns(watched=watched), on=[*data.by, "cohort"], nulls_equal=True
+    )
     return spans.filter(pl.col("to") < pl.col("watched")).group_by(keys).agg(pl.len().cast(pl.Int64).alias("eligible"))
 
 
@@ -217,7 +252,11 @@ def _retained(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFra
     watched = pl.lit(True)
     if spec.clock == "elapsed":
         watched = pl.col("entry") + (to + 1) * LENGTHS[spec.grain] <= micros(data.observed_until)
-    return seen.with_columns(both=watched).group_by(keys).agg(pl.len().cast(pl.Int64).alias("retained"), pl.col("both").sum().cast(pl.Int64))
+    return (
+        seen.with_columns(both=watched)
+        .group_by(keys)
+        .agg(pl.len().cast(pl.Int64).alias("retained"), pl.col("both").sum().cast(pl.Int64))
+    )
 
 
 def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
@@ -232,7 +271,9 @@ def _pooled(table: pl.DataFrame, spec: Cohorts, by: list[str]) -> pl.DataFrame:
     """Retained over eligible for each k, summed over complete cells; on the elapsed clock over eligible members."""
     usable = pl.col("complete") if spec.clock == "calendar" else pl.lit(True)
     counts = {"eligible": "eligible", "retained": "both" if spec.clock == "elapsed" else "retained"}
-    sums = table.group_by(*by, "k", "to").agg(**{name: pl.col(column).filter(usable).sum() for name, column in counts.items()})
+    sums = table.group_by(*by, "k", "to").agg(
+        **{name: pl.col(column).filter(usable).sum() for name, column in counts.items()}
+    )
     low, high = wilson(pl.col("retained"), pl.col("eligible"))
     rate = pl.when(pl.col("eligible") > 0).then(pl.col("retained") / pl.col("eligible"))
     return sums.sort(*by, "k", nulls_last=True).with_columns(rate=rate, low=low, high=high)

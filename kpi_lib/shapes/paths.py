@@ -16,5 +16,9 @@ def transitions(data: Dataset) -> pl.LazyFrame:
     """
     same = (pl.col("session") == pl.col("session").shift(1)) & (pl.col("event") == pl.col("event").shift(1))
     stays = labelled(data).filter(~same.fill_null(False))
-    onward = pl.when(pl.col("session") == pl.col("session").shift(-1)).then(pl.col("event").shift(-1)).otherwise(pl.lit(END))
-    return stays.select("user_id", "time", *data.carried(data.activity), pl.col("event").alias("from"), onward.alias("to"))
+    onward = (
+        pl.when(pl.col("session") == pl.col("session").shift(-1)).then(pl.col("event").shift(-1)).otherwise(pl.lit(END))
+    )
+    return stays.select(
+        "user_id", "time", *data.carried(data.activity), pl.col("event").alias("from"), onward.alias("to")
+    )

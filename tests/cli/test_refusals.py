@@ -65,7 +65,9 @@ def test_no_workspace_names_the_way_out(kpi: Kpi, tmp_path: Path) -> None:
 
 
 def test_an_error_in_the_data_gives_status_1_and_the_good_rows(kpi: Kpi, tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("user_id,time,event\nu1,2026-03-01T10:00:00Z,a\n,2026-03-01T10:00:00Z,a\nu2,2026-02-30,a\n")
+    (tmp_path / "log.csv").write_text(
+        "user_id,time,event\nu1,2026-03-01T10:00:00Z,a\n,2026-03-01T10:00:00Z,a\nu2,2026-02-30,a\n"
+    )
     (tmp_path / "kpi.toml").write_text('[workspace]\nname = "x"\n[tables.events]\npath = "log.csv"\n')
     said = kpi("check", "--workspace", tmp_path, "--json")
     assert said.status == 1

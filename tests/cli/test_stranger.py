@@ -67,7 +67,7 @@ def test_segments_of_a_funnel_add_up_to_the_whole(kpi: Kpi, stranger: Path) -> N
 
 @pytest.mark.parametrize("clock", ["calendar", "elapsed"])
 @pytest.mark.parametrize("mode", ["on", "on_or_after"])
-def test_cohort_equals_brute_force(kpi: Kpi, stranger: Path, log: Rows, clock: str, mode: str) -> None:
+def test_cohort_equals_brute_force(kpi: Kpi, stranger: Path, log: Rows, *, clock: str, mode: str) -> None:
     found = kpi("cohort", "--clock", clock, "--mode", mode, "--workspace", stranger, "--json").json
     rules = {"grain": "week", "zone": "UTC", "observed_until": until(log), "clock": clock, "mode": mode}
     wanted = oracle_cohort(brute(log), **rules)
@@ -91,7 +91,9 @@ def test_sessions_and_actives_equal_brute_force(kpi: Kpi, stranger: Path, log: R
 
 
 def test_compute_gives_tidy_rows(kpi: Kpi, stranger: Path, log: Rows) -> None:
-    said = kpi("compute", "mau", "retention_day_7", "--period", "2026-03", "--by", "Country", "--workspace", stranger, "--json")
+    said = kpi(
+        "compute", "mau", "retention_day_7", "--period", "2026-03", "--by", "Country", "--workspace", stranger, "--json"
+    )
     rows = said.json["rows"]
     keys = ["kpi", "by", "start", "end", "value", "low", "high", "n", "unripe", "unit", "status"]
     assert all(list(row) == keys for row in rows)
@@ -110,7 +112,11 @@ def test_a_grid_gives_one_row_a_period(kpi: Kpi, stranger: Path) -> None:
 def test_what_the_workspace_lacks_is_said(kpi: Kpi, stranger: Path) -> None:
     listed = {r["kpi"]: r for r in kpi("list", "--available", "--workspace", stranger, "--json").json["kpis"]}
     assert listed["dau"]["available"]
-    assert listed["total_revenue"]["missing_inputs"] == ["transactions.user_id", "transactions.time", "transactions.amount"]
+    assert listed["total_revenue"]["missing_inputs"] == [
+        "transactions.user_id",
+        "transactions.time",
+        "transactions.amount",
+    ]
     said = kpi("compute", "total_revenue", "--workspace", stranger, "--json", "--period", "2026-03")
     assert (said.status, said.json["rows"][0]["status"], said.json["rows"][0]["value"]) == (0, "missing_input", None)
     advice = kpi("stage", "--goal", "revenue", "--workspace", stranger, "--json").json

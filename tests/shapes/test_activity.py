@@ -24,7 +24,10 @@ FIELDS = ("start", "dau", "wau", "mau", "stickiness", "complete")
 
 def seen(log: Any, every: str, week_start: str) -> list[dict[str, Any]]:  # noqa: ANN401
     data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone, week_start=week_start)
-    first, stop = local_day(data.observed_from, log.zone), local_day(data.observed_until - timedelta(microseconds=1), log.zone)
+    first, stop = (
+        local_day(data.observed_from, log.zone),
+        local_day(data.observed_until - timedelta(microseconds=1), log.zone),
+    )
     grid = Grid.calendar(every, first, stop + timedelta(days=1), zone=log.zone, week_start=week_start)
     rows = actives(data, grid).to_dict()["rows"]
     return [{key: row[key] for key in FIELDS} for row in rows]

@@ -1,13 +1,11 @@
 """Cohorts against the brute-force oracle, by the hundred, and the rules one by one."""
 
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
-from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import INSTANT, parse_period
+from kpi_lib.core.period import INSTANT
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from tests.brute.cohort import cohort as oracle
 from tests.brute.logs import random_cohort
@@ -35,7 +33,9 @@ def answer(log: Any, question: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN40
 def known(log: Any, question: dict[str, Any]) -> bool:  # noqa: ANN401
     """The engine refuses events that never occur; the oracle answers with nobody."""
     there = {row.event for row in log.rows}
-    return all(name in there for name in (question["start"], question["ret"]) if isinstance(name, str) and name != "first")
+    return all(
+        name in there for name in (question["start"], question["ret"]) if isinstance(name, str) and name != "first"
+    )
 
 
 def agree(seed: int) -> bool:

@@ -5,10 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import Grid
-from kpi_lib.shapes import funnel as funnel_room
-from kpi_lib.shapes.funnel import Funnel, attempts, choose, funnel
+from kpi_lib.shapes import attempts as attempts_room
+from kpi_lib.shapes.funnel import Funnel, funnel
 from tests.brute.funnel import funnel as oracle
 from tests.brute.logs import random_funnel
 from tests.build import dataset, instant
@@ -41,7 +39,7 @@ def answer(log: Any, question: dict[str, Any], monkeypatch: pytest.MonkeyPatch) 
 
     window = question["within"]
     if window is not None:  # exact microseconds, which the written durations cannot say
-        monkeypatch.setattr(funnel_room, "duration", lambda _: timedelta(microseconds=window))
+        monkeypatch.setattr(attempts_room, "duration", lambda _: timedelta(microseconds=window))
     ties = {"sequence": "seq"}.get(question["ties"], question["ties"])
     spec = Funnel(
         tuple(question["steps"]),
@@ -66,7 +64,11 @@ def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     for mine, theirs in zip(found["steps"], wanted["steps"], strict=True):
         assert mine["units"] == theirs["units"], (seed, question)
         for key in ("from_start", "from_previous", "median_seconds"):
-            assert mine[key] == pytest.approx(theirs[key]) if theirs[key] is not None else mine[key] is None, (seed, key, question)
+            assert mine[key] == pytest.approx(theirs[key]) if theirs[key] is not None else mine[key] is None, (
+                seed,
+                key,
+                question,
+            )
     for key in ("in_progress", "excluded", "tie_sensitive"):
         assert found[key] == wanted[key], (seed, key, question)
     return True
