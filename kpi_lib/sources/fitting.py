@@ -72,12 +72,9 @@ def _sources(bench: Bench, raw: Raw, rows: pl.DataFrame) -> dict[str, pl.Series]
     """Find the raw values of every canonical column: mapped, constant, or of the same name."""
     section, found = bench.setting.section, {}
     mapped, fixed = section.get("columns", {}), section.get("constants", {})
-    for name, theirs in mapped.items():
-        if theirs not in raw.columns:
-            near = nearest(theirs, raw.columns)
-            raise bench.error(
-                raw.name, f"columns maps {name} = {shown(theirs)}, but the file has no such column. {near}"
-            )
+    for name, theirs in ((name, theirs) for name, theirs in mapped.items() if theirs not in raw.columns):
+        message = f"columns maps {name} = {shown(theirs)}, but the file has no such column"
+        raise bench.error(raw.name, f"{message}. {nearest(theirs, raw.columns)}")
     for column in _wanted(bench.setting.table):
         if column.name in mapped:
             found[column.name] = rows[mapped[column.name]].alias(column.name)
@@ -87,6 +84,9 @@ def _sources(bench: Bench, raw: Raw, rows: pl.DataFrame) -> dict[str, pl.Series]
             found[column.name] = rows[column.name]
         elif column.required:
             raise _missing(bench, raw, column)
+    if nested := [values for values in found.values() if values.dtype.is_nested()]:
+        message = f"column {nested[0].name} holds lists or records ({nested[0].dtype}), where one value a row is needed"
+        raise bench.error(raw.name, f"{message}.\nMap another column, or write its parts as columns of their own.")
     return found
 
 

@@ -170,6 +170,8 @@ def _money_extras(
     columns["currency"] = (theirs, "its values are currency codes")
     codes = as_text(blank_to_null(raw.rows[theirs])).drop_nulls().to_frame("code").group_by("code").len()
     ranked = codes.sort("len", "code", descending=[True, False])
+    if ranked.is_empty():
+        return None, _currency_in(columns["amount"][0])
     main = ranked["code"][0]
     if len(ranked) == 1:
         return None, str(main).upper()
@@ -217,7 +219,7 @@ def _share(good: int, values: pl.Series) -> bool:
 
 def _is_time(raw: Raw, column: str) -> bool:
     values = blank_to_null(raw.rows[column].head(SAMPLE))
-    if values.dtype.is_nested() or values.dtype in (pl.Time, pl.Duration, pl.Boolean):
+    if values.dtype.is_nested() or values.dtype == pl.Boolean:
         return False
     found = _times(raw, column)
     return _share(int((found["time"].is_not_null() | found["naive"]).sum()), values)
@@ -243,11 +245,15 @@ def _is_name(raw: Raw, column: str) -> bool:
 
 
 def _is_kind(raw: Raw, column: str) -> bool:
+    if raw.rows.schema[column].is_nested():
+        return False
     values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_lowercase()
     return not values.is_empty() and bool(values.is_in(list(KINDS)).all())
 
 
 def _is_currency(raw: Raw, column: str) -> bool:
+    if raw.rows.schema[column].is_nested():
+        return False
     values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_uppercase()
     return _share(int(values.str.contains("^[A-Z]{3}$").sum()), values)
 

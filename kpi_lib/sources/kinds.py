@@ -52,8 +52,6 @@ def as_text(values: pl.Series) -> pl.Series:
         return values
     if values.dtype.is_float() and (values.is_null() | ((values == values.floor()) & (values.abs() < 2**53))).all():
         return values.cast(pl.Int64, strict=False).cast(pl.String)
-    if values.dtype == pl.Binary:
-        return values.bin.encode("hex")
     return values.cast(pl.String, strict=False)
 
 
@@ -80,7 +78,7 @@ def _ids(values: pl.Series, _: Zones) -> Parsed:
 
 
 def _times(values: pl.Series, zones: Zones) -> Parsed:
-    if values.dtype in (pl.Time, pl.Duration, pl.Boolean):
+    if values.dtype == pl.Boolean:
         return _judged(values, pl.Series([None] * len(values), dtype=pl.Datetime("us", "UTC")), NO_TIME)
     found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file)
     return Parsed(found["time"], found["reason"], found["naive"])

@@ -40,10 +40,7 @@ def parse_amounts(values: pl.Series, currency: pl.Series) -> Amounts:
     there = blank_to_null(values)
     digits = currency.replace_strict(MINOR_DIGITS, default=minor_digits("?"), return_dtype=pl.Int64)
     frame = pl.DataFrame({"raw": there, "digits": digits, "scale": 10**digits})
-    if there.dtype.is_float():
-        read = _from_floats(frame)
-    else:
-        read = _from_text(frame.with_columns(_exact_text(there).alias("raw")))
+    read = _from_floats(frame) if there.dtype.is_float() else _from_text(frame)
     reason = (
         pl.when(pl.col("raw").is_null()).then(None)
         .when(pl.col("large")).then(pl.lit(TOO_LARGE))
@@ -52,10 +49,6 @@ def parse_amounts(values: pl.Series, currency: pl.Series) -> Amounts:
     found = read.select("minor", "rounded", reason=reason)
     minor = found.select(pl.when(pl.col("reason").is_null()).then(pl.col("minor"))).to_series()
     return Amounts(minor, found["reason"], found["rounded"].fill_null(False))
-
-
-def _exact_text(values: pl.Series) -> pl.Series:
-    return as_text(values).str.strip_chars()
 
 
 def _from_floats(frame: pl.DataFrame) -> pl.DataFrame:
@@ -68,6 +61,7 @@ def _from_floats(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _from_text(frame: pl.DataFrame) -> pl.DataFrame:
+    frame = frame.with_columns(as_text(frame["raw"]).alias("raw"))
     scientific = pl.col("raw").str.contains(SCIENTIFIC)
     plain = (
         pl.when(scientific).then(pl.col("raw").cast(pl.Decimal(38, 6), strict=False).cast(pl.String)).otherwise("raw")

@@ -109,8 +109,23 @@ def _parquet(name: str, content: bytes) -> pl.DataFrame:
         first = (str(error).splitlines() or [""])[0]
         raise DataError(f"{name} cannot be read as Parquet: {shown(first, 120)}. Copy or export it again.") from None
     check_names(name, frame.columns)
-    texts = [pl.col(c).cast(pl.String) for c, t in frame.schema.items() if isinstance(t, pl.Categorical | pl.Enum)]
-    return frame.with_columns(texts).with_row_index(LINE, offset=1).with_columns(pl.col(LINE).cast(pl.Int64))
+    return (
+        frame.with_columns(map(_plain, frame)).with_row_index(LINE, offset=1).with_columns(pl.col(LINE).cast(pl.Int64))
+    )
+
+
+def _plain(values: pl.Series) -> pl.Series:
+    """Types that no canonical column has become text, so that all that follows meets few of them."""
+    if isinstance(values.dtype, pl.Categorical | pl.Enum | pl.Time):
+        return values.cast(pl.String)
+    if isinstance(values.dtype, pl.Duration):
+        return values.dt.to_string("iso")
+    if values.dtype == pl.Binary:
+        try:
+            return values.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            return values.bin.encode("hex")
+    return values
 
 
 def _ndjson(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -3,7 +3,10 @@
 import gzip
 import io
 import json
-from datetime import UTC, date, datetime
+import tomllib
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpi_lib.core.errors import DataError
+from kpi_lib.core.errors import DataError, UsageError
 from kpi_lib.sources.findings import REPEATED, UNOBSERVED
+from kpi_lib.sources.starter import write_starter
 from kpi_lib.sources.workspace import open_workspace
 
 from .conftest import NOW, Maker
@@ -250,3 +254,41 @@ def test_a_file_elsewhere_and_an_absolute_pattern_are_read(make: Maker, tmp_path
     with pytest.raises(DataError):
         make('[tables.events]\npath = "/nowhere/*.csv"\n', "n").data  # noqa: B018
     assert workspace.log.counts["events"].read in (1, 2)
+
+
+STRANGE = {
+    "integer": pl.Series([1767607200, 2]),
+    "unsigned": pl.Series([2**63 + 1, 5], dtype=pl.UInt64),
+    "float": pl.Series([1.5, float("nan")]),
+    "infinite": pl.Series([float("inf"), 1.0]),
+    "flag": pl.Series([True, None]),
+    "day": pl.Series([date(2026, 1, 5), date(9999, 12, 31)]),
+    "time": pl.Series([datetime(2026, 1, 5), None], dtype=pl.Datetime("ns")),
+    "aware": pl.Series([datetime(2026, 1, 5), datetime(1, 1, 1)]).dt.replace_time_zone("UTC"),
+    "clock": pl.Series([time(1), None]),
+    "duration": pl.Series([timedelta(1), None]),
+    "bytes": pl.Series([b"\xff", b"a"]),
+    "list": pl.Series([[1], [2]]),
+    "record": pl.Series([{"a": 1}, {"a": 2}]),
+    "category": pl.Series(["a", "b"], dtype=pl.Categorical),
+    "nothing": pl.Series([None, None]),
+    "decimal": pl.Series([Decimal("1.25"), Decimal("-3")]),
+}
+
+
+@pytest.mark.parametrize("column", ["user_id", "time", "amount", "kind", "currency", "transaction_id", "extra"])
+@pytest.mark.parametrize("kind", sorted(STRANGE))
+def test_any_type_in_any_column_is_read_or_refused(make: Maker, column: str, kind: str) -> None:
+    good = {"user_id": ["a", "b"], "time": [date(2026, 1, 5)] * 2, "amount": [1, 2]}
+    toml = '[tables.transactions]\npath = "t.parquet"\ntimezone = "America/New_York"\n'
+    workspace = make(toml, t_parquet=parquet(pl.DataFrame(good | {column: STRANGE[kind]})))
+    try:
+        counts = workspace.log.counts["transactions"]
+    except DataError as error:
+        assert "t.parquet, " in str(error)  # noqa: PT017 - either outcome is right, only this one has a message
+    else:
+        assert counts.read == counts.kept + counts.quarantined == 2
+    (workspace.folder / "kpi.toml").unlink()
+    with suppress(UsageError):
+        write_starter([workspace.folder / "t.parquet"], workspace.folder)
+        assert tomllib.loads((workspace.folder / "kpi.toml").read_text())["tables"]
