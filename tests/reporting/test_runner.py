@@ -213,7 +213,7 @@ run(Path(sys.argv[1]), {"rows": int(sys.argv[3])}, job)
 """
 
 
-@pytest.mark.parametrize("after", [(0.5, 1.5, 2.5), pytest.param([each / 20 for each in range(200)], marks=SLOW)])
+@pytest.mark.parametrize("after", [(0.5, 1.5, 2.5), pytest.param([each / 45 for each in range(200)], marks=SLOW)])
 def test_killed_runs_leave_no_half_report(
     good: dict[str, bytes],
     notebook: Write,
