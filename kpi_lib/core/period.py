@@ -150,7 +150,20 @@ class Grid:
 
     def _moved(self, every: str, count: int) -> "Grid":
         firsts = tuple(step(day, every, count) for day in self.firsts)
+        if every == "day" and (skipped := set(skipped_days(self.zone)).intersection(firsts)):
+            # the day before 31 December 2011 was the 29th in Apia: a day that never was compares with nothing
+            firsts = tuple(step(day, every, count) if day in skipped else day for day in firsts)
         return replace(self, firsts=firsts, stops=tuple(step(day, every, count) for day in self.stops))
+
+    def back(self, count: int, since: date | None = None) -> "Grid":
+        """The last period with the calendar periods before it, `count` in all, none of which begins before `since`."""
+        last = self.only(len(self) - 1)
+        if self.every not in EVERY:
+            return last
+        firsts = [last.firsts[0]]
+        while len(firsts) < count and (since is None or step(firsts[0], self.every, -1) >= since):
+            firsts.insert(0, step(firsts[0], self.every, -1))
+        return Grid.of(firsts, [step(day, self.every) for day in firsts], zone=self.zone, every=self.every)
 
     def only(self, index: int) -> "Grid":
         """One period as a grid of its own."""
@@ -267,8 +280,9 @@ def parse_period(text: str, *, zone: str, week_start: str = "monday") -> Grid:
 
 def _first_day(written: str, week_start: str) -> tuple[date, str]:
     if found := re.fullmatch(r"(\d{4})-W(\d{2})", written):
-        monday = date.fromisocalendar(int(found[1]), int(found[2]), 1)
-        return begin(monday, "week", week_start), "week"
+        # a week is named by the ISO week of its fourth day, and no day but Thursday leads every first day to that week
+        thursday = date.fromisocalendar(int(found[1]), int(found[2]), 4)
+        return begin(thursday, "week", week_start), "week"
     if found := re.fullmatch(r"(\d{4})-Q([1-4])", written):
         return date(int(found[1]), int(found[2]) * 3 - 2, 1), "quarter"
     if re.fullmatch(r"\d{4}", written):

@@ -137,7 +137,7 @@ def duration(text: str) -> timedelta:
     """
     sizes = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
     number, letter = text.strip()[:-1], text.strip()[-1:]
-    if letter not in sizes or not number.isdigit() or int(number) == 0:
+    if letter not in sizes or not number.isdecimal() or int(number) == 0:
         raise UsageError(
             f"{text!r} is no duration: write a whole number above 0 and s, m, h, d or w, as in 30m, 24h or 7d."
         )

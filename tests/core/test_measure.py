@@ -1,0 +1,181 @@
+"""Values and intervals of the measures against published vectors, other libraries and formulas worked by hand."""
+
+from random import Random
+from statistics import fmean
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from kpi_lib.core.distribution import QUANTILE, SURVIVAL, TOP_SHARE
+from kpi_lib.core.measure import COUNT, MEAN, PER_DAY, PROPORTION, RATIO, TOTAL, Measure, t_quantile, wilson
+from kpi_lib.core.motions import by_period, tally
+
+from .samples import days, figure, settled, whole
+
+WILSON = [(0, 10, 0.0, 0.27753), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0), (1, 2, 0.09453, 0.90547)]
+
+
+@pytest.mark.parametrize(("hits", "n", "low", "high"), WILSON)
+def test_wilson_vectors(hits: int, n: int, low: float, high: float) -> None:
+    found = figure(pl.DataFrame({"hit": [True] * hits + [False] * (n - hits)}), PROPORTION)
+    assert (found["n"], found["value"]) == (n, hits / n)
+    assert (round(found["low"], 5), round(found["high"], 5)) == (low, high)
+
+
+def test_wilson_equals_scipy_for_every_small_table() -> None:
+    cases = [(hits, n) for n in range(1, 41) for hits in range(n + 1)]
+    low, high = wilson(pl.col("hits"), pl.col("n"))
+    frame = pl.DataFrame(cases, schema=["hits", "n"], orient="row").with_columns(low=low, high=high)
+    for hits, n, mine, top in frame.iter_rows():
+        theirs = stats.binomtest(hits, n).proportion_ci(method="wilson")
+        assert (mine, top) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert frame.filter(pl.col("hits") == 0)["low"].max() == 0.0
+    assert frame.filter(pl.col("hits") == pl.col("n"))["high"].min() == 1.0
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 200])
+def test_a_mean_has_students_interval(size: int) -> None:
+    draw = Random(size)
+    values = [draw.randrange(-10_000, 90_000) for _ in range(size)]
+    found = figure(pl.DataFrame({"value": values}), MEAN)
+    low, high = stats.t.interval(0.95, size - 1, loc=fmean(values), scale=stats.sem(values))
+    assert (found["value"], found["low"], found["high"]) == pytest.approx((fmean(values), low, high), rel=1e-9)
+
+
+def test_one_value_has_a_mean_and_no_interval() -> None:
+    found = figure(pl.DataFrame({"value": [7]}), MEAN)
+    assert (found["n"], found["value"], found["low"], found["high"]) == (1, 7.0, None, None)
+
+
+def test_equal_values_have_an_interval_of_no_width() -> None:
+    found = figure(pl.DataFrame({"value": [3, 3, 3, 3]}), MEAN)
+    assert (found["low"], found["value"], found["high"]) == (3.0, 3.0, 3.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_ratio_has_the_delta_interval(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    den = draw.integers(1, 9, 60)
+    num = den * draw.integers(0, 50, 60)
+    found = figure(pl.DataFrame({"num": num, "den": den}), RATIO)
+    ratio = num.sum() / den.sum()
+    rest = num - ratio * den  # linearised: the residuals have mean 0
+    error = rest.std(ddof=1) / np.sqrt(60) / den.mean()
+    half = stats.t.ppf(0.975, 59) * error
+    assert found["value"] == ratio
+    assert (found["low"], found["high"]) == pytest.approx((ratio - half, ratio + half), rel=1e-9)
+
+
+def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
+    found = figure(pl.DataFrame({"num": [1, 9], "den": [1, 90]}), RATIO)
+    assert found["value"] == 10 / 91
+
+
+@pytest.mark.parametrize(("num", "den"), [([1], [0]), ([0], [0]), ([5, 5], [0, 0]), ([1, 1], [1, -1])])
+def test_a_ratio_over_nothing_is_nothing(num: list[int], den: list[int]) -> None:
+    found = figure(pl.DataFrame({"num": num, "den": den}), RATIO)
+    assert (found["value"], found["low"], found["high"], found["n"]) == (None, None, None, len(num))
+
+
+EMPTY: list[tuple[Measure, dict[str, pl.DataType], float | None]] = [
+    (PROPORTION, {"hit": pl.Boolean()}, None),
+    (MEAN, {"value": pl.Int64()}, None),
+    (RATIO, {"num": pl.Int64(), "den": pl.Int64()}, None),
+    (TOTAL, {"value": pl.Int64()}, 0.0),
+    (COUNT, {}, 0.0),
+    (PER_DAY, {}, 0.0),
+    (QUANTILE(0.5), {"key": pl.Int64()}, None),
+    (SURVIVAL(30), {"key": pl.Int64(), "ended": pl.Boolean()}, None),
+    (TOP_SHARE(0.1), {"key": pl.Int64(), "user_id": pl.String()}, None),
+]
+
+
+@pytest.mark.parametrize(("measure", "columns", "value"), EMPTY, ids=[case[0].name for case in EMPTY])
+def test_nothing_is_null_for_rates_and_zero_for_counts(
+    measure: Measure, columns: dict[str, pl.DataType], value: float | None
+) -> None:
+    found = settled(pl.DataFrame(schema={"period": pl.Int32(), **columns}), measure, count=2)
+    assert found["n"].to_list() == found["unripe"].to_list() == [0, 0]
+    assert found["value"].to_list() == [value, value]
+    assert found["low"].to_list() == found["high"].to_list() == [None, None]
+
+
+def units(seed: int, size: int = 40) -> pl.DataFrame:
+    draw = Random(seed)
+    return pl.DataFrame(
+        {
+            "user_id": [f"u{draw.randrange(12)}" for _ in range(size)],
+            "part": [draw.choice("ab") for _ in range(size)],
+            "period": [draw.randrange(3) for _ in range(size)],
+            "hit": [draw.random() < 0.4 for _ in range(size)],
+            "value": [draw.randrange(-500, 5_000) for _ in range(size)],
+            "num": [draw.randrange(100) for _ in range(size)],
+            "den": [draw.randrange(4) for _ in range(size)],
+            "key": [draw.randrange(40) for _ in range(size)],
+            "ended": [draw.random() < 0.5 for _ in range(size)],
+            "ripe": [draw.random() < 0.8 for _ in range(size)],
+        },
+        schema_overrides={"period": pl.Int32},
+    )
+
+
+ALL = (PROPORTION, MEAN, RATIO, TOTAL, COUNT, PER_DAY, QUANTILE(0.5), QUANTILE(0.9), SURVIVAL(20), TOP_SHARE(0.1))
+
+
+@pytest.mark.parametrize("measure", ALL, ids=[measure.name for measure in ALL])
+@pytest.mark.parametrize("seed", range(4))
+def test_statistics_of_parts_add_to_those_of_the_whole(measure: Measure, seed: int) -> None:
+    frame, data, grid = units(seed), whole(3), days(3)
+
+    def sums(part: pl.DataFrame) -> pl.DataFrame:
+        return by_period(tally(part.lazy(), measure, data, grid))
+
+    both = pl.concat([sums(part) for part in frame.partition_by("part")])
+    keys = ["period", *([measure.key] if measure.key else [])]
+    added = both.group_by(keys).agg(pl.col("n", "unripe", *measure.stats).sum()).sort(keys)
+    assert added.equals(sums(frame).select(added.columns).sort(keys))
+
+
+@pytest.mark.parametrize("measure", ALL, ids=[measure.name for measure in ALL])
+@pytest.mark.parametrize("size", [1, 2, 5, 40, 400])
+def test_no_figure_is_infinite_and_every_interval_holds_its_value(measure: Measure, size: int) -> None:
+    for seed in range(6):
+        found = settled(units(seed, size), measure, count=4)
+        for name in ("value", "low", "high"):
+            assert found[name].drop_nulls().is_finite().all(), (seed, name)
+        held = found.drop_nulls(["low", "high"])
+        assert (held["low"] <= held["value"]).all()
+        assert (held["value"] <= held["high"]).all()
+
+
+def test_unripe_units_stand_beside_the_value_and_not_in_it() -> None:
+    frame = pl.DataFrame({"hit": [True, False, True], "ripe": [True, True, False]})
+    found = figure(frame, PROPORTION)
+    assert (found["n"], found["unripe"], found["value"]) == (2, 1, 0.5)
+    only = figure(pl.DataFrame({"hit": [True], "ripe": [False]}), PROPORTION)
+    assert (only["n"], only["unripe"], only["value"]) == (0, 1, None)
+
+
+def test_daily_means_divide_by_the_days_that_were_watched() -> None:
+    frame = pl.DataFrame({"period": [0, 0, 1]}, schema={"period": pl.Int32})
+    assert settled(frame, PER_DAY, count=2)["value"].to_list() == [2.0, 1.0]
+    assert settled(frame, PER_DAY, data=whole(1), count=2)["value"].to_list() == [2.0, None]
+
+
+def test_full_counts_and_totals_have_no_interval() -> None:
+    frame = pl.DataFrame({"value": [5, -2, 4]})
+    assert [figure(frame, TOTAL)[name] for name in ("n", "value", "low", "high")] == [3, 7.0, None, None]
+    assert [figure(frame, COUNT)[name] for name in ("n", "value", "low", "high")] == [3, 3.0, None, None]
+
+
+def test_sums_of_money_are_exact_beyond_what_floats_hold() -> None:
+    frame = pl.DataFrame({"value": [2**53, 1, 1, -(2**53)]})
+    assert figure(frame, TOTAL)["value"] == 2.0
+
+
+def test_students_points() -> None:
+    found = t_quantile(pl.Series([None, -1.0, 0.0, 1.0, 19.0, 1e9]))
+    assert found.to_list()[:3] == [None, None, None]
+    assert found.to_list()[3:] == pytest.approx([12.706204736, 2.093024054, 1.959963987], rel=1e-8)
