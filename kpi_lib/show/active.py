@@ -30,8 +30,22 @@ def actives_sentence(result: Actives) -> Say:
     if result.by:
         top = max(same, key=lambda row: row["dau"])
         name = " / ".join(named(top[column]) for column in result.by)
-        return Say((Strong(f"{name} has the most daily actives"), " in ", period_name(last["start"], last["end"]), ": ", printed(top, "dau", result.by), "."))
-    said: list[Phrase] = ["In ", period_name(last["start"], last["end"]), ", ", Strong((printed(last, "dau"), " people came on a day"))]
+        return Say(
+            (
+                Strong(f"{name} has the most daily actives"),
+                " in ",
+                period_name(last["start"], last["end"]),
+                ": ",
+                printed(top, "dau", result.by),
+                ".",
+            )
+        )
+    said: list[Phrase] = [
+        "In ",
+        period_name(last["start"], last["end"]),
+        ", ",
+        Strong((printed(last, "dau"), " people came on a day")),
+    ]
     said += [" on average"] if result.every != "day" else []
     if last["wau"] is not None:
         said += [", ", printed(last, "wau"), " in a week"]
@@ -40,7 +54,11 @@ def actives_sentence(result: Actives) -> Say:
     said.append(".")
     if last["stickiness"] is not None:
         days = significant(last["stickiness"] * 30, 2)
-        said += [" Who is active in a month shows up on ", printed(last, "stickiness"), f" of its days, about {days} of 30."]
+        said += [
+            " Who is active in a month shows up on ",
+            printed(last, "stickiness"),
+            f" of its days, about {days} of 30.",
+        ]
     return Say((*said, *_against(rows, last)))
 
 
@@ -51,12 +69,14 @@ def _against(rows: list[dict[str, Any]], last: dict[str, Any]) -> list[Phrase]:
         return []
     low, high = min(before), max(before)
     place = "within" if low <= last["dau"] <= high else "below" if last["dau"] < low else "above"
-    return [f" Daily actives are {place} the range of the {len(before)} periods before ({significant(low)} to {significant(high)})."]
+    return [
+        f" Daily actives are {place} the range of the {len(before)} periods before ({significant(low)} to {significant(high)})."
+    ]
 
 
 def actives_table(result: Actives) -> Table:
     """Actives by period."""
-    rows = [
+    rows: list[tuple[Phrase, ...]] = [
         (
             *(named(row[column]) for column in result.by),
             period_name(row["start"], row["end"]) + ("" if row["complete"] else PARTIAL),
@@ -65,8 +85,11 @@ def actives_table(result: Actives) -> Table:
         for row in result.table.to_dicts()
     ]
     columns = (*result.by, "Period", "Daily", "Weekly", "Monthly", "Stickiness")
-    note = "Weekly: the 7 days to the end of the period; monthly: the calendar month, else the 30 days to its end. A dash: the window began before the data."
-    return Table(title="Active people by period", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=note)
+    note = "Weekly: the 7 days to the end of the period; monthly: the calendar month, else the 30 days to its end. "
+    note += "A dash: the window began before the data."
+    return Table(
+        title="Active people by period", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=note
+    )
 
 
 def _segments(result: Sessions) -> list[str]:
@@ -82,12 +105,23 @@ def sessions_sentence(result: Sessions) -> Say:
     if by := _segments(result):
         longest = max((row for row in rows if row["median_seconds"] is not None), key=lambda row: row["median_seconds"])
         name = " / ".join(named(longest[column]) for column in by)
-        return Say((f"{plural(total, 'session')}; the longest typical ones in ", Strong(f"{name}: {written(longest['median_seconds'], SECONDS)}"), "."))
+        return Say(
+            (
+                f"{plural(total, 'session')}; the longest typical ones in ",
+                Strong(f"{name}: {written(longest['median_seconds'], SECONDS)}"),
+                ".",
+            )
+        )
     row = rows[0]
     each = significant(row["sessions"] / row["users"]) if row["users"] else "0"
     half = f"half last {written(row['median_seconds'], SECONDS)} or less (mean {written(row['mean_seconds'], SECONDS)})"
     lone = written(row["single_event_share"], SHARE)
-    return Say((Strong(f"{plural(row['sessions'], 'session')} of {plural(row['users'], 'user')}"), f", {each} each; {half}. {lone} hold a single event and count as 0 s."))
+    return Say(
+        (
+            Strong(f"{plural(row['sessions'], 'session')} of {plural(row['users'], 'user')}"),
+            f", {each} each; {half}. {lone} hold a single event and count as 0 s.",
+        )
+    )
 
 
 def sessions_table(result: Sessions) -> Table:

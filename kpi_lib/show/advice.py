@@ -13,7 +13,11 @@ def sentence(advice: Advice) -> Say:
         return Say("No KPI is proposed for this choice.")
     there = [row for row in advice.primary if row["available"]]
     names = ", ".join(title_of(row["kpi"]) for row in advice.primary)
-    can = "all can be computed" if len(there) == len(advice.primary) else f"{len(there)} of them can be computed from these data"
+    can = (
+        "all can be computed"
+        if len(there) == len(advice.primary)
+        else f"{len(there)} of them can be computed from these data"
+    )
     said: list[Phrase] = [Strong(f"Watch {plural(len(advice.primary), 'KPI')} first"), f": {names}; {can}."]
     return Say((*said, *(f" {warning[:1].upper()}{warning[1:]}" for warning in advice.warnings)))
 
@@ -31,4 +35,6 @@ def advice_table(advice: Advice) -> Table:
         )
         for rank, row in ranked
     )
-    return Table(title="KPIs to watch", columns=("KPI", "Watch", "Why", "From these data", "Missing"), rows=rows, text_columns=5)
+    return Table(
+        title="KPIs to watch", columns=("KPI", "Watch", "Why", "From these data", "Missing"), rows=rows, text_columns=5
+    )

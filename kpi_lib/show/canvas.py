@@ -48,7 +48,10 @@ class Scale:
     def label(self) -> str:
         """A Vega expression that writes each mark; the texts are ours, never the data's."""
         near = (self.top - self.bottom) / 1000 or 1e-9
-        pairs = (f"abs(datum.value - {at!r}) < {near!r} ? {_quoted(text)}" for at, text in zip(self.values, self.texts, strict=True))
+        pairs = (
+            f"abs(datum.value - {at!r}) < {near!r} ? {_quoted(text)}"
+            for at, text in zip(self.values, self.texts, strict=True)
+        )
         return " : ".join([*pairs, "''"])
 
 
@@ -113,15 +116,15 @@ def marks_of(at: Sequence[str], most: int) -> list[str]:
     return list(at)[::-1][::every][::-1]
 
 
-def spread(places: Mapping[str, float], *, gap: float, top: float) -> dict[str, float]:
-    """Move labels apart so that none covers another, within 0 and top.
+def spread(places: Mapping[str, float], *, gap: float, top: float, bottom: float = 0.0) -> dict[str, float]:
+    """Move labels apart so that none covers another, between bottom and top.
 
     >>> spread({"a": 1.0, "b": 2.0}, gap=5, top=100)
     {'a': 1.0, 'b': 6.0}
     """
     ordered = sorted(places, key=lambda name: places[name])
     moved: dict[str, float] = {}
-    below = -gap
+    below = bottom - gap
     for name in ordered:
         below = moved[name] = max(places[name], below + gap)
     ceiling = top + gap
@@ -133,8 +136,12 @@ def spread(places: Mapping[str, float], *, gap: float, top: float) -> dict[str, 
 def value_axis(field: str, scale: Scale, *, extent: int | None = None) -> alt.Y:
     """The vertical axis of a line chart."""
     room = extent or scale.extent
-    axis = alt.Axis(values=list(scale.values), labelExpr=scale.label(), minExtent=room, maxExtent=room, labelOverlap=False)
-    return alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
+    axis = alt.Axis(
+        values=list(scale.values), labelExpr=scale.label(), minExtent=room, maxExtent=room, labelOverlap=False
+    )
+    return alt.Y(
+        f"{field}:Q", title=None, axis=axis, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False)
+    )
 
 
 def category(title: str | None = None, **more: Any) -> alt.Axis:  # noqa: ANN401 - settings of an axis

@@ -71,14 +71,22 @@ def sentence_of(standing: Standing, every: str, currency: str) -> Phrase:
     if abs(change.amount) < FLAT:
         return (Strong((f"{title} stood at ", value)), f" in {period}, as in {before}.")
     if change.clear:
-        return (_clear(standing, value), f" in {period} against {before}: more than chance gives ({_range(standing, standing.kpi.unit)}).")
+        return (
+            _clear(standing, value),
+            f" in {period} against {before}: more than chance gives ({_range(standing, standing.kpi.unit)}).",
+        )
     return (Strong((f"{title} stood at ", value)), f" in {period}, ", *_unclear(standing, before))
 
 
 def _clear(standing: Standing, value: Figure) -> Strong:
     change = standing.change
     verb = "rose" if (change.amount or 0) > 0 else "fell"
-    return Strong((f"{standing.kpi.title} {verb} by {moved(change.amount or 0, standing.kpi.unit, points=change.points)} to ", value))
+    return Strong(
+        (
+            f"{standing.kpi.title} {verb} by {moved(change.amount or 0, standing.kpi.unit, points=change.points)} to ",
+            value,
+        )
+    )
 
 
 def _unclear(standing: Standing, before: str) -> tuple[Phrase, ...]:
@@ -103,5 +111,3 @@ def strength(standing: Standing) -> float:
 def history_rows(standing: Standing) -> list[dict[str, Any]]:
     """The rows of the figure's past, oldest first; none where a figure has several values a period."""
     return [] if standing.kpi.parts else standing.history.table.to_dicts()
-
-

@@ -22,7 +22,9 @@ theme.enable()
 @singledispatch
 def chart(result: object) -> Picture:
     """Draw a result: one question, one chart, with a layout for a desk and one for a phone."""
-    raise TypeError(f"{type(result).__name__} is no result that has a chart; funnels, cohorts, actives, values and scorecards have.")
+    raise TypeError(
+        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, actives, values and scorecards have."
+    )
 
 
 chart.register(FunnelResult, funnel_picture)
@@ -34,10 +36,14 @@ chart.register(Actives, actives_picture)
 def _(result: Values) -> Picture:
     names = kpis(result)
     if len(names) > 1:
-        raise UsageError(f"one chart shows one KPI, and there are {len(names)}: {', '.join(names)}. Draw chart(values.only({names[0]!r})).")
+        raise UsageError(
+            f"one chart shows one KPI, and there are {len(names)}: {', '.join(names)}. Draw chart(values.only({names[0]!r}))."
+        )
     drawn = values_pictures(result)
     if not drawn:
-        raise UsageError(f"there is nothing to draw of {', '.join(names) or 'no KPI'}: a chart needs two periods, segments or components.")
+        raise UsageError(
+            f"there is nothing to draw of {', '.join(names) or 'no KPI'}: a chart needs two periods, segments or components."
+        )
     return drawn[0]
 
 
@@ -45,5 +51,7 @@ def _(result: Values) -> Picture:
 def _(result: Scorecard) -> Picture:
     drawn = north_star(result)
     if not isinstance(drawn, Picture):
-        raise UsageError("there is no north star with a history of two periods or more to draw; set [product] north_star.")
+        raise UsageError(
+            "there is no north star with a history of two periods or more to draw; set [product] north_star."
+        )
     return drawn

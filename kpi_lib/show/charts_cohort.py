@@ -18,7 +18,9 @@ def cohort_picture(result: CohortResult) -> Picture:
     parts = sorted(curves(result), key=lambda pair: -max((row["eligible"] for row in pair[1]), default=0))
     rows = [_point(name, row) for name, part in parts for row in part if row["k"] > 0]
     named = [name for name, _ in parts[:MOST]]
-    at = tuple(dict.fromkeys(age(row) for row in sorted((r for _, p in parts for r in p if r["k"] > 0), key=lambda r: r["k"])))
+    at = tuple(
+        dict.fromkeys(age(row) for row in sorted((r for _, p in parts for r in p if r["k"] > 0), key=lambda r: r["k"]))
+    )
     grain = str(result.definition.get("grain", "period"))
     hues = [INK.accent] if len(parts) == 1 else list(INK.categories)
     lines = Lines(
@@ -29,7 +31,9 @@ def cohort_picture(result: CohortResult) -> Picture:
         axis=f"{grain}s since the start",
         height=210,
     )
-    note = "All cohorts whose period is over, pooled; the band is the 95 % interval." if rows else "Nothing to draw yet."
+    note = (
+        "All cohorts whose period is over, pooled; the band is the 95 % interval." if rows else "Nothing to draw yet."
+    )
     return lines_picture(lines, alt=plain(sentence(result).phrase), note=note, table=cohort_table(result))
 
 

@@ -34,7 +34,9 @@ def _bar(steps: list[dict[str, Any]], at: int, *, short: bool) -> Row:
     beside = "" if at or not step["units"] else "entered"
     if at and step["from_previous"] is not None:
         before = "of step before" if short else "of the step before"
-        beside = f"{written(step['from_previous'], SHARE)} {before} ({between(step['previous_low'], step['previous_high'])})"
+        beside = (
+            f"{written(step['from_previous'], SHARE)} {before} ({between(step['previous_low'], step['previous_high'])})"
+        )
         if step["median_seconds"] is not None:
             took = show(step["median_seconds"], SECONDS)
             beside += f" · {' '.join(took.split()[:2])}" if short else f" · median {took} from the start"

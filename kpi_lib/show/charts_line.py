@@ -69,24 +69,42 @@ def points_of(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(clean, schema=POINTS)
 
 
-def line_chart(lines: Lines, layout: Layout, *, extent: int | None = None, marked: bool = True) -> alt.LayerChart:
+def line_chart(
+    lines: Lines, layout: Layout, *, extent: int | None = None, room: int | None = None, marked: bool = True
+) -> alt.LayerChart:
     """Draw the lines at one width, exactly as wide as asked; `marked` writes the places under the axis."""
-    bounds = [*lines.points["value"], *lines.points["low"], *lines.points["high"]]
-    scale = round_scale(bounds, lines.unit, currency=lines.currency, marks=4 if lines.height > 120 else 2)
+    scale = _scale(lines)
     labels = _labels(lines, scale, layout)
-    room = max((wide(line) for text in labels["text"] for line in text.split("\n")), default=0) + 16
+    room = room or label_room(lines, layout)
     plot = layout.total - 4 - (extent or scale.extent)
     x = alt.X(
         "at:O",
         sort=list(lines.at),
         title=lines.axis if marked else None,
-        axis=alt.Axis(values=marks_of(lines.at, layout.marks), labelOverlap=False, labels=marked),
-        scale=alt.Scale(type="point", domain=list(lines.at), padding=0.3, range=[0, {"expr": f"width - {room}"}]),  # type: ignore[list-item]
+        axis=alt.Axis(values=marks_of(lines.at, _marks(lines, layout, plot - room)), labelOverlap=False, labels=marked),
+        scale=alt.Scale(type="point", domain=list(lines.at), padding=0.3, range=[0, {"expr": f"width - {room}"}]),
     )
     y = value_axis("value", scale, extent=extent)
     colour = alt.Color("series:N", legend=None, scale=_colours(lines))
     layers = [*_bands(lines, x, scale), *_strokes(lines.points, x, y, colour), _texts(labels, x, scale, colour)]
-    return alt.layer(*layers).properties(width=plot, height=lines.height)
+    return alt.LayerChart(layer=layers).properties(width=plot, height=lines.height)
+
+
+def label_room(lines: Lines, layout: Layout) -> int:
+    """Room in px for the labels at the end of the lines."""
+    texts = _labels(lines, _scale(lines), layout)["text"]
+    return max((wide(line) for text in texts for line in text.split("\n")), default=0) + 16
+
+
+def _scale(lines: Lines) -> Scale:
+    bounds = [*lines.points["value"], *lines.points["low"], *lines.points["high"]]
+    return round_scale(bounds, lines.unit, currency=lines.currency, marks=4 if lines.height > 120 else 2)
+
+
+def _marks(lines: Lines, layout: Layout, plot: int) -> int:
+    """How many places can be written under the axis without touching."""
+    letters = max((len(at) for at in lines.at), default=1)
+    return max(min(layout.marks, plot // (6 * letters + 8)), 2)
 
 
 def _colours(lines: Lines) -> alt.Scale:
@@ -97,7 +115,7 @@ def _colours(lines: Lines) -> alt.Scale:
 def _bands(lines: Lines, x: alt.X, scale: Scale) -> list[alt.Chart]:
     """The 95 % bands; only when few enough lines to tell them apart."""
     known_bands = lines.points.filter(pl.col("low").is_not_null() & pl.col("high").is_not_null())
-    if known_bands.is_empty() or lines.points["series"].n_unique() > 3:
+    if known_bands.is_empty() or lines.points["series"].n_unique() > 2:
         return []
     band = alt.Chart(known_bands).mark_area(opacity=0.16)
     y = alt.Y("low:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
@@ -114,9 +132,17 @@ def _strokes(points: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> lis
     )
     dots = seen.filter(pl.col("value").is_not_null() & (pl.col("alone") | pl.col("last") | pl.col("open")))
     stroke = alt.Chart(points).mark_line().encode(x=x, y=y, color=colour)
-    full = alt.Chart(dots.filter(~pl.col("open"))).mark_point(filled=True, size=45, opacity=1).encode(x=x, y=y, color=colour)
+    full = (
+        alt.Chart(dots.filter(~pl.col("open")))
+        .mark_point(filled=True, size=45, opacity=1)
+        .encode(x=x, y=y, color=colour)
+    )
     hollow = alt.Chart(dots.filter("open")).mark_point(filled=True, size=50, opacity=1, fill=INK.paper, strokeWidth=1.8)
-    told = [alt.Tooltip("at:N", title="when"), alt.Tooltip("series:N", title="what"), alt.Tooltip("told:N", title="value")]
+    told = [
+        alt.Tooltip("at:N", title="when"),
+        alt.Tooltip("series:N", title="what"),
+        alt.Tooltip("told:N", title="value"),
+    ]
     pointer = alt.Chart(points.filter(pl.col("value").is_not_null())).mark_point(size=160, opacity=0, filled=True)
     drawn = [stroke, full, hollow.encode(x=x, y=y, stroke=colour), pointer.encode(x=x, y=y, tooltip=told)]
     return [each for each in drawn if not each.data.is_empty()]
@@ -132,7 +158,9 @@ def _labels(lines: Lines, scale: Scale, layout: Layout) -> pl.DataFrame:
     px = lines.height / (scale.top - scale.bottom)
     gap = LINE_GAP * (2 if several and layout.narrow else 1)
     places = {row["series"]: (row["value"] - scale.bottom) * px for row in rows}
-    moved = spread(places, gap=gap, top=float(lines.height))
+    lift = LINE_GAP / 2 if gap > LINE_GAP else 0.0  # a label of two lines hangs below its place
+    raised = {name: place + lift for name, place in places.items()}
+    moved = spread(raised, gap=gap, top=float(lines.height), bottom=2 * lift)
     texts = [_text(row, lines, several=several, layout=layout) for row in rows]
     ends = [row["at"] for row in rows]
     heights = [moved[row["series"]] / px + scale.bottom for row in rows]
@@ -153,7 +181,8 @@ def _text(row: Mapping[str, object], lines: Lines, *, several: bool, layout: Lay
 
 def _texts(labels: pl.DataFrame, x: alt.X, scale: Scale, colour: alt.Color) -> alt.Chart:
     y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
-    text = alt.Chart(labels).mark_text(align="left", baseline="middle", dx=9, lineBreak="\n")
-    if labels["series"].n_unique() < 2:
-        return text.encode(x=x, y=y, text="text:N")
-    return text.encode(x=x, y=y, text="text:N", color=colour)
+    text: alt.Chart = alt.Chart(labels).mark_text(align="left", baseline="middle", dx=9, lineBreak="\n")
+    drawn: alt.Chart = text.encode(x=x, y=y, text="text:N")
+    if labels["series"].n_unique() > 1:
+        drawn = drawn.encode(color=colour)
+    return drawn

@@ -10,8 +10,8 @@ from kpi_lib.show.blocks import Phrase, Table
 from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, cut, wide
 from kpi_lib.show.picture import Picture
 
-BAR = 15
 GAP = 9
+SHORT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,21 @@ def rank_chart(ranks: Ranks, layout: Layout) -> alt.LayerChart:
     length = _length(frame, total - left, low=low, high=high) if not layout.narrow else total
     scale = alt.Scale(domain=[low, high], range=[left, left + length], nice=False, zero=False)
     y = alt.Y("at:O", sort=None, title=None, axis=None, scale=alt.Scale(type="point", padding=0.5))
-    foot = alt.Chart(frame.head(1)).mark_rule(color=INK.line).encode(x=alt.X(datum=0, axis=None, title=None, scale=scale))
-    drawn = [foot, *_marks(frame, scale, y, ranks=ranks, drop=_drop(ranks.rows, layout)), *_words(frame, scale, y, layout=layout)]
-    return alt.layer(*drawn).properties(width=total, height=max(len(frame), 1) * height)
+    foot = (
+        alt.Chart(frame.head(1)).mark_rule(color=INK.line).encode(x=alt.X(datum=0, axis=None, title=None, scale=scale))
+    )
+    drawn = [
+        foot,
+        *_marks(frame, scale, y, ranks=ranks, drop=_drop(ranks.rows, layout), thick=11 if layout.narrow else 15),
+        *_words(frame, scale, y, layout=layout),
+    ]
+    return alt.LayerChart(layer=drawn).properties(width=total, height=max(len(frame), 1) * height)
 
 
 def _frame(rows: Sequence[Row], layout: Layout) -> pl.DataFrame:
     """The rows as the chart's data; `reach` is where the label begins."""
     letters = 30 if layout.narrow else layout.letters
+    inline = layout.narrow and not _lines(rows)
     return pl.DataFrame(
         {
             "at": range(len(rows)),
@@ -65,12 +72,18 @@ def _frame(rows: Sequence[Row], layout: Layout) -> pl.DataFrame:
             "low": [row.value if row.low is None else row.low for row in rows],
             "high": [row.value if row.high is None else row.high for row in rows],
             "reach": [max(row.value, row.high or 0.0, 0.0) for row in rows],
-            "text": [row.text for row in rows],
-            "beside": [cut(row.beside, 54 if layout.narrow else 90) for row in rows],
+            "text": [f"{row.text} · {row.beside}" if inline and row.beside else row.text for row in rows],
+            "beside": ["" if inline else cut(row.beside, 54 if layout.narrow else 90) for row in rows],
             "quiet": [row.quiet for row in rows],
             "told": [f"{row.text} {row.beside}".strip() for row in rows],
         },
-        schema_overrides={"value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "reach": pl.Float64, "name": pl.String},
+        schema_overrides={
+            "value": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "reach": pl.Float64,
+            "name": pl.String,
+        },
     )
 
 
@@ -78,14 +91,19 @@ def _row(rows: Sequence[Row], layout: Layout) -> int:
     """The height of a row."""
     if not layout.narrow:
         return 38 if len(rows) <= 7 else 30
-    return 60 if any(row.beside for row in rows) else 42
+    return 52 if _lines(rows) else 36
+
+
+def _lines(rows: Sequence[Row]) -> bool:
+    """Whether the words beside the figures need a line of their own on a phone."""
+    return any(len(row.beside) > SHORT for row in rows)
 
 
 def _drop(rows: Sequence[Row], layout: Layout) -> int:
     """How far the marks stand below the middle of their row, to leave room for the words above them."""
     if not layout.narrow:
         return 0
-    return 17 if any(row.beside for row in rows) else 9
+    return 17 if _lines(rows) else 9
 
 
 def _length(frame: pl.DataFrame, room: int, *, low: float, high: float) -> float:
@@ -104,18 +122,31 @@ def _after(frame: pl.DataFrame) -> int:
     return max((wide(text) for text in frame["text"]), default=0) + 2 * GAP
 
 
-def _marks(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, ranks: Ranks, drop: int) -> list[alt.Chart]:
+def _marks(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, ranks: Ranks, drop: int, thick: int) -> list[alt.Chart]:
     """Bars or dots, whiskers where there is an interval."""
     x = _along("value", scale)
     told = [alt.Tooltip("name:N", title="what"), alt.Tooltip("told:N", title="value")]
-    colour = alt.condition("datum.quiet", alt.value(INK.ghost), alt.value(INK.accent))
     spans = frame.filter(pl.col("low") < pl.col("high"))
     whisker = alt.Chart(spans).encode(x=_along("low", scale), x2="high:Q", y=y)
+    # a whisker would drown in a bar of the full colour
+    strong, quiet = (INK.soft, INK.line) if len(spans) and not ranks.dots else (INK.accent, INK.ghost)
+    colour = alt.condition("datum.quiet", alt.value(quiet), alt.value(strong))
     if ranks.dots:
-        dots = alt.Chart(frame).mark_point(filled=True, size=90, opacity=1, yOffset=drop).encode(x=x, y=y, color=colour, tooltip=told)
-        return [*([whisker.mark_rule(color=INK.accent, strokeWidth=2, opacity=0.45, yOffset=drop)] if len(spans) else []), dots]
-    bars = alt.Chart(frame).mark_bar(height=BAR, yOffset=drop).encode(x=x, x2=alt.datum(0), y=y, color=colour, tooltip=told)
-    return [bars, *([whisker.mark_rule(color=INK.ink, strokeWidth=1.2, yOffset=drop)] if len(spans) else [])]
+        dots = (
+            alt.Chart(frame)
+            .mark_point(filled=True, size=90, opacity=1, yOffset=drop)
+            .encode(x=x, y=y, color=colour, tooltip=told)
+        )
+        return [
+            *([whisker.mark_rule(color=INK.accent, strokeWidth=2, opacity=0.45, yOffset=drop)] if len(spans) else []),
+            dots,
+        ]
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(height=thick, yOffset=drop)
+        .encode(x=x, x2=alt.datum(0), y=y, color=colour, tooltip=told)
+    )
+    return [bars, *([whisker.mark_rule(color=INK.accent, strokeWidth=2, yOffset=drop)] if len(spans) else [])]
 
 
 def _words(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, layout: Layout) -> list[alt.Chart]:
@@ -126,14 +157,20 @@ def _words(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, layout: Layout) -
         return [
             text.mark_text(align="left", baseline="middle").encode(x=alt.value(0), text="name:N"),
             text.mark_text(align="left", baseline="middle", fontWeight=600, dx=GAP).encode(x=end, text="text:N"),
-            text.mark_text(align="left", baseline="middle", color=INK.muted, dx=_after(frame)).encode(x=end, text="beside:N"),
+            text.mark_text(align="left", baseline="middle", color=INK.muted, dx=_after(frame)).encode(
+                x=end, text="beside:N"
+            ),
         ]
-    up = -18 if _has_words(frame) else -9
+    up = -16 if _has_words(frame) else -8
     words = [
         text.mark_text(align="left", baseline="middle", yOffset=up).encode(x=alt.value(0), text="name:N"),
-        text.mark_text(align="right", baseline="middle", fontWeight=600, yOffset=up).encode(x=alt.value(layout.total - 4), text="text:N"),
+        text.mark_text(align="right", baseline="middle", fontWeight=600, yOffset=up).encode(
+            x=alt.value(layout.total - 4), text="text:N"
+        ),
     ]
-    beside = text.mark_text(align="left", baseline="middle", color=INK.muted, yOffset=-2).encode(x=alt.value(0), text="beside:N")
+    beside = text.mark_text(align="left", baseline="middle", color=INK.muted, yOffset=0).encode(
+        x=alt.value(0), text="beside:N"
+    )
     return [*words, beside] if _has_words(frame) else words
 
 

@@ -36,15 +36,31 @@ def star_history(standing: Standing, scorecard: Scorecard, *, tile: Tile | None 
         for row in rows
     ]
     at = tuple(point["at"] for point in points)
-    lines = Lines(points=points_of(points), at=at, unit=standing.kpi.unit, colours={title: INK.accent}, currency=currency, height=190)
+    lines = Lines(
+        points=points_of(points),
+        at=at,
+        unit=standing.kpi.unit,
+        colours={title: INK.accent},
+        currency=currency,
+        height=190,
+    )
     note = "Hollow: a period that is not over or began before the data." if any(p["open"] for p in points) else ""
-    alt = f"{title} by {scorecard.every}, {len(rows)} periods. {plain(sentence_of(standing, scorecard.every, currency))}"
+    alt = (
+        f"{title} by {scorecard.every}, {len(rows)} periods. {plain(sentence_of(standing, scorecard.every, currency))}"
+    )
     return lines_picture(lines, alt=alt, note=note, table=_figures(standing, currency), tile=tile)
 
 
 def _figures(standing: Standing, currency: str) -> Table:
     rows = tuple(
-        (period_name(row["start"], row["end"]), figure(row, currency=currency), interval(row, currency=currency), figure(row, "n"))
+        (
+            period_name(row["start"], row["end"]),
+            figure(row, currency=currency),
+            interval(row, currency=currency),
+            figure(row, "n"),
+        )
         for row in history_rows(standing)
     )
-    return Table(title=f"{standing.kpi.title} by period", columns=("Period", standing.kpi.title, "95 %", "n"), rows=rows)
+    return Table(
+        title=f"{standing.kpi.title} by period", columns=("Period", standing.kpi.title, "95 %", "n"), rows=rows
+    )

@@ -10,14 +10,14 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.core.units import COUNT, RATIO, SHARE, significant
 from kpi_lib.show.active import NAMES, actives_sentence, actives_table
 from kpi_lib.show.canvas import DESK, INK, PHONE, Layout
-from kpi_lib.show.charts_line import Lines, line_chart, lines_picture, points_of
+from kpi_lib.show.charts_line import Lines, label_room, line_chart, lines_picture, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, ranks_picture
 from kpi_lib.show.phrases import known, named, plain, short_period, title_of, unit_of, whole, written
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import group_of, groups, kpis, sentence, values_table
 
 MOST = 6
-BARS = 15
+BARS = 10
 OPEN = ("partial", "early")
 
 
@@ -56,7 +56,9 @@ def _ranked(values: Values, rows: list[dict[str, Any]], columns: tuple[str, ...]
     note = "The line at the end of a bar is the 95 % interval." if any(bar.low is not None for bar in bars) else ""
     note += " Grey: too few to tell." if any(bar.quiet for bar in bars) else ""
     note += f" The largest {BARS} of {len(rows)}." if len(rows) > BARS else ""
-    return ranks_picture(Ranks(rows=tuple(bars)), alt=plain(sentence(values).phrase), note=note.strip(), table=values_table(values))
+    return ranks_picture(
+        Ranks(rows=tuple(bars)), alt=plain(sentence(values).phrase), note=note.strip(), table=values_table(values)
+    )
 
 
 def _series(values: Values, kpi: str, columns: tuple[str, ...]) -> Picture:
@@ -68,7 +70,9 @@ def _series(values: Values, kpi: str, columns: tuple[str, ...]) -> Picture:
         name = group_of(row, columns) if columns else title
         sizes[name] = sizes.get(name, 0) + row["n"]
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST]
-    at = tuple(dict.fromkeys(short_period(row["start"], row["end"]) for row in sorted(rows, key=lambda row: row["start"])))
+    at = tuple(
+        dict.fromkeys(short_period(row["start"], row["end"]) for row in sorted(rows, key=lambda row: row["start"]))
+    )
     points = [
         {
             "at": short_period(row["start"], row["end"]),
@@ -80,13 +84,21 @@ def _series(values: Values, kpi: str, columns: tuple[str, ...]) -> Picture:
         for row in sorted(rows, key=lambda row: row["start"])
     ]
     hues = INK.categories if columns else (INK.accent,)
-    lines = Lines(points=points_of(points), at=at, unit=unit, colours=dict(zip(largest, hues, strict=False)), currency=values.currency)
-    return lines_picture(lines, alt=plain(sentence(values).phrase), note=_note(rows, len(sizes)), table=values_table(values))
+    lines = Lines(
+        points=points_of(points),
+        at=at,
+        unit=unit,
+        colours=dict(zip(largest, hues, strict=False)),
+        currency=values.currency,
+    )
+    return lines_picture(
+        lines, alt=plain(sentence(values).phrase), note=_note(rows, len(sizes)), table=values_table(values)
+    )
 
 
 def _note(rows: list[dict[str, Any]], series: int) -> str:
     said = []
-    if any(known(row["low"]) is not None for row in rows) and series <= 3:
+    if any(known(row["low"]) is not None for row in rows) and series <= 2:
         said.append("The band is the 95 % interval.")
     if any(row["status"] in OPEN for row in rows):
         said.append("Hollow: a period that is not over or began before the data.")
@@ -98,27 +110,38 @@ def _note(rows: list[dict[str, Any]], series: int) -> str:
 def actives_picture(result: Actives) -> Picture:
     """Daily, weekly and monthly actives above, stickiness below; by segment the daily ones."""
     note = "Hollow: a period that is not over." if not result.table["complete"].all() else ""
-    words = {"alt": plain(actives_sentence(result).phrase), "table": actives_table(result)}
+    finding, table = plain(actives_sentence(result).phrase), actives_table(result)
     if result.by:
-        return _daily(result, note=note, **words)
+        return _daily(result, alt=finding, note=note, table=table)
     rows, at = _rows(result)
     upper = [_point(row, name, NAMES[name]) for row in rows for name in NAMES]
     lower = [_point(row, "stickiness", "Stickiness") for row in rows]
     colours = dict(zip(NAMES.values(), INK.categories, strict=False))
     top = Lines(points=points_of(upper), at=at, unit=COUNT, colours=colours, height=180)
     foot = Lines(points=points_of(lower), at=at, unit=SHARE, colours={"Stickiness": INK.muted}, height=64)
-    return Picture(wide=_stacked(top, foot, DESK), narrow=_stacked(top, foot, PHONE), note=note, **words)
+    return Picture(
+        wide=_stacked(top, foot, DESK), narrow=_stacked(top, foot, PHONE), alt=finding, note=note, table=table
+    )
 
 
 def _stacked(top: Lines, foot: Lines, layout: Layout) -> alt.VConcatChart:
     """Two panels on one axis of time."""
-    room = 56
-    upper = line_chart(top, layout, extent=room, marked=False)
-    label = alt.Title("Stickiness: share of days on which an active person shows up", fontSize=12, fontWeight="normal", color=INK.muted, offset=4)
+    extent = 56
+    room = label_room(top, layout)
+    upper = line_chart(top, layout, extent=extent, room=room, marked=False)
+    label = alt.Title(
+        "Stickiness: share of days on which an active person shows up",
+        fontSize=12,
+        fontWeight="normal",
+        color=INK.muted,
+        offset=4,
+    )
     if layout.narrow:
         label = alt.Title("Stickiness (share of days)", fontSize=12, fontWeight="normal", color=INK.muted, offset=4)
-    lower = line_chart(foot, layout, extent=room).properties(title=label)
-    return alt.vconcat(upper, lower, spacing=14).resolve_scale(color="independent", x="independent")
+    lower = line_chart(foot, layout, extent=extent, room=room).properties(title=label)
+    both: alt.VConcatChart = alt.vconcat(upper, lower, spacing=14)
+    drawn: alt.VConcatChart = both.resolve_scale(color="independent", stroke="independent", x="independent")
+    return drawn
 
 
 def _rows(result: Actives) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
@@ -137,6 +160,8 @@ def _daily(result: Actives, **words: Any) -> Picture:  # noqa: ANN401 - the word
     rows, at = _rows(result)
     points = [_point(row, "dau", " / ".join(named(row[column]) for column in result.by)) for row in rows]
     frame = points_of(points)
-    sizes = frame.group_by("series").agg(pl.col("value").sum()).sort("value", "series", descending=[True, False])["series"]
+    sizes = (
+        frame.group_by("series").agg(pl.col("value").sum()).sort("value", "series", descending=[True, False])["series"]
+    )
     colours = dict(zip(sizes.head(MOST), INK.categories, strict=False))
     return lines_picture(Lines(points=frame, at=at, unit=RATIO, colours=colours), **words)

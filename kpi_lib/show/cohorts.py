@@ -56,7 +56,9 @@ def _pooled(result: CohortResult, rows: list[dict[str, Any]]) -> list[Phrase]:
         f" (95 % interval {between(first['low'], first['high'])})",
     ]  # fmt: skip
     if len(rows) > 1:
-        said.append(f", {written(last['rate'], SHARE)} of {whole(last['eligible'])} in {grain} {age(last)} ({between(last['low'], last['high'])})")
+        said.append(
+            f", {written(last['rate'], SHARE)} of {whole(last['eligible'])} in {grain} {age(last)} ({between(last['low'], last['high'])})"
+        )
     said.append(". ")
     said += _settled(rows, str(grain))
     if last["eligible"] < FEW:
@@ -68,11 +70,18 @@ def _settled(rows: list[dict[str, Any]], grain: str) -> list[Phrase]:
     """Settled = one rate fits the intervals of all later ages."""
     at = settles(rows)
     if at is None:
-        return ["Whether it settles cannot be told yet."] if len(rows) <= LATER else ["It has not settled: no one rate fits the last ages."]
+        return (
+            ["Whether it settles cannot be told yet."]
+            if len(rows) <= LATER
+            else ["It has not settled: no one rate fits the last ages."]
+        )
     rates = [row["rate"] for row in rows[at:]]
     low, high = written(min(rates), SHARE), written(max(rates), SHARE)
     held = f"near {low}" if low == high else f"between {low} and {high}"
-    return [Strong(f"From {grain} {age(rows[at])} on it holds {held}"), ", and the changes from one age to the next are within what chance gives."]
+    return [
+        Strong(f"From {grain} {age(rows[at])} on it holds {held}"),
+        ", and the changes from one age to the next are within what chance gives.",
+    ]
 
 
 def settles(rows: Sequence[dict[str, Any]]) -> int | None:
@@ -90,10 +99,20 @@ def _segments(result: CohortResult, told: list[tuple[str, list[dict[str, Any]]]]
     if len(told) < 2 or not shared:
         return f"The segments cannot be compared yet: {listed([name for name, _ in told])} have no age in common."
     k = shared[0]
-    firsts = sorted(((next(r for r in rows if r["k"] == k), name) for name, rows in told), key=lambda pair: (-pair[0]["rate"], pair[1]))
+    firsts = sorted(
+        ((next(r for r in rows if r["k"] == k), name) for name, rows in told),
+        key=lambda pair: (-pair[0]["rate"], pair[1]),
+    )
     (top, best), (bottom, worst) = firsts[0], firsts[-1]
-    words = [f"{name} {written(row['rate'], SHARE)} ({between(row['low'], row['high'])})" for row, name in (firsts[0], firsts[-1])]
-    end = "their intervals overlap, so chance may be all there is" if bottom["high"] >= top["low"] else "their intervals do not overlap; what goes together need not cause"
+    words = [
+        f"{name} {written(row['rate'], SHARE)} ({between(row['low'], row['high'])})"
+        for row, name in (firsts[0], firsts[-1])
+    ]
+    end = (
+        "their intervals overlap, so chance may be all there is"
+        if bottom["high"] >= top["low"]
+        else "their intervals do not overlap; what goes together need not cause"
+    )
     return (Strong(f"In {grain} {k} most come back in {best}"), f": {words[0]}, fewest in {worst}: {words[1]}; {end}.")
 
 
@@ -144,7 +163,9 @@ def _note(result: CohortResult, cohorts: int, hidden: int) -> str:
     return " ".join(said)
 
 
-def _row(cells: list[dict[str, Any]], result: CohortResult, heads: list[dict[str, Any]], *, deepest: float) -> tuple[Phrase | Cell, ...]:
+def _row(
+    cells: list[dict[str, Any]], result: CohortResult, heads: list[dict[str, Any]], *, deepest: float
+) -> tuple[Phrase | Cell, ...]:
     first = cells[0]
     found = {cell["k"]: cell for cell in cells}
     segments = tuple(named(first[column]) for column in result.by)
@@ -167,5 +188,7 @@ def _percent(rate: float) -> str:
 def _all(pooled: list[dict[str, Any]], heads: list[dict[str, Any]]) -> tuple[Phrase | Cell, ...]:
     found = {row["k"]: row for row in pooled}
     size = found[0]["eligible"] if 0 in found else None
-    cells = [Cell(phrase=Strong(_percent(found[h["k"]]["rate"]))) if h["k"] in found else Cell(unseen=True) for h in heads]
+    cells = [
+        Cell(phrase=Strong(_percent(found[h["k"]]["rate"]))) if h["k"] in found else Cell(unseen=True) for h in heads
+    ]
     return (Strong(EVERYBODY), whole(size), *cells)

@@ -37,12 +37,17 @@ def _(result: FunnelResult | Actives) -> tuple[object, ...]:
 
 @faces.register
 def _(result: CohortResult) -> tuple[object, ...]:
-    return (say(result), table(result)) if result.by or result.pooled.height < 2 else (say(result), table(result), chart(result))
+    return (
+        (say(result), table(result))
+        if result.by or result.pooled.height < 2
+        else (say(result), table(result), chart(result))
+    )
 
 
 @faces.register
 def _(result: Values) -> tuple[object, ...]:
-    return (say(result), *(values_pictures(result) or [table(result)]))
+    drawn = values_pictures(result)
+    return (say(result), *drawn) if drawn else (say(result), table(result))
 
 
 @faces.register

@@ -13,7 +13,11 @@ ORDERS = {
     "strict": "one directly after the other",
     "unordered": "in any order",
 }
-ATTEMPTS = {"best": "the deepest attempt of each counts", "first": "the first attempt of each counts", "all": "every attempt counts"}
+ATTEMPTS = {
+    "best": "the deepest attempt of each counts",
+    "first": "the first attempt of each counts",
+    "all": "every attempt counts",
+}
 TIMES = {"earliest": "timed from the earliest such start", "fastest": "timed from the latest such start"}
 FEW = 30
 
@@ -36,7 +40,11 @@ def noun(result: FunnelResult, count: int) -> str:
     unit = str(result.definition.get("unit", "user"))
     if result.definition.get("attempt") == "all":
         return plural(count, "attempt")
-    return plural(count, unit if unit in ("user", "session") else f"value of {unit}", "" if unit in ("user", "session") else f"values of {unit}")
+    return plural(
+        count,
+        unit if unit in ("user", "session") else f"value of {unit}",
+        "" if unit in ("user", "session") else f"values of {unit}",
+    )
 
 
 def groups(result: FunnelResult) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -59,7 +67,9 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     first, last = steps[0], steps[-1]
     if not first["units"]:
         waiting = f"; {noun(result, first['in_progress'])} still under way" if first["in_progress"] else ""
-        return [f"Nobody whose time is up entered at {step_name(first['event'])}{waiting}: conversion cannot be told yet."]
+        return [
+            f"Nobody whose time is up entered at {step_name(first['event'])}{waiting}: conversion cannot be told yet."
+        ]
     rate = f"{written(known(last['from_start']), SHARE)} of {noun(result, first['units'])}"
     said: list[Phrase] = [Strong(f"{rate} got from {step_name(first['event'])} to {step_name(last['event'])}")]
     said.append(f" (95 % interval {between(last['low'], last['high'])}).")
@@ -74,7 +84,11 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     if last["median_seconds"] is not None and last["units"]:
         said.append(f" Half of those who arrived took {show(last['median_seconds'], SECONDS)} or less.")
     if first["units"] < FEW:
-        said.append(f" {plural(first['units'], 'entry', 'entries')} is little to go by." if first["units"] == 1 else f" {whole(first['units'])} entries are little to go by.")
+        said.append(
+            f" {plural(first['units'], 'entry', 'entries')} is little to go by."
+            if first["units"] == 1
+            else f" {whole(first['units'])} entries are little to go by."
+        )
     return [*said, *_open(result, first)]
 
 
@@ -89,7 +103,9 @@ def _open(result: FunnelResult, first: Mapping[str, Any]) -> list[Phrase]:
     """What the counts leave out, when there is any."""
     said: list[Phrase] = []
     if count := first["in_progress"]:
-        said.append(f" {noun(result, count)} {'is' if count == 1 else 'are'} still within the time allowed and not counted.")
+        said.append(
+            f" {noun(result, count)} {'is' if count == 1 else 'are'} still within the time allowed and not counted."
+        )
     if count := first["excluded"]:
         said.append(f" {noun(result, count)} {'was' if count == 1 else 'were'} left out by an excluded event.")
     if count := first["tie_sensitive"]:
@@ -107,8 +123,11 @@ def _by_segment(result: FunnelResult) -> list[Phrase]:
     if len(rated) == 1:
         return [Strong(f"{best}: {_rate(top)}"), ", the only segment with entries."]
     said: list[Phrase] = [Strong(f"{best} converts at {_rate(top)}, {worst} at {_rate(bottom)}")]
-    said.append("; the intervals overlap, so chance may be all there is between them." if bottom["high"] >= top["low"] else
-                "; their intervals do not overlap. That they go together does not say that one causes the other.")
+    said.append(
+        "; the intervals overlap, so chance may be all there is between them."
+        if bottom["high"] >= top["low"]
+        else "; their intervals do not overlap. That they go together does not say that one causes the other."
+    )
     return said
 
 
@@ -120,12 +139,26 @@ def definition(result: FunnelResult) -> str:
     """The rules in force, in one line of words."""
     rules = result.definition
     within = f"within {rules['within']} of the first step" if rules.get("within") else "without a time limit"
-    parts = [" → ".join(step_name(step) for step in rules.get("steps", ())), within, ORDERS.get(str(rules.get("order")), "")]
+    parts = [
+        " → ".join(step_name(step) for step in rules.get("steps", ())),
+        within,
+        ORDERS.get(str(rules.get("order")), ""),
+    ]
     parts += [ATTEMPTS.get(str(rules.get("attempt")), ""), TIMES.get(str(rules.get("time_to_convert")), "")]
     ties = rules.get("ties", "any")
-    parts.append("events at the same instant stand in either order" if ties == "any" else "" if ties == "strict" else f"events at the same instant are ordered by {ties}")
+    parts.append(
+        "events at the same instant stand in either order"
+        if ties == "any"
+        else ""
+        if ties == "strict"
+        else f"events at the same instant are ordered by {ties}"
+    )
     if rules.get("within"):
-        parts.append("only entries whose whole time has passed" if rules.get("unripe") != "include" else "entries still under way included")
+        parts.append(
+            "only entries whose whole time has passed"
+            if rules.get("unripe") != "include"
+            else "entries still under way included"
+        )
     if rules.get("exclude"):
         parts.append(f"ended by {listed(list(rules['exclude']))}")
     if rules.get("hold"):
@@ -136,14 +169,30 @@ def definition(result: FunnelResult) -> str:
 
 def steps_table(result: FunnelResult) -> Table:
     """Every step with its counts, rates, intervals and times."""
-    columns = (*result.by, "Step", "Units", "Of the step before", "95 %", "Of the start", "95 %", "Median time", "Middle half")
+    columns = (
+        *result.by,
+        "Step",
+        "Units",
+        "Of the step before",
+        "95 %",
+        "Of the start",
+        "95 %",
+        "Median time",
+        "Middle half",
+    )
     rows = []
     for row in result.table.to_dicts():
         started = row["step"] > 1
         times = (show(row["median_seconds"], SECONDS), _half(row)) if started else ("", "")
-        before = (written(known(row["from_previous"]), SHARE), between(row["previous_low"], row["previous_high"])) if started else ("", "")
+        before = (
+            (written(known(row["from_previous"]), SHARE), between(row["previous_low"], row["previous_high"]))
+            if started
+            else ("", "")
+        )
         start = (written(known(row["from_start"]), SHARE), between(row["low"], row["high"])) if started else ("", "")
-        rows.append((*(named(row[c]) for c in result.by), step_name(row["event"]), whole(row["units"]), *before, *start, *times))
+        rows.append(
+            (*(named(row[c]) for c in result.by), step_name(row["event"]), whole(row["units"]), *before, *start, *times)
+        )
     words = " ".join((*result.warnings, definition(result)))
     return Table(title="Funnel by step", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=words)
 

@@ -11,7 +11,10 @@ def newcomers(intake: Intake) -> Phrase:
     if intake.last_new is None:
         return "Nobody has come yet, so there is nothing to compare."
     if not intake.closed:
-        return (Strong("New people still come"), f": the last on {day_name(intake.last_new)}, {whole(intake.members)} in all.")
+        return (
+            Strong("New people still come"),
+            f": the last on {day_name(intake.last_new)}, {whole(intake.members)} in all.",
+        )
     first = Strong(f"Nobody new has come since {day_name(intake.last_new)}")
     return (first, f": this is one closed group of {whole(intake.members)}. ", *ageing(intake))
 
@@ -25,9 +28,15 @@ def ageing(intake: Intake) -> tuple[Phrase, ...]:
     figures = f"{_signed(new, plain=True)} against {_signed(old, plain=True)} active {intake.every}s in the {first} after the start"
     evidence = f"{figures}, difference {_signed(intake.gap_low)} to {_signed(intake.gap_high)}"
     if intake.gap_high < 0:
-        return (Strong("At the same age the newest members are clearly less active than the oldest"), f" ({evidence}): that is more than ageing.")
+        return (
+            Strong("At the same age the newest members are clearly less active than the oldest"),
+            f" ({evidence}): that is more than ageing.",
+        )
     if intake.gap_low > 0:
-        return ("At the same age the newest members are more active than the oldest", f" ({evidence}): fewer actives come with ageing, not with weaker newcomers.")
+        return (
+            "At the same age the newest members are more active than the oldest",
+            f" ({evidence}): fewer actives come with ageing, not with weaker newcomers.",
+        )
     return (
         Strong("A fall in actives is then ageing, not decline, as far as can be told"),
         f": at the same age the newest members are about as active as the oldest ({evidence}).",
@@ -53,11 +62,12 @@ def sentence(intake: Intake) -> Say:
 
 def intake_table(intake: Intake) -> Table:
     """The oldest and the newest members at the same age."""
-    rows = ()
+    rows: tuple[tuple[Phrase, ...], ...] = ()
+    note = "Too little has been observed to compare."
     if intake.table.height == 2:
         names = ("oldest", "newest")
+        note = f"Counted over the first {plural(intake.ages, intake.every)} after the start."
         pairs = zip(names, intake.table.sort("cohort").iter_rows(named=True), strict=True)
         rows = tuple((name, whole(row["members"]), _signed(row["active_periods"], plain=True)) for name, row in pairs)
     columns = ("Members", "Count", f"Active {intake.every}s each")
-    note = f"Counted over the first {plural(intake.ages, intake.every)} after the start." if rows else "Too little has been observed to compare."
     return Table(title="Oldest and newest members at the same age", columns=columns, rows=rows, note=note)

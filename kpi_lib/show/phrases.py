@@ -22,8 +22,20 @@ from kpi_lib.core.units import (
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.show.blocks import Figure, Phrase
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
-MONTHS += ("December",)
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
 COUNTED = ("n", "unripe")
 UNKNOWN = {
@@ -191,7 +203,9 @@ def period_name(start: date, end: date) -> str:
             return str(start.year)
     if days == 1:
         return day_name(start)
-    return f"the week of {day_name(start)}" if days == 7 else f"{day_name(start)} to {day_name(end - timedelta(days=1))}"
+    return (
+        f"the week of {day_name(start)}" if days == 7 else f"{day_name(start)} to {day_name(end - timedelta(days=1))}"
+    )
 
 
 def short_period(start: date, end: date) -> str:

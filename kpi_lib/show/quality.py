@@ -64,14 +64,21 @@ def pills(check: Checked, data: Dataset | None = None, grid: Grid | None = None)
 def _period(data: Dataset, grid: Grid) -> list[Pill]:
     every = grid.every if grid.every in ("day", "week", "month", "quarter", "year") else "period"
     if grid.ends[-1] > data.observed_until:
-        return [Pill(f"the {every} is not over", "warn", "Figures count what is there so far and are not compared with whole periods.")]
+        return [
+            Pill(
+                f"the {every} is not over",
+                "warn",
+                "Figures count what is there so far and are not compared with whole periods.",
+            )
+        ]
     if grid.starts[-1] < data.observed_from:
         return [Pill(f"the data begin inside the {every}", "warn", "Figures that need the whole period are marked.")]
     return [Pill(f"complete {every}", "good")]
 
 
 def _rows(name: str, counts: Counted) -> Pill:
-    detail = f"{counts.read:,} read = {counts.kept:,} kept + {counts.filtered:,} filtered + {counts.deduplicated:,} deduplicated + {counts.quarantined:,} set aside."
+    detail = f"{counts.read:,} read = {counts.kept:,} kept + {counts.filtered:,} filtered "
+    detail += f"+ {counts.deduplicated:,} deduplicated + {counts.quarantined:,} set aside."
     status = "warn" if counts.quarantined else "plain"
     return Pill(f"{plural(counts.read, 'row')} of {name} read · {counts.quarantined:,} set aside", status, detail)
 

@@ -21,7 +21,9 @@ def scorecard_table(scorecard: Scorecard) -> Table:
 def _row(standing: Standing, scorecard: Scorecard) -> tuple[Phrase, ...]:
     row, currency = standing.row, scorecard.currency
     change = compared(standing, scorecard.every)
-    told: Phrase = (ARROWS.get(change.points, ""), change.phrase, f" {change.against}") if row["value"] is not None else ""
+    told: Phrase = (
+        (ARROWS.get(change.points, ""), change.phrase, f" {change.against}") if row["value"] is not None else ""
+    )
     target = show(standing.aim.value, standing.kpi.unit, currency) if standing.aim else ""
     span = interval(row, currency=currency)
     return (standing.kpi.title, figure(row, currency=currency), span, figure(row, "n"), told, target)

@@ -35,8 +35,14 @@ def _nothing_moved(rest: tuple[Standing, ...], star: Standing | None) -> Phrase:
     other = "other " if star else ""
     count = len(compared_ones)
     if count == 1:
-        return (Strong(f"Nothing {'else ' if star else ''}moved clearly"), f": the one {other}figure that can be compared changed within what chance gives.")
-    return (Strong(f"Nothing {'else ' if star else ''}moved clearly"), f": the changes of {count} {other}figures are within what chance gives.")
+        return (
+            Strong(f"Nothing {'else ' if star else ''}moved clearly"),
+            f": the one {other}figure that can be compared changed within what chance gives.",
+        )
+    return (
+        Strong(f"Nothing {'else ' if star else ''}moved clearly"),
+        f": the changes of {count} {other}figures are within what chance gives.",
+    )
 
 
 def _third(scorecard: Scorecard, movers: list[Standing], intake: Intake | None) -> Phrase:
@@ -110,7 +116,10 @@ def _spark(standing: Standing, scorecard: Scorecard) -> Spark | None:
     there = [value for value in values if value is not None]
     if len(there) < 2:
         return None
-    ends = (written(there[0], standing.kpi.unit, scorecard.currency), written(there[-1], standing.kpi.unit, scorecard.currency))
+    ends = (
+        written(there[0], standing.kpi.unit, scorecard.currency),
+        written(there[-1], standing.kpi.unit, scorecard.currency),
+    )
     text = f"{standing.kpi.title} over {len(values)} periods, from {ends[0]} to {ends[1]}"
     return Spark(values=values, text=text, partial=rows[-1]["status"] == "partial")
 

@@ -45,7 +45,11 @@ def _one(values: Values, kpi: str) -> Phrase:
     rows = values.only(kpi).table.to_dicts()
     title = title_of(kpi)
     if reason := values.reasons.get(kpi):
-        return f"{title} cannot be told: it {reason}." if reason.startswith(("needs", "has")) else f"{title} cannot be told: {reason}."
+        return (
+            f"{title} cannot be told: it {reason}."
+            if reason.startswith(("needs", "has"))
+            else f"{title} cannot be told: {reason}."
+        )
     there = [row for row in rows if known(row["value"]) is not None]
     if not there:
         why = UNKNOWN.get(rows[-1]["status"], "the data do not allow it")
@@ -63,7 +67,12 @@ def _one(values: Values, kpi: str) -> Phrase:
 def _stands(values: Values, title: str, row: dict[str, Any]) -> Phrase:
     so_far = " so far" if row["status"] in ("partial", "early") else ""
     period = period_name(row["start"], row["end"])
-    return (Strong((f"{title}{so_far}: ", figure(row, currency=values.currency))), f" in {period}", *_sure(values, row, ()), ".")
+    return (
+        Strong((f"{title}{so_far}: ", figure(row, currency=values.currency))),
+        f" in {period}",
+        *_sure(values, row, ()),
+        ".",
+    )
 
 
 def _sure(values: Values, row: dict[str, Any], columns: Sequence[str]) -> tuple[Phrase, ...]:
@@ -77,11 +86,18 @@ def _spans(values: Values, title: str, ends: list[dict[str, Any]]) -> Phrase:
     period = period_name(ends[0]["start"], ends[0]["end"])
     told: list[Phrase] = [f"{title} in {period}: "]
     for at, row in enumerate(ends):
-        told += [" down to " if at else "", Strong((f"{group_of(row, columns)} ", figure(row, currency=values.currency, by=columns)))]
+        told += [
+            " down to " if at else "",
+            Strong((f"{group_of(row, columns)} ", figure(row, currency=values.currency, by=columns))),
+        ]
         told += _sure(values, row, columns)
     if len(ends) == 2 and None not in (known(ends[0]["low"]), known(ends[1]["high"])):
         apart = ends[1]["high"] < ends[0]["low"]
-        told.append("; their intervals do not overlap" if apart else "; their intervals overlap, so chance may be all there is between them")
+        told.append(
+            "; their intervals do not overlap"
+            if apart
+            else "; their intervals overlap, so chance may be all there is between them"
+        )
     return (*told, ".")
 
 
@@ -95,7 +111,9 @@ def values_table(values: Values) -> Table:
     note = f"The last {ROWS} of {plural(len(rows), 'row')}." if len(rows) > ROWS else ""
     reasons = " ".join(f"{title_of(name)}: {why}." for name, why in values.reasons.items())
     title = title_of(kpis(values)[0]) if len(kpis(values)) == 1 else "Computed figures"
-    return Table(title=title, columns=heads, rows=told, text_columns=len(columns) + 1 + several, note=f"{note} {reasons}".strip())
+    return Table(
+        title=title, columns=heads, rows=told, text_columns=len(columns) + 1 + several, note=f"{note} {reasons}".strip()
+    )
 
 
 def _row(values: Values, row: dict[str, Any], columns: Sequence[str], *, several: bool) -> tuple[Phrase, ...]:

@@ -1,0 +1,177 @@
+"""An explorer for funnels, and its twin without a browser: the same arguments give the same result."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets
+import polars as pl
+
+from kpi_lib.core.dataset import PURCHASE, Dataset
+from kpi_lib.core.errors import KpiError
+from kpi_lib.core.schema import TABLES
+from kpi_lib.shapes.activity import event_names
+from kpi_lib.shapes.funnel import FunnelResult, funnel
+from kpi_lib.shapes.funnel_rules import CHOICES, Funnel
+from kpi_lib.show.charts import chart
+from kpi_lib.show.markup import join, tag
+from kpi_lib.show.notebook import stylesheet
+from kpi_lib.show.picture import drawable, still
+from kpi_lib.show.render import html
+from kpi_lib.show.say import say
+
+WAIT = 0.25  # seconds of rest before a change is computed
+MOST_STEPS = 8
+MOST_VALUES = 50
+OCCURRENCES = (1, 2, 3, 5, 10)
+NOTHING = ""
+
+
+def explore_funnel(
+    data: Dataset,
+    *,
+    steps: Sequence[str],
+    within: str | None = None,
+    by: str | None = None,
+    order: str = "ordered",
+) -> FunnelResult:
+    """Compute what the explorer shows for the same arguments."""
+    return funnel(data.with_by((by,)) if by else data, Funnel(tuple(steps), within=within, order=order))
+
+
+def code_of(*, steps: Sequence[str], within: str | None = None, by: str | None = None, order: str = "ordered") -> str:
+    """The line that gives the same result in a notebook.
+
+    >>> code_of(steps=("view", "buy"), within="7d")
+    "kpi.funnel(data, kpi.Funnel(('view', 'buy'), within='7d', order='ordered'))"
+    """
+    seen = f"data.with_by(({by!r},))" if by else "data"
+    return f"kpi.funnel({seen}, kpi.Funnel({tuple(steps)!r}, within={within!r}, order={order!r}))"
+
+
+def segment_columns(data: Dataset) -> list[str]:
+    """Columns that can split a funnel: words with few values, neither ids nor the event itself."""
+    found: list[str] = []
+    for table in (data.activity, "users"):
+        barred = {column.name for column in TABLES.get(table, ()) if column.required or column.kind != "text"}
+        frame = data.tables.get(table)
+        for column in frame.columns if frame is not None else ():
+            worded = frame is not None and frame.schema[column] in (pl.String, pl.Categorical, pl.Boolean)
+            if worded and column not in barred and data.segments(column).len() <= MOST_VALUES:
+                found.append(column)
+    return list(dict.fromkeys(found))
+
+
+def step_choices(data: Dataset, steps: Sequence[str]) -> list[str]:
+    """Events to choose steps from; orders also by their number."""
+    names = sorted(event_names(data))
+    counted = [f"{PURCHASE}@{nth}" for nth in OCCURRENCES] if PURCHASE in names else []
+    return list(dict.fromkeys([*names, *counted, *steps]))
+
+
+class FunnelExplorer:
+    """Choose steps, window, order and segment; the chart, its sentence and the line of code follow.
+
+    `result` is the result on show (None while the choice is impossible), `code` the line that reproduces it.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        steps: Sequence[str],
+        *,
+        within: str | None = "7d",
+        by: str | None = None,
+        order: str = "ordered",
+    ) -> None:
+        """Begin with these choices."""
+        self.data = data
+        self.result: FunnelResult | None = None
+        self.error = ""
+        self._pending: asyncio.TimerHandle | None = None
+        choices = [("–", NOTHING), *((name, name) for name in step_choices(data, steps))]
+        given = [*steps, *[NOTHING] * MOST_STEPS][:MOST_STEPS]
+        self.steps = [_dropdown(f"Step {at}", choices, name) for at, name in enumerate(given, 1)]
+        self.within = ipywidgets.Text(
+            value=within or "", description="Within", placeholder="no limit", continuous_update=False
+        )
+        self.order = _dropdown("Order", [(name, name) for name in CHOICES["order"]], order)
+        segments = list(dict.fromkeys([*segment_columns(data), *([by] if by else [])]))
+        self.by = _dropdown("Split by", [("nothing", NOTHING), *((name, name) for name in segments)], by or NOTHING)
+        self._shown = ipywidgets.HTML()
+        for control in (*self.steps, self.within, self.order, self.by):
+            control.observe(self._changed, names="value")
+        wrap = ipywidgets.Layout(flex_flow="row wrap")
+        rows = [
+            ipywidgets.HBox(self.steps, layout=wrap),
+            ipywidgets.HBox([self.within, self.order, self.by], layout=wrap),
+        ]
+        self.box = ipywidgets.VBox([*rows, self._shown])
+        self.refresh()
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The choices on show, as the twin takes them."""
+        steps = tuple(control.value for control in self.steps if control.value != NOTHING)
+        within = self.within.value.strip() or None
+        return {"steps": steps, "within": within, "by": self.by.value or None, "order": self.order.value}
+
+    @property
+    def code(self) -> str:
+        """The line of code that reproduces what is shown."""
+        return code_of(**self.arguments)
+
+    def refresh(self) -> None:
+        """Compute and show the choices as they are now."""
+        self._pending = None
+        self._reveal()
+        try:
+            self.result, self.error = explore_funnel(self.data, **self.arguments), ""
+        except KpiError as error:
+            self.result, self.error = None, str(error)
+        self._shown.value = shown(self.result, self.code) if self.result is not None else refusal(self.error)
+
+    def _reveal(self) -> None:
+        """Offer one more step than is chosen."""
+        used = max((at for at, control in enumerate(self.steps) if control.value != NOTHING), default=-1)
+        for at, control in enumerate(self.steps):
+            control.layout.display = None if at <= used + 1 else "none"
+
+    def _changed(self, _: Mapping[str, Any]) -> None:
+        """Wait for a pause in changes; without an event loop there is nothing to wait for."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.refresh()
+            return
+        if self._pending is not None:
+            self._pending.cancel()
+        self._pending = loop.call_later(WAIT, self.refresh)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - the notebook's calling convention
+        """Show the controls in a notebook."""
+        return self.box._repr_mimebundle_(**options)
+
+
+def shown(result: FunnelResult, code: str) -> str:
+    """A result as safe markup: its sentence, its chart, the line of code."""
+    picture = chart(result)
+    drawing = still({**drawable(picture.wide), "background": "#ffffff"})
+    words = join(html(say(result)), tag("p", str(picture.note), class_="kpi-note"))
+    line = join(tag("p", "The same in one line:", class_="kpi-note"), tag("pre", tag("code", code)))
+    image = tag("figure", aria_label=picture.alt, role="img", style="margin:0;overflow-x:auto").text
+    image = image.replace("></figure>", f">{drawing}</figure>")
+    return f'{_styled()}<div class="kpi-block" aria-live="polite">{words.text}{image}{line.text}</div>'
+
+
+def refusal(message: str) -> str:
+    """Why a choice is impossible, in words."""
+    return f'{_styled()}<div class="kpi-block">{tag("p", message, class_="kpi-say", role="alert").text}</div>'
+
+
+def _styled() -> str:
+    return f"<style>{stylesheet()}</style>"
+
+
+def _dropdown(label: str, options: list[tuple[str, str]], value: str) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+    return ipywidgets.Dropdown(options=options, value=value, description=label)
