@@ -42,3 +42,9 @@ def dataset(
     start, stop = (None if edge is None else instant(edge) for edge in (since, until))
     tables: Mapping[str, pl.DataFrame] = {"events": events(rows), **choices.pop("tables", {})}
     return Dataset.of(tables, observed_from=start, observed_until=stop, **choices)
+
+
+def transactions(rows: Iterable[tuple[str, datetime, int, str | None, str | None]]) -> pl.DataFrame:
+    """A transactions table from rows of user, time, minor units, order number, kind."""
+    columns = {"user_id": pl.String, "time": INSTANT, "amount": pl.Int64, "order_id": pl.String, "kind": pl.String}
+    return pl.DataFrame(list(rows), schema=columns, orient="row")

@@ -184,8 +184,9 @@ BEFORE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "first", "stop", "year_first", "year_stop"), BEFORE)
-def test_the_period_before_and_a_year_before(text: str, first: str, stop: str, year_first: str, year_stop: str) -> None:
+@pytest.mark.parametrize(("text", "edges"), [(text, edges) for text, *edges in BEFORE])
+def test_the_period_before_and_a_year_before(text: str, edges: list[str]) -> None:
+    first, stop, year_first, year_stop = edges
     grid = parse_period(text, zone="UTC")
     before, year = grid.before(), grid.year_before()
     assert (str(before.firsts[0]), str(before.stops[0])) == (first, stop)

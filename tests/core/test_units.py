@@ -84,7 +84,9 @@ def test_durations_are_exact(text: str, seconds: int) -> None:
     assert duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5h", "1y", "1 d", "1_0d", "²d", "7D", "7days", "∞d", "1mo"])
+@pytest.mark.parametrize(
+    "text", ["", "7", "d", "0d", "-1d", "1.5h", "1y", "1 d", "1_0d", "²d", "7D", "7days", "∞d", "1mo"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no duration: write a whole number"):
         duration(text)
