@@ -23,11 +23,15 @@ _PLACES = {
     "answers.stages": ("Advice", "stage"),
     "sources.quality": ("Check", "check"),
     "sources.starter": ("write_starter",),
-    "reporting.notebooks": ("conclude", "open_workspace"),
+    "reporting.notebooks": ("conclude", "declared_funnel", "learned", "open_workspace"),
     "sources.workspace": ("Workspace",),
     "show.charts": ("chart",),
+    "show.charts_star": ("north_star",),
+    "show.quality": ("pills",),
     "show.say": ("say",),
     "show.tables": ("table",),
+    "show.tiles": ("headline", "tiles"),
+    "show.widgets": ("FunnelExplorer", "explore_funnel"),
 }
 _HOME = {name: place for place, names in _PLACES.items() for name in names}
 

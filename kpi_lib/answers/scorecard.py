@@ -10,7 +10,7 @@ import polars as pl
 from kpi_lib.answers.compute import Values, available, compute, replicated
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE
-from kpi_lib.core.period import EVERY, Grid, label, step
+from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
 from kpi_lib.core.units import DOWN, RATIO, SCORE, SHARE
 from kpi_lib.kpis.registry import Kpi, find
 
@@ -113,7 +113,7 @@ def scorecard(
     ordered = list(dict.fromkeys([north_star, *names] if north_star else names))
     left_out = {name: "needs " + ", ".join(lacking[name]) for name in ordered if lacking.get(name)}
     last = grid.only(len(grid) - 1)
-    past = _past(last, data, history)
+    past = last.back(history, begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None)
     standings = []
     for name in ordered:
         if name in left_out:
@@ -127,20 +127,6 @@ def scorecard(
     written = label(last.shown[0], last.every, last.stops[0])
     star = north_star if north_star not in left_out else None
     return Scorecard(tuple(standings), star, written, last.every, data.currency, left_out)
-
-
-def _past(last: Grid, data: Dataset, count: int) -> Grid:
-    """The last period and those before it, as far back as the data go."""
-    if last.every not in EVERY:
-        return last
-    first = last.firsts[0]
-    since = data.observed_from.date()
-    while count > 1 and step(first, last.every, -1) >= since.replace(day=1):
-        first, count = step(first, last.every, -1), count - 1
-    starts = [first]
-    while starts[-1] < last.firsts[0]:
-        starts.append(step(starts[-1], last.every))
-    return Grid.of(starts, [step(day, last.every) for day in starts], zone=last.zone, every=last.every)
 
 
 def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Change:

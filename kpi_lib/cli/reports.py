@@ -150,7 +150,6 @@ def lab(place: Place, port: int, no_browser: bool) -> int:
     environment = {**os.environ, "KPI_WORKSPACE": str(workspace.folder.resolve())}
     click.echo(f"notebooks: {root}\nworkspace: {workspace.folder.resolve()} (KPI_WORKSPACE)", err=True)
     os.execve(command[0], command, environment)
-    return 0
 
 
 def lab_command(root: Path, *, port: int, browser: bool, root_user: bool) -> list[str]:

@@ -118,6 +118,15 @@ class Dataset:
             )
         return values.sort(nulls_last=True)
 
+    def segment_columns(self, most: int = 12) -> tuple[str, ...]:
+        """The columns of the activity table and of users that cut the data into a few groups, by name."""
+        found = []
+        for table in dict.fromkeys((self.activity, "users")):
+            known = {column.name for column in TABLES[table] if column.kind not in ("text", "flag")} | {"event"}
+            frame = self.tables.get(table, pl.DataFrame())
+            found += [c for c in frame.columns if c not in known and 2 <= frame[c].n_unique() <= most]
+        return tuple(dict.fromkeys(found))
+
     def with_by(self, by: tuple[str, ...]) -> "Dataset":
         """The same data seen by other segment columns, which become text."""
         text = [pl.col(column).cast(pl.String) for column in by]
@@ -159,7 +168,7 @@ class Dataset:
     def as_of(self, until: datetime) -> "Dataset":
         """The data as they stood at an instant: later rows are left out and the observed span ends there."""
         tables = {n: f.filter(pl.col("time") < until) if "time" in f.columns else f for n, f in self.tables.items()}
-        return replace(self, tables=MappingProxyType(tables), observed_until=until)
+        return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:

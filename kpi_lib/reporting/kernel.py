@@ -1,5 +1,6 @@
 """Runs the cells of a notebook by papermill, in a kernel without secrets and with one deadline for the whole run."""
 
+import logging
 import os
 import re
 import time
@@ -39,6 +40,8 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
+    # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     deadline = time.monotonic() + stay.timeout
     try:
         papermill.execute_notebook(

@@ -1,5 +1,6 @@
 """What a notebook needs from the workbench: a workspace whose results show themselves, and a last cell that hands over."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,21 +10,50 @@ import polars as pl
 
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
 from kpi_lib.shapes.cohort import CohortResult
-from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel import Funnel, FunnelResult
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
 
 
 def open_workspace(path: Path | str = ".") -> Workspace:
-    """Open a workspace; inside a notebook its results show themselves from then on."""
-    if "IPython" in sys.modules:
-        from kpi_lib.show.faces import register_faces
+    """Open a workspace; inside a notebook its results show themselves from then on.
 
-        register_faces()
-    return open_folder(path)
+    "." means this folder, or the one that `kpi lab` was started for (KPI_WORKSPACE).
+    """
+    if "IPython" in sys.modules:
+        from kpi_lib.show.faces import FACES
+        from kpi_lib.show.notebook import register
+
+        register(faces=FACES)
+    place = os.environ.get("KPI_WORKSPACE", path) if str(path) == "." else path
+    return open_folder(place)
+
+
+def declared_funnel(workspace: Workspace, name: str = "") -> Funnel:
+    """A funnel of kpi.toml by name; without a name the first one."""
+    if not workspace.data.funnels:
+        raise UsageError("no funnel is declared: add [funnels.NAME] with steps and within to kpi.toml.")
+    chosen = name or next(iter(workspace.data.funnels))
+    if chosen not in workspace.data.funnels:
+        raise unknown("funnel", chosen, workspace.data.funnels, where="kpi.toml ([funnels.NAME])")
+    found: Funnel = workspace.data.funnels[chosen]
+    return found
+
+
+def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
+    """What the results together say: one computed sentence each."""
+    from kpi_lib.show.blocks import Headline
+    from kpi_lib.show.say import say
+
+    phrases: list[Any] = []
+    for result in results:
+        said = say(result)
+        phrases += said.sentences[:1] if isinstance(said, Headline) else [said.phrase]
+    return Headline(tuple(phrases))
 
 
 def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a Lineage block

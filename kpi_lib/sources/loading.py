@@ -20,6 +20,7 @@ from kpi_lib.sources.duplicates import deduplicate, notice
 from kpi_lib.sources.findings import Counts, Finding, Loaded, no_rejects, rejected
 from kpi_lib.sources.fitting import fit
 from kpi_lib.sources.kinds import as_text, inferred
+from kpi_lib.sources.manifest import as_funnel
 from kpi_lib.sources.reading import find, read
 
 
@@ -55,7 +56,7 @@ def load(manifest: Path, config: Mapping[str, Any], now: datetime) -> tuple[Data
         week_start=choices.get("week_start", "monday"),
         settings=config["settings"],
         features={name: tuple(events) for name, events in config["features"].items()},
-        funnels=config["funnels"],
+        funnels={name: as_funnel(options) for name, options in config["funnels"].items()},
         fingerprint=_fingerprint(config, tables),
         activity=None,
     )
