@@ -54,18 +54,23 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
             "period": o.period,
             "by": dict(o.by),
             "status": o.status,
-            "folder": str(o.folder),
+            "folder": _near(o.folder),
             "seconds": o.seconds,
             "error": o.error,
         }
         for o in outcomes
     ]
-    lines = [f"{o.status:9}  {o.folder / ('report.html' if o.status != 'failed' else 'error.txt')}" for o in outcomes]
+    lines = [f"{o.status:9}  {_near(o.folder / ('error.txt' if o.status == 'failed' else 'report.html'))}" for o in outcomes]
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"failed: {outcome.name} {outcome.period}: {outcome.error}", err=True)
     place.show({"reports": rows}, "\n".join([*lines, f"open       {index}"]))
     return 1 if any(o.status == "failed" for o in outcomes) else 0
+
+
+def _near(path: Path) -> str:
+    """A path as seen from here, where it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_absolute() and Path.cwd() in path.parents else str(path)
 
 
 def _list(place: Place) -> int:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import ReportError, UsageError, nearest, shown, unknown
+from kpi_lib.core.errors import UsageError, nearest, shown, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.page import Head
 from kpi_lib.reporting.parameters import Value, checked, declared, from_text
+from kpi_lib.reporting.publish import place
 from kpi_lib.reporting.runner import Job, Outcome, run
 from kpi_lib.sources.workspace import Workspace
 
@@ -103,32 +104,13 @@ def _one(
     if segment is not None:
         given["only"] = "=".join(segment)
     parameters = checked(known, given, where=notebook.name)
-    folder = request.out / safe_name(workspace.name) / safe_name(name) / period
-    if segment is not None:
-        folder /= safe_name("=".join(segment))
-    _inside(folder, request.out)
+    folder = place(request.out, workspace=workspace.name, report=name, period=period, by=segment)
     heading = f"{title(grid)}" + (f" · {segment[0]} {segment[1]}" if segment else "")
     head = Head(workspace=workspace.name, report=name.replace("-", " ").replace("_", " "), title=heading)
     job = Job(
         head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=dict([segment] if segment else [])
     )
     return Planned(notebook, parameters, job)
-
-
-def safe_name(name: str) -> str:
-    """A folder name that means the same everywhere and leads nowhere else.
-
-    >>> safe_name("CDNOW"), safe_name("../etc/passwd"), safe_name("plan=a/b")
-    ('CDNOW', '_.._etc_passwd', 'plan=a_b')
-    """
-    kept = "".join(c if c.isalnum() or c in "-_=. " else "_" for c in name.strip())[:80].rstrip(" .")
-    return f"_{kept}" if kept.startswith(".") or not kept else kept
-
-
-def _inside(folder: Path, out: Path) -> None:
-    root = out.resolve()
-    if root not in folder.resolve().parents:
-        raise ReportError(f"{folder} lies outside {out}; nothing is written there.")
 
 
 def title(grid: Grid) -> str:
@@ -162,10 +144,12 @@ def render(
         return [_told(at, each, say) for at, each in enumerate(planned)]
     found: dict[int, Outcome] = {}
     with ProcessPoolExecutor(min(jobs, len(planned)), mp_context=get_context("spawn")) as pool:
-        runs = {pool.submit(run, each.notebook, each.parameters, each.job): at for at, each in enumerate(planned)}
-        for done in as_completed(runs):
-            found[runs[done]] = done.result()
-            say(runs[done], found[runs[done]])
+        for nested in (False, True):  # a whole's folder holds its segments: it stands before they are put in
+            wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
+            runs = {pool.submit(run, each.notebook, each.parameters, each.job): at for at, each in wave.items()}
+            for done in as_completed(runs):
+                found[runs[done]] = done.result()
+                say(runs[done], found[runs[done]])
     return [found[at] for at in sorted(found)]
 
 

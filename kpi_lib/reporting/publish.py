@@ -51,12 +51,16 @@ def folder_name(name: str) -> str:
 
 
 @contextlib.contextmanager
-def workshop(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside the place of publication, with `new` in it; leftovers of dead runs are swept first."""
+def workshop(folder: Path, *, nested: bool = False) -> Iterator[Path]:
+    """A hidden folder beside the place of publication, with `new` in it; leftovers of dead runs are swept first.
+
+    A segment's report is nested in the folder of the whole, which another run may exchange: its workshop stands outside.
+    """
+    room, mark = _room(folder, nested=nested)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
-        here = folder.parent / f".{folder.name}.{os.getpid()}-{time.monotonic_ns():x}{WORKING}"
+        room.mkdir(parents=True, exist_ok=True)
+        sweep(folder, nested=nested)
+        here = room / f"{mark}{os.getpid()}-{time.monotonic_ns():x}{WORKING}"
         here.mkdir()
         lock = (here / LOCK).open("w")
     except OSError as error:
@@ -78,10 +82,18 @@ def unwritable(folder: Path, error: OSError) -> ReportError:
     return ReportError(f"the report cannot be written to {where}: {reason}. Allow it, or name another by --out.")
 
 
-def sweep(folder: Path) -> None:
+def _room(folder: Path, *, nested: bool) -> tuple[Path, str]:
+    """Where a report's workshops stand, and how their names begin."""
+    if nested:
+        return folder.parent.parent, f".{folder.parent.name}+{folder.name}."
+    return folder.parent, f".{folder.name}."
+
+
+def sweep(folder: Path, *, nested: bool = False) -> None:
     """Remove what runs of this report left that did not live to clean up; running ones hold a lock and stay."""
-    for left in sorted(folder.parent.glob(f".*{WORKING}")):
-        if left.name.startswith(f".{folder.name}.") and _dead(left):
+    room, mark = _room(folder, nested=nested)
+    for left in sorted(room.glob(f".*{WORKING}")):
+        if left.name.startswith(mark) and _dead(left):
             _mend(left, folder)
             shutil.rmtree(left, ignore_errors=True)
 
@@ -103,18 +115,31 @@ def _mend(here: Path, folder: Path) -> None:
     if (here / OLD).exists() and not folder.exists():
         with contextlib.suppress(OSError):
             (here / OLD).rename(folder)
+    for source in (here / OLD, here / NEW):
+        _carry(source, folder)
+
+
+def _carry(source: Path, folder: Path) -> None:
+    """Bring the segments' reports over from a folder of the whole that was taken away."""
+    if source.is_dir() and folder.is_dir():
+        for inner in sorted(source.iterdir()):
+            if inner.is_dir() and not (folder / inner.name).exists():
+                with contextlib.suppress(OSError):
+                    inner.rename(folder / inner.name)
 
 
 def publish(here: Path, folder: Path) -> None:
     """Move `new` of a workshop into place; what stood there before ends in the workshop and goes with it."""
     new = here / NEW
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         _settle(new)
         for _ in range(100):  # another run may publish in between; then it is our turn to replace its report
             if _moved(new, folder) or exchanged(new, folder) or _stepwise(here, folder):
                 break
         else:
             raise OSError(errno.EBUSY, "other runs keep publishing there")
+        _carry(new, folder)
         _settle_folder(folder.parent)
     except OSError as error:
         raise unwritable(folder, error) from None

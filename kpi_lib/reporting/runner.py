@@ -6,7 +6,7 @@ import platform
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -59,11 +59,12 @@ def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress:
     Unknown or mistyped parameters raise before any kernel starts, as does a place that cannot be written. A run that
     fails is an outcome: the last good report stays, and `<period>.failed/` tells what went wrong.
     """
+    job = replace(job, folder=job.folder.absolute())  # the kernel works elsewhere
     values = checked(declared(notebook), parameters, where=notebook.name)
     _refuse_secrets(values)
     began, started = time.monotonic(), datetime.now(UTC)
     failure: str | None = None
-    with workshop(job.folder) as here:
+    with workshop(job.folder, nested=bool(job.by)) as here:
         try:
             try:
                 _make(notebook, values, job, here=here, progress=progress)

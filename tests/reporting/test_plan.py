@@ -1,0 +1,161 @@
+"""From the names in kpi.toml to jobs: notebooks by name, checked parameters, safe places, segments, back-filling."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import polars as pl
+import pytest
+
+from kpi_lib.core.errors import ReportError, UsageError
+from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.reporting.plan import Request, cells, find_notebook, pack, plan, render, title
+from kpi_lib.sources.workspace import Workspace, open_workspace
+
+TOML = """
+[workspace]
+name = "A/B: test"
+[tables.events]
+path = "log.csv"
+[reports.weekly]
+notebook = "toy"
+every = "week"
+params = { rows = 2 }
+"""
+LOG = "user_id,time,event,plan\nu1,2026-03-02T10:00:00Z,a,pro\nu2,2026-03-10T10:00:00Z,a,free\nu1,2026-03-16T10:00:00Z,b,pro\n"
+CODE = """
+import polars as pl
+from kpi_lib.reporting.handover import hand_over
+hand_over(pl.DataFrame({"kpi": [only or "all"], "value": [float(rows)]}), {"sentences": [period]})
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    folder = tmp_path / "work"
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "kpi.toml").write_text(TOML)
+    (folder / "log.csv").write_text(LOG)
+    parameters = 'workspace: str = "."\nperiod: str = ""\nonly: str = ""\nrows: int = 1'
+    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Toy"), tagged, nbformat.v4.new_code_cell(CODE)])
+    nbformat.write(book, folder / "notebooks" / "toy.ipynb")
+    return open_workspace(folder)
+
+
+def request(out: Path, **options: object) -> Request:
+    return Request(names=("weekly",), out=out, **options)  # type: ignore[arg-type]
+
+
+def test_the_default_is_the_last_complete_period(workspace: Workspace, tmp_path: Path) -> None:
+    (job,) = plan(workspace, request(tmp_path / "out"))
+    assert job.job.period == "2026-W11"
+    assert job.job.folder == tmp_path / "out" / "A%2FB%3A test" / "weekly" / "2026-W11"
+    assert job.parameters == {"workspace": str(workspace.folder), "period": "2026-W11", "only": "", "rows": 2}
+    assert cells(job) == 2
+
+
+def test_back_filling_ends_with_the_period(workspace: Workspace, tmp_path: Path) -> None:
+    jobs = plan(workspace, request(tmp_path, period="2026-W11", backfill=3))
+    assert [each.job.period for each in jobs] == ["2026-W09", "2026-W10", "2026-W11"]
+
+
+def test_segments_get_a_report_each_beside_the_whole(workspace: Workspace, tmp_path: Path) -> None:
+    jobs = plan(workspace, request(tmp_path, by="plan"))
+    assert [each.parameters["only"] for each in jobs] == ["", "plan=free", "plan=pro"]
+    assert [each.job.folder.name for each in jobs] == ["2026-W11", "plan=free", "plan=pro"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": ("montly",)}, "unknown report 'montly'"),
+        ({"backfill": 0}, "must be 1 or more"),
+        ({"parameters": {"row": "3"}}, "Did you mean rows"),
+        ({"parameters": {"rows": "many"}}, "rows"),
+        ({"period": "2026-W60"}, "no period"),
+        ({"by": "pln"}, "Did you mean plan"),
+    ],
+)
+def test_mistakes_are_told_before_a_kernel_starts(
+    workspace: Workspace, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(workspace, Request(**({"names": ("weekly",), "out": tmp_path} | options)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a\x00b", ".hidden", "toy.ipynb/x"])
+def test_notebooks_are_named_never_given_by_path(workspace: Workspace, name: str) -> None:
+    with pytest.raises(UsageError, match="never given by path"):
+        find_notebook(name, workspace.folder)
+
+
+def test_an_unknown_notebook_names_the_nearest(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="monthly-review"):
+        find_notebook("montly-review", workspace.folder)
+
+
+def test_the_pack_is_there() -> None:
+    assert (pack() / "reports" / "monthly-review.ipynb").is_file()
+
+
+def test_a_link_out_of_the_reports_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "A%2FB%3A test").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReportError, match="leads out"):
+        plan(workspace, request(out))
+
+
+@pytest.mark.parametrize(
+    ("period", "written"),
+    [
+        ("1998-06", "June 1998"),
+        ("2024-W25", "Week 25: 17–23 June 2024"),
+        ("2026-W01", "Week 01: 29 December 2025–4 January 2026"),
+        ("2026-Q3", "2026 Q3"),
+        ("2026", "2026"),
+        ("2026-10-05", "5 October 2026"),
+        ("2026-10-01..2026-10-15", "1–14 October 2026"),
+    ],
+)
+def test_periods_are_said_as_people_say_them(period: str, written: str) -> None:
+    assert title(parse_period(period, zone="UTC")) == written
+
+
+def test_a_week_that_starts_on_sunday_has_no_iso_number() -> None:
+    grid = Grid.of([date(2026, 3, 1)], [date(2026, 3, 8)], zone="UTC", every="week")
+    assert title(grid) == "1–7 March 2026"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_reports_are_rendered_from_a_relative_place(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    heard: list[object] = []
+    planned = plan(workspace, request(Path("out"), by="plan"))[:2]
+    outcomes = render(planned, jobs=jobs, progress=lambda at, outcome: heard.append(outcome))
+    assert [each.status for each in outcomes] == ["done", "done"], outcomes
+    assert pl.read_parquet(outcomes[1].folder / "values.parquet").rows() == [("plan=free", 2.0)]
+    assert sum(each is not None for each in heard) == 2
+
+
+def test_the_whole_made_anew_keeps_its_segments(workspace: Workspace, tmp_path: Path) -> None:
+    planned = plan(workspace, request(tmp_path / "out", by="plan"))
+    first = render(planned)
+    changed = plan(workspace, request(tmp_path / "out", parameters={"rows": "9"}))
+    again = render(changed)
+    assert again[0].status == "done"
+    assert pl.read_parquet(again[0].folder / "values.parquet")["value"].to_list() == [9.0]
+    assert all((each.folder / "report.html").is_file() for each in first)
+    assert not list((tmp_path / "out").rglob(".*tmp"))
+
+
+def test_a_notebook_run_knows_its_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kpi_lib.reporting.notebooks import open_workspace as open_here
+
+    opened: Callable[[], Workspace] = open_here
+    monkeypatch.setenv("KPI_WORKSPACE", str(workspace.folder))
+    assert opened().name == "A/B: test"
