@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.period import INSTANT
+from kpi_lib.core.period import INSTANT, parse_period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,3 +50,49 @@ def transactions(rows: Iterable[tuple[str, datetime, int, str | None, str | None
     """A transactions table from rows of user, time, minor units, order number, kind."""
     columns = {"user_id": pl.String, "time": INSTANT, "amount": pl.Int64, "order_id": pl.String, "kind": pl.String}
     return pl.DataFrame(list(rows), schema=columns, orient="row")
+
+
+def lines(text: str) -> list[list[str]]:
+    """The words of each line of a short table."""
+    return [line.split() for line in text.strip().splitlines() if line.strip()]
+
+
+def moment(text: str, zone: str = "UTC") -> datetime:
+    """An instant of 2026 in a zone's clock time: 01-05 (midnight) or 01-05T10:30."""
+    return datetime.fromisoformat("2026-" + text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def told(
+    events: str = "", orders: str = "", users: str = "", *, since: str = "01-01", until: str = "03-01", **choices: Any
+) -> Dataset:
+    """A dataset of 2026 from short tables, times on the clock of the zone.
+
+    events: user time event [plan] · orders: user time cents [order number, - for none] [kind] · users: user plan.
+    A table that is not told is not there; a line of one dash is an empty table.
+    """
+    zone = choices.get("zone", "UTC")
+    tables: dict[str, pl.DataFrame] = dict(choices.pop("tables", {}))
+    if events:
+        rows = [(w[0], moment(w[1], zone), w[2], (*w, None)[3]) for w in lines(events) if w != ["-"]]
+        columns = {"user_id": pl.String, "time": INSTANT, "event": pl.String, "plan": pl.String}
+        tables["events"] = pl.DataFrame(rows, schema=columns, orient="row")
+    if orders:
+        found = [[*w, *["-", "sale"][len(w) - 3 :]] for w in lines(orders) if w != ["-"]]
+        sold = [(w[0], moment(w[1], zone), int(w[2]), None if w[3] == "-" else w[3], w[4]) for w in found]
+        tables["transactions"] = transactions(sold)
+    if users:
+        tables["users"] = pl.DataFrame(lines(users), schema=["user_id", "plan"], orient="row")
+    return Dataset.of(tables, observed_from=moment(since, zone), observed_until=moment(until, zone), **choices)
+
+
+def row_of(name: str, data: Dataset, period: str = "2026-01", **options: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The one row of a KPI in one period."""
+    table = rows_of(name, data, period, **options)
+    assert table.height == 1, table
+    return table.row(0, named=True)
+
+
+def rows_of(name: str, data: Dataset, period: str = "2026-01", **options: Any) -> pl.DataFrame:  # noqa: ANN401
+    """The rows of a KPI in one period."""
+    grid = parse_period(period, zone=data.zone, week_start=data.week_start)
+    return compute(name, data, grid, options=options).table

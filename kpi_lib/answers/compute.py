@@ -8,7 +8,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.measure import DERIVED, RATIO
+from kpi_lib.core.measure import DERIVED
 from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import SHARE, minor_digits
@@ -214,7 +214,7 @@ def _part(part: str, data: Dataset, place: tuple[Grid, pl.DataFrame], choices: M
 def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
     """Scale money, say how each figure stands, and keep the columns of the contract."""
     rows = _scaled(figures, minor_digits(data.currency)) if kpi.unit.money else figures
-    if kpi.measure is RATIO and kpi.unit is SHARE:
+    if kpi.unit is SHARE and kpi.measure is not DERIVED:
         rows = rows.with_columns(pl.col("low", "high").clip(0.0, 1.0))
     if kpi.measure is DERIVED:
         rows = rows.with_columns(void=pl.col("void") | pl.col("partial"))

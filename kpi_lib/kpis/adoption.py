@@ -91,11 +91,11 @@ def _uses(data: Dataset, grid: Grid) -> pl.LazyFrame:
         raise ChoiceNeeded(
             'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
         )
-    named = [(name, event) for name, events in data.features.items() for event in events]
+    named = [(name, event) for name, events in data.features.items() for event in dict.fromkeys(events)]
     features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
     keys = ["user_id", *data.carried(data.activity), "period"]
     used = (
-        placed(qualifying(data), grid)
+        placed(qualifying(data).select("time", "event", *keys[:-1]), grid)
         .join(features, on="event")
         .group_by(*keys, "feature")
         .agg(num=pl.len().cast(pl.Int64))

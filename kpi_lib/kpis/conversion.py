@@ -89,7 +89,9 @@ def activation_rate(
     within = pl.duration(microseconds=_micros(activation_within))
     signed = "signup_ts" in data.columns("users")
     entries = (
-        data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"})
+        data["users"]
+        .filter(pl.col("signup_ts").is_not_null())
+        .select("user_id", *data.carried("users"), time="signup_ts")
         if signed
         else first_events(data)
     )

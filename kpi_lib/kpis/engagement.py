@@ -272,7 +272,7 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
             f"no event is named {sorted(missing)[0]!r}; say which events are log-ins: "
             'login_events = ["…"] under [settings] in kpi.toml.'
         )
-    return qualifying(data, login_events)
+    return qualifying(data, login_events).select("user_id", "time", *data.carried(data.activity))
 
 
 @kpi(

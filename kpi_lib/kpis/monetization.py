@@ -46,7 +46,7 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
 )
 def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How much customers paid in the period. One row per transaction; value in minor units."""
-    return data["transactions"].rename({"amount": "value"})
+    return data["transactions"].select("user_id", "time", *data.carried("transactions"), value="amount")
 
 
 @kpi(
@@ -116,7 +116,12 @@ def feature_attributed_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     named = [(name, event) for name, events in data.features.items() for event in events]
     features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
     pair = ["user_id", "period"]
-    used = placed(data.events(), grid).join(features, on="event").select(*pair, "feature").unique()
+    used = (
+        placed(data.events().select("user_id", "time", "event"), grid)
+        .join(features, on="event")
+        .select(*pair, "feature")
+        .unique()
+    )
     active = placed(distinct(data, grid), grid)
     active = active.unique(pair, keep="first", maintain_order=True).join(
         features.select("feature").unique(), how="cross"
@@ -144,7 +149,7 @@ def feature_attributed_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
 )
 def orders(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many orders came in. One row per order."""
-    return data.orders()
+    return data.orders().select("user_id", "time", *data.carried("transactions"))
 
 
 @kpi(

@@ -1,0 +1,169 @@
+"""Engagement by hand: actives, stickiness, sessions, actions, log-ins, paths."""
+
+import polars as pl
+import pytest
+
+from kpi_lib.core.errors import UsageError
+from tests.build import row_of, rows_of, told
+
+WEEK = "2026-W02"  # 5 to 11 January
+VISITS = """
+ann 01-05T10:00 view
+ann 01-05T10:20 buy
+ann 01-07T23:50 view
+ann 01-08T00:10 view
+bob 01-05T09:00 view
+bob 01-05T09:00 view
+cid 01-12T00:00 view
+dan 01-04T23:59 view
+"""
+
+
+def test_daily_actives_are_people_on_a_day_and_over_a_week_the_mean_of_its_days() -> None:
+    data = told(VISITS)
+    assert row_of("dau", data, "2026-01-05")["value"] == 2
+    assert row_of("dau", data, "2026-01-06")["value"] == 0
+    assert row_of("dau", data, WEEK)["value"] == pytest.approx((2 + 0 + 1 + 1) / 7)
+
+
+def test_weekly_actives_end_before_the_next_week_begins() -> None:
+    data = told(VISITS)
+    assert row_of("wau", data, WEEK)["value"] == 2  # not cid at midnight of the 12th, not dan a minute before the 5th
+    assert row_of("wau", data, "2026-01-11")["value"] == 2
+    assert row_of("wau", data, "2026-01-12")["value"] == 2  # ann, cid
+    assert row_of("wau", data, "2026-01-10")["value"] == 3
+
+
+def test_a_window_from_before_the_data_has_no_value() -> None:
+    found = row_of("wau", told(VISITS, since="01-04"), "2026-01-09")
+    assert (found["value"], found["status"]) == (None, "early")
+
+
+def test_monthly_actives_are_those_of_the_month_or_of_thirty_days() -> None:
+    data = told(VISITS)
+    assert row_of("mau", data, "2026-01")["value"] == 4
+    assert row_of("mau", data, "2026-02")["value"] == 0
+    assert row_of("mau", data, "2026-02-05")["value"] == 2  # 7 January to 5 February: ann, cid
+    assert row_of("mau", data, "2026-02-07")["value"] == 1
+    assert row_of("mau", data, "2026-02-06")["value"] == 2
+
+
+def test_active_users_by_your_own_bar() -> None:
+    data = told(VISITS)
+    assert row_of("active_users", data, WEEK)["value"] == 2
+    assert row_of("active_users", data, WEEK, active_min_events=3)["value"] == 1
+    assert row_of("active_users", data, WEEK, active_events=["buy"])["value"] == 1
+    with pytest.raises(UsageError, match="Did you mean view"):
+        row_of("active_users", data, WEEK, active_events=["veiw"])
+
+
+STICKY = "ann 01-05 v\nann 01-06 v\nann 01-06T12:00 v\nbob 01-05 v\n"
+
+
+def test_stickiness_is_mean_daily_over_monthly_actives() -> None:
+    found = row_of("stickiness", told(STICKY))
+    assert found["value"] == pytest.approx((3 / 31) / 2)
+    assert (found["n"], found["status"]) == (2, "small_n")
+
+
+def test_wrong_active_share_stickiness_is_not_always_one() -> None:
+    """One source divides actives by actives. Here 2 people, each there on 1 or 2 of 31 days."""
+    data = told(STICKY)
+    assert row_of("stickiness", data)["value"] < 0.05
+    assert row_of("mau", data)["value"] / row_of("active_users", data)["value"] == 1  # what that source computes
+    every_day = told("\n".join(f"ann 01-{day:02} v" for day in range(1, 32)))
+    assert row_of("stickiness", every_day)["value"] == 1
+
+
+def test_stickiness_lies_between_one_day_and_all_days() -> None:
+    assert row_of("stickiness", told("ann 01-31T23:59 v"))["value"] == pytest.approx(1 / 31)
+    assert row_of("stickiness", told("-"))["value"] is None
+
+
+FORTY = "\n".join(
+    f"u{user} 01-05T{hour:02}:{minute:02} v" for user in range(10) for hour in (1, 3, 5, 7) for minute in (0, 10)
+)
+
+
+def test_wrong_session_duration_is_not_time_per_user() -> None:
+    """400 minutes over 40 sessions of 10 users are 10 minutes a session; one source divides by users and prints 40."""
+    data = told(FORTY)
+    session, person = row_of("avg_session_duration", data, WEEK), row_of("avg_time_per_user", data, WEEK)
+    assert (session["value"], person["value"]) == (600.0, 2400.0)
+    assert (session["n"], person["n"]) == (10, 10)
+    assert session["unit"] == person["unit"] == "seconds"
+
+
+def test_a_session_counts_where_it_begins_and_crosses_midnight() -> None:
+    data = told("ann 01-11T23:50 v\nann 01-12T00:10 v\nann 01-12T08:00 v\n")
+    assert row_of("avg_session_duration", data, WEEK)["value"] == 1_200.0
+    assert row_of("avg_session_duration", data, "2026-W03")["value"] == 0.0
+    assert row_of("avg_time_per_user", data, "2026-W03")["value"] == 0.0  # active then, though the session began before
+
+
+def test_a_pause_of_exactly_the_gap_does_not_end_a_session() -> None:
+    assert row_of("avg_session_duration", told("ann 01-05T10:00 v\nann 01-05T10:30 v"), WEEK)["value"] == 1_800
+    apart = told("ann 01-05T10:00:00 v\nann 01-05T10:30:01 v")
+    assert row_of("avg_session_duration", apart, WEEK)["value"] == 0
+    assert row_of("avg_session_duration", apart, WEEK, session_gap="31m")["value"] == 1_801
+
+
+def test_no_sessions_have_no_mean_length() -> None:
+    for name in ("avg_session_duration", "avg_time_per_user", "actions_per_user", "actions_per_session"):
+        found = row_of(name, told("-"), WEEK)
+        assert (found["value"], found["n"], found["status"]) == (None, 0, "no_denominator")
+
+
+def test_actions_per_user_count_the_idle_and_per_session_the_sessions() -> None:
+    data = told("ann 01-05T10:00 buy\nann 01-05T10:01 buy\nann 01-06T10:00 buy\nbob 01-05T10:00 view\n")
+    assert row_of("actions_per_user", data, WEEK, action_events=["buy"])["value"] == 1.5
+    assert row_of("actions_per_user", data, WEEK)["value"] == 2.0
+    assert row_of("actions_per_session", data, WEEK, action_events=["buy"])["value"] == 1.0
+    only = row_of("actions_per_user", data, WEEK, action_events=["buy"], active_events=["view"])
+    assert (only["value"], only["n"]) == (0.0, 1)  # bob is the only one active; ann's actions are nobody's
+
+
+def test_doubled_rows_double_actions_and_no_people() -> None:
+    once, twice = told(VISITS), told(VISITS + VISITS)
+    for name in ("dau", "wau", "active_users", "avg_session_duration"):
+        assert row_of(name, once, WEEK)["value"] == row_of(name, twice, WEEK)["value"]
+    assert row_of("actions_per_user", twice, WEEK)["value"] == 2 * row_of("actions_per_user", once, WEEK)["value"]
+
+
+def test_log_ins_are_counted_once_it_is_known_what_they_are() -> None:
+    data = told("ann 01-05 login\nann 01-06 login\nbob 01-05 view\n")
+    assert row_of("logins", data, WEEK)["value"] == 2
+    assert row_of("logins", told("ann 01-05 view"), WEEK)["status"] == "needs_choice"
+    assert row_of("logins", data, WEEK, login_events=["view"])["value"] == 1
+
+
+def test_where_people_go_next() -> None:
+    data = told("ann 01-05T10:00 a\nann 01-05T10:01 b\nbob 01-05T10:00 a\nbob 01-05T10:01 a\n")
+    found = rows_of("user_path_analysis", data, WEEK)
+    assert found.select("from", "to", "value", "n").rows() == [
+        ("a", "(end)", 0.5, 2),
+        ("a", "b", 0.5, 2),
+        ("b", "(end)", 1.0, 1),
+    ]
+    assert rows_of("user_path_analysis", told("-"), WEEK)["status"].to_list() == ["no_denominator"]
+
+
+def test_shares_of_the_ways_from_one_event_add_to_one() -> None:
+    data = told(
+        "\n".join(f"u{i % 5} 01-0{1 + i % 9}T{i % 24:02}:{i * 7 % 60:02} {'abc'[i * i % 3]}" for i in range(90))
+    )
+    found = rows_of("user_path_analysis", data, "2026-01")
+    for total in found.group_by("from").agg(pl.col("value").sum())["value"]:
+        assert total == pytest.approx(1)
+
+
+def test_a_day_is_a_local_day() -> None:
+    late = "ann 01-05T23:30 v\n"
+    assert row_of("dau", told(late, zone="America/New_York"), "2026-01-05")["value"] == 1  # 04:30 UTC on the 6th
+    assert row_of("dau", told(late, zone="Asia/Kolkata"), "2026-01-05")["value"] == 1
+    assert row_of("dau", told("ann 01-06T04:30 v", zone="UTC"), "2026-01-05")["value"] == 0
+
+
+def test_a_period_that_is_not_over_is_partial() -> None:
+    found = row_of("wau", told(VISITS, until="01-08"), WEEK)
+    assert (found["value"], found["status"]) == (2, "partial")
