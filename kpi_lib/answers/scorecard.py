@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A target and how the figure stands to it: met, missed, or open while the interval holds the target."""
+    """A target and how the figure stands to it: met, missed, behind (not due yet), or open while the interval holds it."""
 
     value: float
     due: date | None
@@ -113,7 +113,10 @@ def scorecard(
     ordered = list(dict.fromkeys([north_star, *names] if north_star else names))
     left_out = {name: "needs " + ", ".join(lacking[name]) for name in ordered if lacking.get(name)}
     last = grid.only(len(grid) - 1)
-    past = last.back(history, begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None)
+    past = last.back(
+        history,
+        begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None,
+    )
     standings = []
     for name in ordered:
         if name in left_out:
@@ -168,5 +171,7 @@ def _aim(kpi: Kpi, row: Mapping[str, Any], targets: Sequence[Mapping[str, Any]])
     if low is not None and high is not None and min(low, high) < wanted <= max(low, high):
         state = "open"
     else:
-        state = "met" if value is not None and value >= wanted else "missed"
+        due = target.get("due")
+        late = due is None or due < row["end"]
+        state = "met" if value is not None and value >= wanted else ("missed" if late else "behind")
     return Aim(float(target["value"]), target.get("due"), target.get("owner", ""), state)

@@ -137,6 +137,6 @@ def _target(standing: Standing, aim: Aim, currency: str) -> Target:
     state = aim.state
     if state == "open":
         state = "on_track" if reached else "at_risk"
-    elif state == "missed" and aim.due is not None and aim.due >= standing.row["end"]:
+    elif state == "behind":
         state = "at_risk"
     return Target(phrase=wanted + due, state=state, share=share)

@@ -39,7 +39,9 @@ def workspace(tmp_path: Path) -> Workspace:
     (folder / "log.csv").write_text(LOG)
     parameters = 'workspace: str = "."\nperiod: str = ""\nonly: str = ""\nrows: int = 1'
     tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Toy"), tagged, nbformat.v4.new_code_cell(CODE)])
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# Toy"), tagged, nbformat.v4.new_code_cell(CODE)]
+    )
     nbformat.write(book, folder / "notebooks" / "toy.ipynb")
     return open_workspace(folder)
 
