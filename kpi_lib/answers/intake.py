@@ -5,8 +5,8 @@ from datetime import date
 
 import polars as pl
 
+from kpi_lib.core.compare import Difference, mean_difference
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import Z
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
 from kpi_lib.shapes.activity import active_days, first_events
 
@@ -49,8 +49,14 @@ def intake(data: Dataset, grid: Grid) -> Intake:
     index = [pl.select(period_number(pl.lit(day), every, **place)).item() for day in (last_new, grid.firsts[-1])]
     quiet = index[1] - index[0]
     table, ages = _same_age(data, firsts, every, grid)
-    gap = _gap(table) if table.height == 2 else (None, None, None)
-    return Intake(quiet >= QUIET, last_new, len(firsts), quiet, every, table, ages, *gap)
+    gap = mean_difference(*(_stats(table, at) for at in (0, 1))) if table.height == 2 else Difference(0.0, None, None)
+    value = gap.value if table.height == 2 else None
+    return Intake(quiet >= QUIET, last_new, len(firsts), quiet, every, table, ages, value, gap.low, gap.high)
+
+
+def _stats(table: pl.DataFrame, at: int) -> tuple[float, float | None, int]:
+    row = table.row(at, named=True)
+    return row["active_periods"], row["variance"], row["members"]
 
 
 def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tuple[pl.DataFrame, int]:
@@ -73,13 +79,3 @@ def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tu
         members=pl.len(), active_periods=pl.col("active").mean(), variance=pl.col("active").cast(pl.Float64).var()
     )
     return stats.sort("cohort"), ages
-
-
-def _gap(table: pl.DataFrame) -> tuple[float | None, float | None, float | None]:
-    """Newest minus oldest, with Welch's standard error."""
-    old, new = table.row(0, named=True), table.row(1, named=True)
-    gap = new["active_periods"] - old["active_periods"]
-    if old["variance"] is None or new["variance"] is None:
-        return gap, None, None
-    half = Z * (old["variance"] / old["members"] + new["variance"] / new["members"]) ** 0.5
-    return gap, gap - half, gap + half

@@ -104,7 +104,8 @@ class Dataset:
 
     def segments(self, column: str) -> pl.Series:
         """All values of a segment column in the whole data set, wherever it is found; the axis never comes from an answer."""
-        places = [name for name in ("events", "transactions", "users", *self.tables) if column in self.columns(name)]
+        places = [name for name in ("events", "transactions", "users") if column in self.columns(name)]
+        places = places or [name for name in self.tables if column in self.columns(name)]
         if not places:
             there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
             raise unknown("column", column, there, where="--by")

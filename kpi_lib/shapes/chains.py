@@ -184,10 +184,10 @@ def _row_at(log: Log, entry: "Ints", time: "Ints") -> "Ints":
     """The first row of the entry's unit at an instant that the unit has."""
     import numpy as np
 
-    rank: Ints = np.searchsorted(np.unique(log.time), np.r_[log.time, time]).astype(np.int64)
+    rank: Ints = np.asarray(np.searchsorted(np.unique(log.time), np.r_[log.time, time]), dtype=np.int64)
     span = int(rank.max(initial=0)) + 1
     have, want = log.unit * span + rank[: len(log.time)], log.unit[entry] * span + rank[len(log.time) :]
-    found: Ints = np.searchsorted(have, want).astype(np.int64)
+    found: Ints = np.asarray(np.searchsorted(have, want), dtype=np.int64)
     return found
 
 

@@ -1,0 +1,69 @@
+"""Differences between two groups with their uncertainty: never a bare "more" or "less".
+
+Shares: Newcombe's hybrid score interval (1998, method 10), built from the two Wilson intervals. Means: Welch's
+unpooled interval. A difference is clear when its interval leaves out zero.
+"""
+
+import math
+from dataclasses import dataclass
+
+from kpi_lib.core.measure import Z
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Second minus first, with its 95 % interval; no interval where a group is too small to have one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether chance alone would hardly give it."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of one share; n must be above 0.
+
+    >>> [round(x, 5) for x in wilson_interval(8, 10)]
+    [0.49016, 0.94332]
+    """
+    share = hits / n
+    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return (0.0 if hits == 0 else centre - half), (1.0 if hits == n else centre + half)
+
+
+def share_difference(first: tuple[int, int], second: tuple[int, int]) -> Difference | None:
+    """Share of the second group minus share of the first, each given as (hits, n); None where a group is empty.
+
+    Newcombe's example, 56 of 70 against 48 of 80:
+
+    >>> gap = share_difference((48, 80), (56, 70))
+    >>> round(gap.value, 4), round(gap.low, 4), round(gap.high, 4)
+    (0.2, 0.0524, 0.3339)
+    """
+    (x1, n1), (x2, n2) = first, second
+    if n1 == 0 or n2 == 0:
+        return None
+    p1, p2 = x1 / n1, x2 / n2
+    (low1, high1), (low2, high2) = wilson_interval(x1, n1), wilson_interval(x2, n2)
+    below = math.hypot(p2 - low2, high1 - p1)
+    above = math.hypot(high2 - p2, p1 - low1)
+    return Difference(p2 - p1, p2 - p1 - below, p2 - p1 + above)
+
+
+def mean_difference(first: tuple[float, float | None, int], second: tuple[float, float | None, int]) -> Difference:
+    """Mean of the second group minus mean of the first, each given as (mean, variance, n); large groups assumed.
+
+    >>> mean_difference((1.0, 4.0, 100), (2.0, 4.0, 100)).clear
+    True
+    """
+    (mean1, variance1, n1), (mean2, variance2, n2) = first, second
+    value = mean2 - mean1
+    if variance1 is None or variance2 is None:
+        return Difference(value, None, None)
+    half = Z * math.sqrt(variance1 / n1 + variance2 / n2)
+    return Difference(value, value - half, value + half)

@@ -1,0 +1,70 @@
+"""Differences: Newcombe's published examples, plain formulas, and what must hold for all numbers."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpi_lib.core.compare import Difference, mean_difference, share_difference, wilson_interval
+from kpi_lib.core.measure import Z
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+# Newcombe 1998, Statistics in Medicine 17, 873-890, table II, method 10: first minus second there
+PUBLISHED = [
+    ((56, 70), (48, 80), 0.0524, 0.3339),
+    ((9, 10), (3, 10), 0.1705, 0.8090),
+    ((6, 7), (2, 7), 0.0582, 0.8062),
+    ((5, 56), (0, 29), -0.0381, 0.1926),
+    ((0, 10), (0, 20), -0.1611, 0.2775),
+    ((10, 10), (0, 20), 0.6791, 1.0),
+    ((10, 10), (0, 10), 0.6075, 1.0),
+]
+
+
+@pytest.mark.parametrize(("more", "less", "low", "high"), PUBLISHED)
+def test_newcombes_examples(more: tuple[int, int], less: tuple[int, int], low: float, high: float) -> None:
+    gap = share_difference(less, more)
+    assert gap is not None
+    assert (gap.low, gap.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+@given(counts, counts)
+def test_the_interval_holds_the_value_and_turns_with_the_groups(a: tuple[int, int], b: tuple[int, int]) -> None:
+    there, back = share_difference(a, b), share_difference(b, a)
+    assert there is not None
+    assert back is not None
+    assert there.low is not None
+    assert there.high is not None
+    assert -1 - 1e-12 <= there.low <= there.value <= there.high <= 1 + 1e-12
+    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))  # type: ignore[operator]
+
+
+@given(counts)
+def test_a_group_does_not_differ_from_itself(a: tuple[int, int]) -> None:
+    gap = share_difference(a, a)
+    assert gap is not None
+    assert not gap.clear
+
+
+def test_an_empty_group_has_no_difference() -> None:
+    assert share_difference((0, 0), (1, 2)) is None
+    assert share_difference((1, 2), (0, 0)) is None
+
+
+@pytest.mark.parametrize(("hits", "n", "low", "high"), [(0, 10, 0.0, 0.27753), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0)])
+def test_wilsons_interval_is_the_one_of_the_measures(hits: int, n: int, low: float, high: float) -> None:
+    assert wilson_interval(hits, n) == (pytest.approx(low, abs=5e-6), pytest.approx(high, abs=5e-6))
+
+
+def test_means_by_welch() -> None:
+    gap = mean_difference((10.0, 4.0, 50), (11.0, 9.0, 30))
+    half = Z * math.sqrt(4 / 50 + 9 / 30)
+    assert (gap.value, gap.low, gap.high) == pytest.approx((1.0, 1 - half, 1 + half))
+
+
+def test_a_group_of_one_has_no_interval() -> None:
+    gap = mean_difference((10.0, None, 1), (11.0, 9.0, 30))
+    assert gap == Difference(1.0, None, None)
+    assert not gap.clear
