@@ -77,6 +77,15 @@ def test_an_error_in_the_data_gives_status_1_and_the_good_rows(kpi: Kpi, tmp_pat
     assert kpi("compute", "dau", "--workspace", tmp_path, "--period", "2026-03-01").status == 0
 
 
+def test_a_short_row_is_told_to_people_with_its_line(kpi: Kpi, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user_id,time,event\nu1,2026-03-01T10:00:00Z,a\nu2,2026-03-01T10:00:00Z\n")
+    (tmp_path / "kpi.toml").write_text('[workspace]\nname = "x"\n[tables.events]\npath = "log.csv"\n')
+    said = kpi("check", "--workspace", tmp_path)
+    assert said.status == 1
+    assert "line 3" in said.out
+    assert "2 fields" in said.out
+
+
 def test_a_step_that_never_occurs_is_zero_and_said(kpi: Kpi, stranger: Path) -> None:
     said = kpi("funnel", "--steps", "visit,ordr", "--workspace", stranger, "--json")
     assert said.status == 0
