@@ -50,7 +50,9 @@ def check(place: Place) -> int:
     )
     said = []
     for each in document["findings"]:
-        spot = ", ".join(f"{part} {each[part]}" for part in ("line", "column", "value") if each[part] is not None)
+        spot = ", ".join(
+            f"{part} {each[part]}" for part in ("file", "line", "column", "value") if each.get(part) is not None
+        )
         rows = f" ({each['rows']:,} rows)" if (each["rows"] or 0) > 1 else ""
         where = f"{each['severity']}: {each['table'] or 'workspace'}"
         said.append(f"{where}: {each['message']}{rows}{' — ' + spot if spot else ''}\n   → {each['mend']}")

@@ -60,7 +60,9 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
         }
         for o in outcomes
     ]
-    lines = [f"{o.status:9}  {_near(o.folder / ('error.txt' if o.status == 'failed' else 'report.html'))}" for o in outcomes]
+    lines = [
+        f"{o.status:9}  {_near(o.folder / ('error.txt' if o.status == 'failed' else 'report.html'))}" for o in outcomes
+    ]
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"failed: {outcome.name} {outcome.period}: {outcome.error}", err=True)
