@@ -12,6 +12,18 @@ from kpi_lib.show.picture import Picture
 
 GAP = 9
 SHORT = 12
+FRAME = {
+    "at": pl.Int64,
+    "name": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "reach": pl.Float64,
+    "text": pl.String,
+    "beside": pl.String,
+    "quiet": pl.Boolean,
+    "told": pl.String,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +78,7 @@ def _frame(rows: Sequence[Row], layout: Layout) -> pl.DataFrame:
     inline = layout.narrow and not _lines(rows)
     return pl.DataFrame(
         {
-            "at": range(len(rows)),
+            "at": list(range(len(rows))),
             "name": [cut(row.name, letters) for row in rows],
             "value": [row.value for row in rows],
             "low": [row.value if row.low is None else row.low for row in rows],
@@ -77,13 +89,7 @@ def _frame(rows: Sequence[Row], layout: Layout) -> pl.DataFrame:
             "quiet": [row.quiet for row in rows],
             "told": [f"{row.text} {row.beside}".strip() for row in rows],
         },
-        schema_overrides={
-            "value": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-            "reach": pl.Float64,
-            "name": pl.String,
-        },
+        schema=FRAME,
     )
 
 

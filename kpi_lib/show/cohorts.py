@@ -15,6 +15,7 @@ ROWS = 30
 LATER = 3
 EVERYBODY = "all"
 FEW = 30
+SHADED = 10
 
 
 def age(row: dict[str, Any]) -> str:
@@ -136,7 +137,7 @@ def cohort_table(result: CohortResult) -> Table:
     ages = cells.select("k", "to").unique().sort("k").to_dicts()
     kept = set(shown_ages([row["k"] for row in ages]))
     heads = [row for row in ages if row["k"] in kept]
-    rates = cells.filter(pl.col("size") >= FEW).select((pl.col("retained") / pl.col("size")).max()).item()
+    rates = cells.filter(pl.col("size") >= SHADED).select((pl.col("retained") / pl.col("size")).max()).item()
     keys = [*result.by, "start"]
     parts = result.table.partition_by(keys, maintain_order=True)
     rows = [_row(part.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts[-ROWS:]]
@@ -154,8 +155,8 @@ def cohort_table(result: CohortResult) -> Table:
 def _note(result: CohortResult, cohorts: int, hidden: int) -> str:
     grain = str(result.definition.get("grain", "period"))
     said = [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
-    if result.table.height and (result.table["size"] < FEW).any():
-        said.append(f"Unshaded: fewer than {FEW} members.")
+    if result.table.height and (result.table["size"] < SHADED).any():
+        said.append(f"Unshaded: fewer than {SHADED} members.")
     if cohorts > ROWS:
         said.append(f"The last {ROWS} of {plural(cohorts, 'cohort')} are shown.")
     if hidden:
@@ -177,12 +178,12 @@ def _cell(cell: dict[str, Any] | None, deepest: float) -> Cell:
     if cell is None or not cell["complete"] or not cell["size"]:
         return Cell(unseen=True)
     rate = cell["retained"] / cell["size"]
-    return Cell(phrase=_percent(rate), shade=min(rate / deepest, 1.0) if cell["size"] >= FEW else None)
+    return Cell(phrase=_percent(rate), shade=min(rate / deepest, 1.0) if cell["size"] >= SHADED else None)
 
 
 def _percent(rate: float) -> str:
     """Whole percents from ten on, one decimal below."""
-    return f"{rate * 100:.0f}" if rate >= 0.0995 else f"{rate * 100:.1f}"
+    return f"{rate * 100:.0f}" if rate >= 0.0995 or not rate else f"{rate * 100:.1f}"
 
 
 def _all(pooled: list[dict[str, Any]], heads: list[dict[str, Any]]) -> tuple[Phrase | Cell, ...]:

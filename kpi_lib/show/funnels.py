@@ -73,7 +73,7 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     rate = f"{written(known(last['from_start']), SHARE)} of {noun(result, first['units'])}"
     said: list[Phrase] = [Strong(f"{rate} got from {step_name(first['event'])} to {step_name(last['event'])}")]
     said.append(f" (95 % interval {between(last['low'], last['high'])}).")
-    lost = _worst(steps)
+    lost = _worst(steps) if len(steps) > 2 else None
     if lost is not None:
         before, after = steps[lost - 1], steps[lost]
         gone = before["units"] - after["units"]

@@ -157,8 +157,9 @@ def shown(result: FunnelResult, code: str) -> str:
     """A result as safe markup: its sentence, its chart, the line of code."""
     picture = chart(result)
     drawing = still({**drawable(picture.wide), "background": "#ffffff"})
-    words = join(html(say(result)), tag("p", str(picture.note), class_="kpi-note"))
-    line = join(tag("p", "The same in one line:", class_="kpi-note"), tag("pre", tag("code", code)))
+    words = html(say(result))
+    rules = tag("p", str(picture.note), class_="kpi-note")
+    line = join(rules, tag("p", "The same in one line:", class_="kpi-note"), tag("pre", tag("code", code)))
     image = tag("figure", aria_label=picture.alt, role="img", style="margin:0;overflow-x:auto").text
     image = image.replace("></figure>", f">{drawing}</figure>")
     return f'{_styled()}<div class="kpi-block" aria-live="polite">{words.text}{image}{line.text}</div>'

@@ -1,0 +1,300 @@
+"""Sentences are computed: they follow the numbers, name their uncertainty, and never fail on odd data."""
+
+from dataclasses import replace
+from datetime import date
+from functools import cache
+
+import polars as pl
+import pytest
+from hypothesis import Phase, given, settings
+
+from kpi_lib.answers.actives import actives
+from kpi_lib.answers.compute import Values, compute
+from kpi_lib.answers.intake import Intake, intake
+from kpi_lib.answers.scorecard import Change, Scorecard, scorecard
+from kpi_lib.answers.stages import stage
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.shapes.cohort import Cohorts, cohorts
+from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.sessions import session_figures
+from kpi_lib.show.blocks import Headline, Say
+from kpi_lib.show.faces import FACES, faces
+from kpi_lib.show.phrases import between, moved, period_name, plain, plural, span_of_change, written
+from kpi_lib.show.say import say
+from kpi_lib.show.tables import table
+from kpi_lib.show.tiles import headline, tiles
+from tests.show.results import figures, log, logs, shop, visits
+
+MONTHS = Grid.calendar("month", date(2026, 1, 1), date(2026, 7, 1), zone="UTC")
+WEEKS = Grid.calendar("week", date(2026, 1, 5), date(2026, 3, 2), zone="UTC")
+JUNE = parse_period("2026-06", zone="UTC")
+SHOP = ("orders", "total_revenue", "average_order_value", "repeat_purchase_rate", "new_customers")
+
+
+def text(shown: Say | Headline) -> str:
+    return plain(shown.phrase) if isinstance(shown, Say) else " | ".join(plain(each) for each in shown.sentences)
+
+
+def card(**more: object) -> Scorecard:
+    return scorecard(shop(), SHOP, JUNE, north_star="active_customers", **more)  # type: ignore[arg-type]
+
+
+@cache
+def plain_card() -> Scorecard:
+    return card()
+
+
+def with_change(change: Change, kpi: str = "active_customers") -> Scorecard:
+    whole = plain_card()
+    changed = [replace(each, change=change) if each.kpi.name == kpi else each for each in whole.standings]
+    return replace(whole, standings=tuple(changed))
+
+
+def test_the_funnel_tells_conversion_loss_and_time() -> None:
+    told = text(say(funnel(visits(), Funnel(("look", "cart", "buy"), within="24h"))))
+    assert "of 40 users got from look to buy (95\u00a0% interval".replace("\u00a0", " ") in told
+    assert "Most are lost between look and cart" in told
+    assert "took 2 h or less" in told
+
+
+def test_only_what_is_there_is_mentioned() -> None:
+    result = funnel(visits(), Funnel(("look", "buy"), within="24h"))
+    assert "not counted" not in text(say(result))
+    waiting = replace(result, table=result.table.with_columns(in_progress=pl.lit(1), tie_sensitive=pl.lit(3)))
+    assert "1 user is still within the time allowed" in text(say(waiting))
+    assert "For 3 users it depends on the order of events at the same instant" in text(say(waiting))
+
+
+def test_nobody_in_a_funnel_is_not_zero_percent() -> None:
+    told = text(say(funnel(log([("u", 1.0, "other", None)]), Funnel(("look", "buy")))))
+    assert "cannot be told yet" in told
+    assert "0\u202f%" not in told
+
+
+def test_segments_that_overlap_are_not_called_different() -> None:
+    result = funnel(visits().with_by(("plan",)), Funnel(("look", "buy"), within="24h"))
+    assert "chance" in text(say(result))
+    apart = pl.col("from_start") - 0.01, pl.col("from_start") + 0.01
+    narrow = replace(result, table=result.table.with_columns(low=apart[0], high=apart[1]))
+    worst = narrow.table.filter(pl.col("step") == 2)["from_start"]
+    assert ("do not overlap" in text(say(narrow))) == (abs(worst[0] - worst[1]) > 0.02)
+
+
+def test_a_curve_settles_only_when_one_rate_fits_all_later_ages() -> None:
+    result = cohorts(visits(), Cohorts(grain="week"))
+    falling = pl.DataFrame(
+        {
+            "k": range(1, 9),
+            "to": range(1, 9),
+            "eligible": [1000] * 8,
+            "retained": [500, 300, 250, 200, 200, 200, 200, 200],
+            "rate": [0.5, 0.3, 0.25, 0.2, 0.2, 0.2, 0.2, 0.2],
+        }
+    ).with_columns(low=pl.col("rate") - 0.02, high=pl.col("rate") + 0.02)
+    assert "From week 4 on it holds near 20.0\u202f%" in text(say(replace(result, pooled=falling)))
+    steep = falling.with_columns(low=pl.col("rate") - 0.001 * pl.col("k"), rate=0.9 / pl.col("k"))
+    steep = steep.with_columns(low=pl.col("rate") - 0.001, high=pl.col("rate") + 0.001)
+    assert "has not settled" in text(say(replace(result, pooled=steep)))
+    assert "cannot be told yet" in text(say(replace(result, pooled=falling.head(2))))
+    assert "cannot be told yet" in text(say(replace(result, pooled=falling.clear())))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Change(0.012, -0.05, 0.08, False, 10.0), "within what chance gives (−5 to +8\u202f%)"),
+        (Change(-0.2, -0.3, -0.1, False, 10.0), "fell by 20\u202f% to"),
+        (Change(0.2, 0.1, 0.3, False, 10.0), "more than chance gives (+10 to +30\u202f%)"),
+        (Change(0.2, None, None, False, 10.0), "how much of that is chance cannot be told"),
+        (Change(0.0, None, None, False, 10.0), ", as in May 2026"),
+        (Change(None, None, None, False, None), "cannot be compared yet"),
+    ],
+)
+def test_a_change_is_told_with_what_chance_gives(change: Change, words: str) -> None:
+    assert words in plain(headline(with_change(change)).sentences[0])
+
+
+def test_the_clearest_mover_comes_second() -> None:
+    moving = with_change(Change(0.5, 0.4, 0.6, False, 10.0), "orders")
+    assert "Orders rose by 50\u202f%" in plain(headline(moving).sentences[1])
+    still = Change(0.01, -0.1, 0.12, False, 10.0)
+    quiet = replace(moving, standings=tuple(replace(each, change=still) for each in moving.standings))
+    assert "Nothing else moved clearly" in plain(headline(quiet).sentences[1])
+
+
+def test_tiles_colour_only_clear_changes_and_say_what_is_better() -> None:
+    churn = with_change(Change(0.5, 0.4, 0.6, False, 10.0), "orders")
+    tones = {each.label: each.change.tone for each in tiles(churn).tiles if each.change}
+    assert tones["Orders"] == "good"
+    quiet = with_change(Change(0.5, -0.4, 1.6, False, 10.0), "orders")
+    assert {each.label: each.change.tone for each in tiles(quiet).tiles if each.change}["Orders"] == "plain"
+
+
+@pytest.mark.parametrize(
+    ("target", "state"),
+    [
+        ({"value": 1}, "met"),
+        ({"value": 9999}, "missed"),
+        ({"value": 9999, "due": date(2027, 1, 1)}, "at_risk"),
+    ],
+)
+def test_a_target_that_is_not_due_is_not_missed(target: dict[str, object], state: str) -> None:
+    whole = card(targets=[{"kpi": "orders", **target}])
+    tile = next(each for each in tiles(whole).tiles if each.label == "Orders")
+    assert tile.target is not None
+    assert tile.target.state == state
+
+
+def closed(low: float | None, high: float | None) -> Intake:
+    ages = pl.DataFrame(
+        {"cohort": [1, 3], "members": [7846, 7248], "active_periods": [1.3106, 1.2493], "variance": [4.8, 4.2]}
+    )
+    gap = None if low is None else -0.06
+    return Intake(True, date(1997, 3, 25), 23570, 15, "month", ages, 15, gap, low, high)
+
+
+def test_ageing_is_not_called_decline() -> None:
+    told = text(say(closed(-0.13, 0.0065)))
+    assert "Nobody new has come since 25 March 1997: this is one closed group of 23,570." in told
+    assert "1.25 against 1.31 active months in the first 15 months" in told
+    assert "difference −0.13 to +0.01" in told
+    assert "ageing, not decline" in told
+
+
+def test_decline_is_called_decline_and_ignorance_ignorance() -> None:
+    assert "clearly less active" in text(say(closed(-0.2, -0.05)))
+    assert "more active" in text(say(closed(0.02, 0.2)))
+    assert "cannot be told yet" in text(say(closed(None, None)))
+
+
+def test_a_closed_group_is_found_in_the_data() -> None:
+    found = intake(shop(), JUNE)
+    assert "Nobody new has come since 24 January 2026: this is one closed group of 60." in text(say(found))
+    assert "closed group" in text(headline(plain_card(), found))
+
+
+def test_a_whole_period_is_told_before_one_that_is_not_over() -> None:
+    values = compute("orders", shop(), Grid.calendar("month", date(2026, 1, 1), date(2026, 9, 1), zone="UTC"))
+    assert "in June 2026" in text(say(values))
+
+
+def every_figure(values: Values) -> dict[tuple[object, ...], dict[str, object]]:
+    keyed = {}
+    for row in values.table.iter_rows(named=True):
+        columns = (*values.by, *values.parts.get(row["kpi"], ()))
+        by = tuple((column, "(none)" if row[column] is None else row[column]) for column in columns)
+        keyed[row["kpi"], str(row["start"]), by] = row
+    return keyed
+
+
+@pytest.mark.parametrize(
+    ("names", "by"),
+    [
+        (["orders", "total_revenue", "average_order_value"], ()),
+        (["goal_conversion_rate", "dau"], ("plan",)),
+        (["stickiness"], ()),
+    ],
+)
+def test_every_printed_figure_is_the_computed_one(names: list[str], by: tuple[str, ...]) -> None:
+    data = shop() if "orders" in names else visits()
+    values = compute(names, data, MONTHS, by)
+    known = every_figure(values)
+    printed = [*figures(say(values)), *figures(table(values))]
+    assert len(printed) > len(names)
+    for figure in printed:
+        assert figure.value == known[figure.kpi, figure.start, figure.by][figure.field]
+
+
+def test_every_figure_of_a_scorecard_is_the_computed_one() -> None:
+    whole = plain_card()
+    rows = {(r["kpi"], str(r["start"])): r for s in whole.standings for r in s.history.table.to_dicts()}
+    printed = [*figures(headline(whole)), *figures(tiles(whole)), *figures(table(whole))]
+    assert {figure.kpi for figure in printed} == {*SHOP, "active_customers"}
+    for figure in printed:
+        assert figure.value == rows[figure.kpi, figure.start][figure.field]
+
+
+def test_actives_print_the_kpis_they_are() -> None:
+    result = actives(visits(), WEEKS)
+    known = every_figure(compute(["dau", "wau", "mau", "stickiness"], visits(), WEEKS))
+    printed = [*figures(say(result)), *figures(table(result))]
+    assert {figure.kpi for figure in printed} == {"dau", "wau", "mau", "stickiness"}
+    for figure in printed:
+        assert figure.value == known[figure.kpi, figure.start, figure.by]["value"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_one_is_singular(count: int) -> None:
+    assert plural(count, "user") == {0: "0 users", 1: "1 user", 2: "2 users"}[count]
+
+
+def test_one_session_of_one_user() -> None:
+    assert "1 session of 1 user" in text(say(session_figures(log([("u", 1.0, "look", None)]))))
+
+
+def test_intervals_say_their_unit_once() -> None:
+    from kpi_lib.core.units import COUNT, SHARE
+
+    assert between(0.1, 0.2) == "10.0 – 20.0\u202f%"
+    assert between(None, 0.2) == ""
+    assert span_of_change(0.001, 0.02, SHARE, points=True) == "+0.1 to +2 points"
+    assert moved(0.0, COUNT, points=False, sign=True) == "0\u202f%"
+    assert written(None, SHARE) == "—"
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "words"),
+    [
+        (date(2026, 1, 1), date(2026, 4, 1), "quarter 1 of 2026"),
+        (date(2026, 1, 1), date(2027, 1, 1), "2026"),
+        (date(2026, 1, 5), date(2026, 1, 6), "5 January 2026"),
+        (date(2026, 1, 5), date(2026, 1, 15), "5 January 2026 to 14 January 2026"),
+    ],
+)
+def test_periods_have_names(first: date, end: date, words: str) -> None:
+    assert period_name(first, end) == words
+
+
+def test_advice_says_what_is_missing() -> None:
+    told = text(say(stage(visits(), stage="growth")))
+    assert "Watch 3 KPIs first" in told
+
+
+def test_what_is_no_result_is_refused() -> None:
+    with pytest.raises(TypeError, match="int is no result"):
+        say(1)
+
+
+@settings(max_examples=20, phases=[Phase.generate])
+@given(logs)
+def test_nothing_is_too_odd_to_be_told(data: Dataset) -> None:
+    split = data.with_by(("plan",))
+    for seen in (data, split):
+        spec = Funnel(("look", "cart", "buy"), within="24h")
+        results = [funnel(seen, spec), cohorts(seen, Cohorts(grain="week")), session_figures(seen)]
+        results.append(actives(data, WEEKS, seen.by))
+        results.append(compute(["dau", "retention_day_7", "total_revenue"], data, WEEKS, seen.by))
+        for result in results:
+            assert text(say(result)).strip()
+            assert table(result).columns
+    for result in (intake(data, WEEKS), scorecard(data, ["dau", "retention_day_7", "orders"], WEEKS, north_star="dau")):
+        assert text(say(result)).strip()
+        assert all(part is not None for part in table(result).rows)
+
+
+def test_each_result_has_a_face() -> None:
+    data = visits()
+    shown = [
+        funnel(data, Funnel(("look", "buy"))),
+        cohorts(data, Cohorts()),
+        actives(data, WEEKS),
+        session_figures(data),
+        compute("dau", data, WEEKS),
+        compute("orders", data, JUNE),
+        stage(data, stage="growth"),
+        intake(data, WEEKS),
+        plain_card(),
+    ]
+    assert {type(each) for each in shown} == {kind for kind in FACES if isinstance(kind, type)}
+    assert all(len(faces(each)) >= 2 for each in shown)

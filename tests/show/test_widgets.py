@@ -1,0 +1,97 @@
+"""The explorer shows what its twin computes, for the same arguments, and says in words what is impossible."""
+
+import asyncio
+
+import pytest
+
+import kpi_lib as kpi
+from kpi_lib.core.errors import UsageError
+from kpi_lib.show.widgets import WAIT, FunnelExplorer, explore_funnel, segment_columns, step_choices
+from tests.show.results import HOSTILE, log, shop, visits
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_widget_twin_and_code_agree() -> None:
+    data = visits()
+    explorer = FunnelExplorer(data, ("look", "buy"), within="24h", by="plan")
+    assert explorer.result is not None
+    twin = explore_funnel(data, **explorer.arguments)
+    assert explorer.result.table.equals(twin.table)
+    written = eval(explorer.code, {"kpi": kpi, "data": data})
+    assert written.table.equals(twin.table)
+
+
+def test_controls_change_the_result_and_the_line() -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"), within="24h")
+    explorer.steps[1].value = "cart"
+    explorer.steps[2].value = "buy"
+    explorer.order.value = "unordered"
+    explorer.by.value = "plan"
+    assert explorer.arguments == {"steps": ("look", "cart", "buy"), "within": "24h", "by": "plan", "order": "unordered"}
+    assert explorer.result is not None
+    assert explorer.result.table.height == 6
+    assert "with_by(('plan',))" in explorer.code
+
+
+def test_what_is_impossible_is_said_and_can_be_mended() -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"))
+    explorer.within.value = "soon"
+    assert explorer.result is None
+    assert "is no duration" in explorer.error
+    assert 'role="alert"' in explorer.box.children[-1].value
+    explorer.within.value = ""
+    assert explorer.result is not None
+    assert explorer.error == ""
+    explorer.steps[1].value = ""
+    assert "two steps or more" in explorer.error
+
+
+def test_one_more_step_than_chosen_is_offered() -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"))
+    assert [control.layout.display for control in explorer.steps[:4]] == [None, None, None, "none"]
+
+
+def test_every_control_has_a_label() -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"))
+    rows = explorer.box.children[:2]
+    assert all(control.description for row in rows for control in row.children)
+
+
+def test_hostile_names_stay_text() -> None:
+    data = log([("u", at * 1.0, name, name) for at, name in enumerate((*HOSTILE, "look", "buy"))])
+    explorer = FunnelExplorer(data, (HOSTILE[0], "buy"), within=None, by="plan")
+    assert "<script>" not in explorer.box.children[-1].value
+    explorer.within.value = HOSTILE[0]
+    assert "<script>" not in explorer.box.children[-1].value
+
+
+def test_quick_changes_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"))
+    calls: list[object] = []
+    monkeypatch.setattr("kpi_lib.show.widgets.explore_funnel", lambda *_, **more: calls.append(more))
+    monkeypatch.setattr("kpi_lib.show.widgets.shown", lambda *_: "")
+
+    async def typing() -> None:
+        for order in ("strict", "unordered", "strict"):
+            explorer.order.value = order
+        await asyncio.sleep(WAIT * 2)
+
+    asyncio.run(typing())
+    assert len(calls) == 1
+
+
+def test_choices_come_from_the_data() -> None:
+    assert segment_columns(visits()) == ["plan"]
+    assert step_choices(visits(), ("new",)) == ["buy", "cart", "look", "new"]
+    assert "purchase@2" in step_choices(shop(), ())
+
+
+def test_the_twin_refuses_like_the_library() -> None:
+    with pytest.raises(UsageError):
+        explore_funnel(visits(), steps=("look",))
+
+
+def test_it_shows_in_a_notebook() -> None:
+    bundle = FunnelExplorer(visits(), ("look", "buy"))._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
