@@ -101,6 +101,11 @@ class Advice:
     warnings: tuple[str, ...]
 
     @property
+    def computable(self) -> tuple[str, ...]:
+        """The names of those that these data allow, in order."""
+        return tuple(row["kpi"] for row in (*self.primary, *self.secondary) if row["available"])
+
+    @property
     def table(self) -> pl.DataFrame:
         """One row per KPI: rank (primary, secondary), kpi, reason, scenario, available, missing_inputs."""
         rows = [
