@@ -63,7 +63,13 @@ def moment(text: str, zone: str = "UTC") -> datetime:
 
 
 def told(
-    events: str = "", orders: str = "", users: str = "", *, since: str = "01-01", until: str = "03-01", **choices: Any
+    events: str = "",
+    orders: str = "",
+    users: str = "",
+    *,
+    since: str = "01-01",
+    until: str = "03-01",
+    **choices: Any,  # noqa: ANN401
 ) -> Dataset:
     """A dataset of 2026 from short tables, times on the clock of the zone.
 

@@ -9,7 +9,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import DERIVED
-from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
+from kpi_lib.core.motions import SegmentMissing, interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import SHARE, minor_digits
 from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, catalogue, find
@@ -133,6 +133,8 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
         figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
     except ChoiceNeeded as needed:
         return _blank(kpi, data, grid, "needs_choice"), str(needed)
+    except SegmentMissing as column:
+        return _blank(kpi, data, grid, "no_segment"), f"has no column {column}"
     return _tidy(kpi, data, figures), ""
 
 

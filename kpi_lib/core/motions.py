@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import KpiError
 from kpi_lib.core.measure import Measure
 from kpi_lib.core.period import Grid
 
 FOLDS = 20
 T_FOLDS = 2.093024054408263  # Student's t, 97.5 %, 19 degrees of freedom
 WHOLE = -1
+
+
+class SegmentMissing(KpiError):
+    """The units of a figure have no such segment: neither their own table nor their users know the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ def _with_segments(units: pl.LazyFrame, data: Dataset, there: list[str]) -> pl.L
     wanted = [column for column in data.by if column not in there]
     if not wanted:
         return units
+    for column in wanted:
+        if column not in data.columns("users") or "user_id" not in there:
+            raise SegmentMissing(column)
     users = data["users"].select("user_id", *wanted).unique("user_id", keep="first")
     return units.join(users, on="user_id", how="left")
 

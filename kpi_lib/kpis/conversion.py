@@ -129,9 +129,9 @@ def funnel_dropoff_rate(data: Dataset, grid: Grid, *, dropoff_funnel: str | None
     spec: Funnel = data.funnels[name]
     reached = _reached(data, grid, spec)
     last = len(spec.steps)
-    steps = reached.with_columns(step=pl.int_ranges(1, pl.min_horizontal("depth", pl.lit(last - 1)) + 1)).explode(
-        "step"
-    )
+    # who is still under way may reach any step yet
+    furthest = pl.when("ripe").then(pl.min_horizontal("depth", pl.lit(last - 1))).otherwise(last - 1)
+    steps = reached.with_columns(step=pl.int_ranges(1, furthest + 1)).explode("step")
     return steps.with_columns(hit=pl.col("depth") == pl.col("step"))
 
 
@@ -140,7 +140,9 @@ def _reached(data: Dataset, grid: Grid, spec: Funnel) -> pl.LazyFrame:
     found = attempts(data, spec, grid)
     keys = ["unit", "period"]
     ripe = choose(found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include")), spec, keys)
-    young = found.join(ripe, on=keys, how="anti").filter(~pl.col("ripe"))
+    # who has reached the goal stays as he is; anybody else may still get further, and the period is not settled
+    done = ripe.filter((pl.col("depth") == len(spec.steps)) | (spec.attempt == "first"))
+    young = found.filter(~pl.col("ripe")).join(done, on=keys, how="anti")
     young = young.sort(*keys, "time", "row").unique(keys, keep="first", maintain_order=True)
     columns = ["user_id", "period", "depth", *[c for c in data.by if c in found.columns]]
     kept = pl.concat([ripe.select(*columns, ripe=pl.lit(True)), young.select(*columns, ripe=pl.lit(False))])

@@ -29,11 +29,12 @@ from kpi_lib.kpis.registry import (
 )
 from kpi_lib.shapes.activity import ANY, active_days, distinct, event_names, per_user, placed, qualifying, whole_days
 from kpi_lib.shapes.paths import transitions
-from kpi_lib.shapes.sessions import labelled, sessions
+from kpi_lib.shapes.sessions import labelled, over, sessions
 
 EVENTS = ("events.user_id", "events.event", "events.time")
 MONTHLY = {"day": "30d", "week": "30d", "custom": "30d", "quarter": "1mo", "year": "1mo"}
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
+SESSIONS_OVER = "A user counts once all sessions that began in the period are over; until then as unripe."
 MICRO = 1_000_000
 
 
@@ -162,7 +163,7 @@ def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY)
     stages=(GROWTH,),
     cadence="week",
     formula="summed length of the sessions that start in the period / number of these sessions; a single event lasts 0 s",
-    ripeness=AT_ONCE,
+    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
     sources_wrong="One source divides by users, which gives time per user: 400 min over 40 sessions of 10 users are 10 min a "
@@ -172,7 +173,8 @@ def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY)
 def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
     """How long a session lasts on average. One row per user and period; num = microseconds, den = sessions x 1,000,000."""
     found = _sessions(data, grid, session_gap)
-    return found.group_by(*_keys(data)).agg(num=pl.col("length").sum(), den=pl.len().cast(pl.Int64) * MICRO)
+    ripe = pl.col("ripe").all()
+    return found.group_by(*_keys(data)).agg(ripe, num=pl.col("length").sum(), den=pl.len().cast(pl.Int64) * MICRO)
 
 
 @kpi(
@@ -184,7 +186,7 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
     stages=(GROWTH,),
     cadence="week",
     formula="summed length of the sessions that start in the period / distinct users active in it",
-    ripeness=AT_ONCE,
+    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(CLICKUP,),
     sources_wrong="A sound figure that its source calls session duration.",
@@ -192,9 +194,10 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
 )
 def avg_time_per_user(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
     """How much time an active user spends in the period. One row per active user and period; num = microseconds."""
-    spent = _sessions(data, grid, session_gap).select(*_keys(data), num=pl.col("length"))
+    spent = _sessions(data, grid, session_gap).select(*_keys(data), "ripe", num=pl.col("length"))
     active = placed(distinct(data, grid), grid).select(*_keys(data), den=pl.lit(MICRO, pl.Int64))
-    return per_user([spent, active], _keys(data))
+    both = pl.concat([spent, active], how="diagonal")
+    return both.group_by(_keys(data)).agg(pl.col("num", "den").sum(), pl.col("ripe").all())
 
 
 @kpi(
@@ -230,7 +233,7 @@ def actions_per_user(
     stages=(GROWTH,),
     cadence="week",
     formula="actions (action_events) in the sessions that start in the period / number of these sessions",
-    ripeness=AT_ONCE,
+    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(CLICKUP,),
     sources_wrong="The source gives no formula; more clicks may also mean friction.",
@@ -243,11 +246,19 @@ def actions_per_session(
     qualifying(data, action_events)
     counted = pl.col("event").is_not_null() if "*" in action_events else pl.col("event").is_in(list(action_events))
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
-    events = labelled(data, duration(session_gap) if session_gap else None)
-    found = events.group_by("session", maintain_order=True).agg(
-        *carried, pl.col("time").min(), num=counted.sum().cast(pl.Int64)
+    gap = duration(session_gap) if session_gap else None
+    found = (
+        labelled(data, gap)
+        .group_by("session", maintain_order=True)
+        .agg(
+            *carried,
+            pl.col("time").min(),
+            num=counted.sum().cast(pl.Int64),
+            ripe=over(pl.col("time").max(), data, gap),
+        )
     )
-    return placed(found, grid).group_by(*_keys(data)).agg(pl.col("num").sum(), den=pl.len().cast(pl.Int64))
+    sums = (pl.col("num").sum(), pl.col("ripe").all())
+    return placed(found, grid).group_by(*_keys(data)).agg(*sums, den=pl.len().cast(pl.Int64))
 
 
 @kpi(
@@ -285,7 +296,7 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     stages=(GROWTH,),
     cadence="week",
     formula="steps from one event to the next within a session / all steps from that event; repeats count once",
-    ripeness=AT_ONCE,
+    ripeness=SESSIONS_OVER,
     counter=(),
     references=(KPIS_101,),
     sources_wrong="An analysis rather than one number: it has no target.",
@@ -295,7 +306,7 @@ def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there."""
     keys = [*_keys(data), "from"]
     steps = placed(transitions(data), grid)
-    left = steps.group_by(keys).agg(den=pl.len().cast(pl.Int64))
+    left = steps.group_by(keys).agg(pl.col("ripe").all(), den=pl.len().cast(pl.Int64))
     went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64))
     ways = steps.select("from", "to").unique()
     return (

@@ -42,13 +42,22 @@ def _paused(gap: timedelta) -> pl.Expr:
 
 
 def sessions(data: Dataset, gap: timedelta | None = None) -> pl.LazyFrame:
-    """One row per session: user_id, time (start), end, events, seconds, segment columns at its first event."""
+    """One row per session: user_id, time (start), end, events, seconds, ripe, segment columns at its first event.
+
+    A session is ripe once a whole pause after its last event has been watched: until then it may go on.
+    """
     carried = data.carried(data.activity)
     grouped = labelled(data, gap).group_by("session", maintain_order=True)
     first = [pl.col(column).first() for column in ("user_id", *carried)]
     found = grouped.agg(*first, pl.col("time").min(), end=pl.col("time").max(), events=pl.len().cast(pl.Int64))
     # whole microseconds, so that sums are exact
-    return found.with_columns(seconds=(pl.col("end") - pl.col("time")).dt.total_microseconds() / 1e6)
+    seconds = (pl.col("end") - pl.col("time")).dt.total_microseconds() / 1e6
+    return found.with_columns(seconds=seconds, ripe=over(pl.col("end"), data, gap))
+
+
+def over(last: pl.Expr, data: Dataset, gap: timedelta | None = None) -> pl.Expr:
+    """Whether a session with this last event is over: any event after a longer pause would begin another one."""
+    return last + (gap or GAP) < data.observed_until
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,19 @@ def test_drop_off_is_of_those_who_reached_the_step() -> None:
 
 
 def test_wrong_drop_off_who_is_inside_the_window_has_not_dropped_off() -> None:
-    assert drops(until="01-12") == [(1, 1 / 3, 3, 1), (2, 0.5, 2, 0)]
+    assert drops(until="01-12") == [(1, 1 / 3, 3, 1), (2, 0.5, 2, 1)]
+
+
+def test_a_period_is_not_settled_while_a_second_try_is_under_way() -> None:
+    """Ann gave up on Monday and is trying again: her week may still turn out well."""
+    text = (
+        "ann 01-05T10:00 view\nann 01-11T22:00 view\nbob 01-05T10:00 view\nbob 01-05T11:00 pay\nbob 01-11T22:00 view\n"
+    )
+    options = {"start_event": "view", "goal_within": "1d", **PAY}
+    then = row_of("goal_conversion_rate", told(text, until="01-12"), WEEK, **options)
+    assert (then["value"], then["n"], then["unripe"], then["status"]) == (0.5, 2, 1, "ripening")
+    now = row_of("goal_conversion_rate", told(text + "ann 01-12T01:00 pay\n"), WEEK, **options)
+    assert (now["value"], now["n"], now["unripe"]) == (1.0, 2, 0)
 
 
 def test_a_funnel_must_be_declared_and_chosen_by_its_name() -> None:

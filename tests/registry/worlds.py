@@ -1,0 +1,135 @@
+"""Random shops for laws that hold for every KPI: events, orders with refunds, users; odd zones, odd weeks, no two times alike."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.answers.compute import compute
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import INSTANT, Grid, midnight
+from kpi_lib.kpis.registry import catalogue
+from kpi_lib.shapes.funnel import Funnel
+from tests.build import instant, moment, transactions
+
+DAY = 86_400_000_000
+FIRST, DAYS = "02-01", 77
+# clocks change in the first two; the last has 30 minutes
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
+SEEDS = tuple(range(len(ZONES)))
+SETTINGS: Mapping[str, Any] = {
+    "goal_event": "buy",
+    "start_event": "view",
+    "goal_within": "3d",
+    "activation_event": "buy",
+    "activation_within": "3d",
+    "login_events": ["login"],
+    "action_events": ["buy", "view"],
+}
+CHOICES: Mapping[str, Any] = {
+    "settings": SETTINGS,
+    "features": {"search": ("search", "view"), "checkout": ("buy",), "unused": ("never",)},
+    "funnels": {"main": Funnel(("view", "search", "buy"), within="2d")},
+}
+NAMES = tuple(catalogue())
+
+
+@cache
+def world(seed: int) -> Dataset:
+    """A shop of 50 people over eleven weeks."""
+    draw, zone = Random(seed), ZONES[seed]
+    start = int(moment(FIRST, zone).timestamp()) * 1_000_000
+    fresh = _times(draw, start)
+    events = [
+        (
+            f"u{user}",
+            instant(next(fresh)),
+            draw.choice(("view", "view", "search", "buy", "login")),
+            draw.choice(("pro", "free", None)),
+        )
+        for user in range(45)
+        for _ in range(draw.choice((1, 2, 5, 9, 30)))
+    ]
+    # the seconds after an event, so that sessions have a length
+    events += [
+        (u, t + timedelta(seconds=draw.randrange(1, 1_700), microseconds=draw.randrange(10**6)), e, p)
+        for u, t, e, p in events[::2]
+    ]
+    # and sessions over the edges of weeks, as seen from here
+    for week in range(1, 11):
+        edge = midnight(moment(FIRST).date() + timedelta(days=7 * week), zone)
+        names = [f"u{draw.randrange(45)}" for _ in range(2)]
+        events += [
+            (user, edge + timedelta(minutes=10 * side, seconds=who), "view", "pro")
+            for who, user in enumerate(names)
+            for side in (-1, 1)
+        ]
+    sales = []
+    for number in range(150):
+        user, time, cents = f"u{draw.randrange(5, 50)}", instant(next(fresh)), draw.randrange(100, 20_000)
+        sales.append((user, time, cents, f"o{number}", "sale"))
+        if draw.random() < 0.2:
+            sales.append(
+                (user, time + timedelta(days=draw.randrange(1, 20), microseconds=1), -cents, f"o{number}", "refund")
+            )
+    users = pl.DataFrame(
+        {"user_id": [f"u{i}" for i in range(48)], "country": [draw.choice(("DE", "FR", None)) for _ in range(48)]}
+    )
+    schema = {"user_id": pl.String, "time": INSTANT, "event": pl.String, "plan": pl.String}
+    tables = {
+        "events": pl.DataFrame(events, schema=schema, orient="row"),
+        "transactions": transactions(sales),
+        "users": users,
+    }
+    until = start + DAYS * DAY - 3_600_000_000 * (seed < 2)  # the clocks went forward
+    inside = {
+        name: frame.filter(pl.col("time") < instant(until)) if "time" in frame.columns else frame
+        for name, frame in tables.items()
+    }
+    return made(inside, zone=zone, since=start, until=until)
+
+
+def _times(draw: Random, start: int):  # noqa: ANN202 - an endless stream of ints
+    taken: set[int] = set()
+    while True:
+        time = start + draw.randrange(DAYS * DAY - DAY // 12)
+        if draw.random() < 0.1:  # on the edge of a day in UTC
+            time = time // DAY * DAY
+        if time not in taken and time >= start:
+            taken.add(time)
+            yield time
+
+
+def made(tables: Mapping[str, pl.DataFrame], *, zone: str, since: int, until: int) -> Dataset:
+    """A data set with the choices that every KPI asks for."""
+    return Dataset.of(tables, zone=zone, observed_from=instant(since), observed_until=instant(until), **CHOICES)
+
+
+def remade(data: Dataset, tables: Mapping[str, pl.DataFrame]) -> Dataset:
+    """The same data set with other rows."""
+    edges = {"observed_from": data.observed_from, "observed_until": data.observed_until}
+    return Dataset.of(tables, zone=data.zone, **edges, **CHOICES)
+
+
+def grid_of(data: Dataset, every: str = "week") -> Grid:
+    """All periods that touch the observed time."""
+    first = moment(FIRST).date()
+    return Grid.calendar(every, first, first + timedelta(days=DAYS), zone=data.zone)
+
+
+def everything(data: Dataset, grid: Grid, by: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+    """All KPIs on one grid."""
+    return {name: compute(name, data, grid, by).table for name in NAMES if not by or _has(name, by)}
+
+
+def _has(name: str, by: tuple[str, ...]) -> bool:
+    return True if by == ("country",) else any(each.startswith("events.") for each in catalogue()[name].inputs)
+
+
+@cache
+def usual(seed: int, every: str = "week", by: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+    """All KPIs of a world as it is."""
+    return everything(world(seed), grid_of(world(seed), every), by)
