@@ -2,14 +2,15 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.answers.compute import Values
-from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
@@ -76,7 +77,7 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         "observed_until": data.observed_until.isoformat(),
         "zone": data.zone,
         "definitions": definitions,
-        "sentences": list(sentences),
+        "sentences": list(sentences) or _headline(results),
         "rows": {name: counts.to_dict() for name, counts in workspace.log.counts.items()},
     }
     hand_over(values, facts)
@@ -90,31 +91,51 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     return lineage(told)
 
 
+def _headline(results: Sequence[object]) -> list[str]:
+    """The sentences on top of the page, for the catalogue of reports, their strong words marked."""
+    from kpi_lib.show.phrases import plain
+    from kpi_lib.show.tiles import headline
+
+    cards = [each for each in results if isinstance(each, Scorecard)]
+    people = [each for each in results if isinstance(each, Intake)]
+    return [plain(each) for card in cards[:1] for each in headline(card, people[0] if people else None).sentences]
+
+
 def frames_of(result: object) -> list[pl.DataFrame]:
     """The figures of a result as rows, one tidy frame a kind."""
     match result:
         case Values():
             return [result.table]
         case Scorecard():
-            return [
-                frame for each in result.standings for frame in (each.history.table, _changes(each.row, each.change))
-            ]
+            return [_with_change(each) for each in result.standings]
         case FunnelResult():
-            return [result.table.select(pl.lit("funnel").alias("kpi"), pl.all())]
+            before = pl.col("units").shift(1).over(result.by) if result.by else pl.col("units").shift(1)
+            lost = pl.when(pl.col("step") > 1).then(before - pl.col("units"))
+            share = pl.when((pl.col("step") > 1) & (before > 0)).then(1 - pl.col("units") / before)
+            return [_of("funnel", result.table.with_columns(lost=lost, lost_share=share))]
         case CohortResult():
-            table = result.table.select(pl.lit("cohort").alias("kpi"), pl.all())
-            return [table, result.pooled.select(pl.lit("cohort_pooled").alias("kpi"), pl.all())]
+            rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
+            return [_of("cohort", result.table.with_columns(rate=rate)), _of("cohort_pooled", result.pooled)]
+        case Intake():
+            fields = ("members", "last_new", "quiet_periods", "ages", "gap", "gap_low", "gap_high")
+            whole = pl.DataFrame({name: [getattr(result, name)] for name in fields})
+            return [_of("intake", frame) for frame in (whole, result.table) if frame.width]
     other = getattr(result, "table", None)
     if isinstance(other, pl.DataFrame) and not other.is_empty():
-        return [other.select(pl.lit(type(result).__name__.lower()).alias("kpi"), pl.all())]
+        return [_of(type(result).__name__.lower(), other)]
     return []
 
 
-def _changes(row: Mapping[str, Any], change: Any) -> pl.DataFrame:  # noqa: ANN401 - a Change
-    tidy = {k: row[k] for k in ("kpi", "start", "end", "value", "low", "high", "n", "unripe", "unit", "status")}
+def _of(name: str, table: pl.DataFrame) -> pl.DataFrame:
+    return table.select(pl.lit(name).alias("kpi"), pl.all())
+
+
+def _with_change(standing: Standing) -> pl.DataFrame:
+    """The history of a figure, its last row with the change against the one before."""
+    change, last = standing.change, pl.col("start") == standing.row["start"]
     moved = {"previous": change.previous, "change": change.amount, "change_low": change.low, "change_high": change.high}
-    floats = dict.fromkeys(("value", "low", "high", *moved), pl.Float64)
-    return pl.DataFrame([tidy | moved], schema_overrides=floats, infer_schema_length=None)
+    columns = {name: pl.when(last).then(pl.lit(value, pl.Float64)) for name, value in moved.items()}
+    return standing.history.table.with_columns(**columns)
 
 
 def definitions_of(result: object) -> dict[str, str]:

@@ -52,11 +52,11 @@ def find_notebook(name: str, workspace: Path) -> Path:
     """A notebook by name: the workspace's own first, then the pack. Names are looked up, never taken as paths."""
     if not set(name) <= NAMES or name.startswith("."):
         raise UsageError(f"{shown(name)} is no name of a notebook: notebooks are named, never given by path.")
-    places = [workspace / "notebooks", pack() / "reports", pack()]
-    for place in places:
-        if (file := place / f"{name}.ipynb").is_file():
+    shelves = [workspace / "notebooks", pack() / "reports", pack()]
+    for shelf in shelves:
+        if (file := shelf / f"{name}.ipynb").is_file():
             return file
-    there = {file.stem for place in places for file in place.glob("*.ipynb")}
+    there = {file.stem for shelf in shelves for file in shelf.glob("*.ipynb")}
     raise UsageError(f"no notebook is named {shown(name)}. {nearest(name, there)}")
 
 
@@ -116,6 +116,7 @@ def _one(
 def title(grid: Grid) -> str:
     """A period as a person says it.
 
+    >>> from datetime import date
     >>> title(Grid.calendar("month", date(1998, 6, 1), date(1998, 7, 1), zone="UTC"))
     'June 1998'
     """

@@ -1,15 +1,17 @@
 """How actives and sessions are told."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from kpi_lib.answers.actives import Actives
-from kpi_lib.core.units import RATIO, SECONDS, SHARE, significant
+from kpi_lib.core.units import COUNT, RATIO, SECONDS, SHARE, significant
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import known, named, period_name, plural, whole, written
+from kpi_lib.show.phrases import known, named, period_name, plural, told, whole, written
 
 NAMES = {"dau": "Daily", "wau": "Weekly", "mau": "Monthly"}
 PARTIAL = " (so far)"
+SHOWN = ("sessions", "users", "median_seconds", "mean_seconds", "events_per_session", "single_event_share")
 
 
 def printed(row: dict[str, Any], name: str, by: tuple[str, ...] = ()) -> Figure:
@@ -57,20 +59,26 @@ def actives_sentence(result: Actives) -> Say:
         said += [
             " Who is active in a month shows up on ",
             printed(last, "stickiness"),
-            f" of its days, about {days} of 30.",
+            " of its days, about ",
+            Figure(text=days, kpi="stickiness", value=last["stickiness"], start=str(last["start"])),
+            " of 30.",
         ]
     return Say((*said, *_against(rows, last)))
 
 
 def _against(rows: list[dict[str, Any]], last: dict[str, Any]) -> list[Phrase]:
     """The range the daily actives kept to before, so that one period is not taken for a trend."""
-    before = [row["dau"] for row in rows if row["start"] != last["start"]]
+    before = [row for row in rows if row["start"] != last["start"]]
     if len(before) < 3:
         return []
-    low, high = min(before), max(before)
-    place = "within" if low <= last["dau"] <= high else "below" if last["dau"] < low else "above"
+    low, high = (end(before, key=lambda row: row["dau"]) for end in (min, max))
+    place = "within" if low["dau"] <= last["dau"] <= high["dau"] else "below" if last["dau"] < low["dau"] else "above"
     return [
-        f" Daily actives are {place} the range of the {len(before)} periods before ({significant(low)} to {significant(high)})."
+        f" Daily actives are {place} the range of the {len(before)} periods before (",
+        printed(low, "dau"),
+        " to ",
+        printed(high, "dau"),
+        ").",
     ]
 
 
@@ -108,34 +116,46 @@ def sessions_sentence(result: Sessions) -> Say:
         return Say(
             (
                 f"{plural(total, 'session')}; the longest typical ones in ",
-                Strong(f"{name}: {written(longest['median_seconds'], SECONDS)}"),
+                Strong((f"{name}: ", _held(longest, "median_seconds", by))),
                 ".",
             )
         )
     row = rows[0]
-    each = significant(row["sessions"] / row["users"]) if row["users"] else "0"
-    half = f"half last {written(row['median_seconds'], SECONDS)} or less (mean {written(row['mean_seconds'], SECONDS)})"
-    lone = written(row["single_event_share"], SHARE)
     return Say(
         (
-            Strong(f"{plural(row['sessions'], 'session')} of {plural(row['users'], 'user')}"),
-            f", {each} each; {half}. {lone} hold a single event and count as 0 s.",
+            Strong((_counted(row, "sessions", "session"), " of ", _counted(row, "users", "user"))),
+            "; half last ",
+            _held(row, "median_seconds"),
+            " or less (mean ",
+            _held(row, "mean_seconds"),
+            "). ",
+            _held(row, "single_event_share"),
+            " hold a single event and count as no time.",
         )
     )
+
+
+HELD = {"sessions": COUNT, "users": COUNT, "single_event_share": SHARE, "events_per_session": RATIO}
+
+
+def _held(row: dict[str, Any], field: str, by: Sequence[str] = ()) -> Figure:
+    """One figure of a row of sessions."""
+    unit = HELD.get(field, SECONDS)
+    text = whole(row[field]) if unit is COUNT else written(known(row[field]), unit)
+    return told(row, field, text, of="sessions", by=by)
+
+
+def _counted(row: dict[str, Any], field: str, noun: str) -> Phrase:
+    return (_held(row, field), f" {noun}" if row[field] == 1 else f" {noun}s")
 
 
 def sessions_table(result: Sessions) -> Table:
     """The figures of sessions."""
     by = _segments(result)
-    rows = [
+    rows: list[tuple[Phrase, ...]] = [
         (
             *(named(row[column]) for column in by),
-            whole(row["sessions"]),
-            whole(row["users"]),
-            written(known(row["median_seconds"]), SECONDS),
-            written(known(row["mean_seconds"]), SECONDS),
-            written(known(row["events_per_session"]), RATIO),
-            written(known(row["single_event_share"]), SHARE),
+            *(_held(row, field, by) for field in SHOWN),
         )
         for row in result.table.to_dicts()
     ]

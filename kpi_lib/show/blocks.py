@@ -76,7 +76,7 @@ class Change:
     """A like-for-like change: where it points (up, down, flat, none) and whether that is good, bad or plain."""
 
     phrase: Phrase
-    against: str = ""
+    against: Phrase = ""
     points: str = "none"
     tone: str = "plain"
 

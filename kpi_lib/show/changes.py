@@ -5,7 +5,6 @@ from typing import Any
 
 from kpi_lib.answers.scorecard import Standing
 from kpi_lib.core.period import step
-from kpi_lib.core.units import Unit
 from kpi_lib.show.blocks import Change, Figure, Phrase, Strong
 from kpi_lib.show.phrases import UNKNOWN, figure, moved, period_name, span_of_change
 
@@ -21,19 +20,18 @@ def before_name(start: date, end: date, every: str) -> str:
 
 def compared(standing: Standing, every: str) -> Change:
     """The change for a tile: an arrow only where something moved, a colour only where chance is not enough."""
-    change, unit = standing.change, standing.kpi.unit
+    change = standing.change
     against = f"on {before_name(standing.row['start'], standing.row['end'], every)}"
     if change.amount is None:
         return Change(phrase=_why_none(standing, against), points="none")
     if abs(change.amount) < FLAT:
         return Change(phrase="no change", against=against, points="flat")
     points = "up" if change.amount > 0 else "down"
-    phrase = moved(change.amount, unit, points=change.points)
-    chance = _range(standing, unit)
+    phrase, chance = _amount(standing), _range(standing)
     if change.clear:
         tone = {True: "good", False: "bad", None: "plain"}[standing.better]
-        return Change(phrase=phrase, against=f"{against} ({chance})", points=points, tone=tone)
-    told = f"{against}, within chance ({chance})" if chance else against
+        return Change(phrase=phrase, against=(f"{against} (", chance, ")"), points=points, tone=tone)
+    told = (f"{against}, within chance (", chance, ")") if chance else against
     return Change(phrase=phrase, against=told, points=points)
 
 
@@ -48,11 +46,29 @@ def _why_none(standing: Standing, against: str) -> str:
     return "a change in itself" if standing.kpi.measure.name == "derived" else "cannot be compared yet"
 
 
-def _range(standing: Standing, unit: Unit) -> str:
+def _moved(standing: Standing, field: str, value: float | None, text: str) -> Figure:
+    row = standing.row
+    return Figure(text=text, kpi=row["kpi"], value=value, field=field, start=str(row["start"]))
+
+
+def _amount(standing: Standing) -> Figure:
+    """How far the figure moved, without its sign: words or an arrow say which way."""
+    change = standing.change
+    text = moved(change.amount or 0.0, standing.kpi.unit, points=change.points)
+    return _moved(standing, "change", change.amount, text)
+
+
+def _range(standing: Standing) -> Phrase:
+    """The 95 % interval of the change, signed."""
     change = standing.change
     if change.low is None or change.high is None:
         return ""
-    return span_of_change(change.low, change.high, unit, points=change.points)
+    low, high = span_of_change(change.low, change.high, standing.kpi.unit, points=change.points).split(" to ")
+    return (
+        _moved(standing, "change_low", change.low, low),
+        " to ",
+        _moved(standing, "change_high", change.high, high),
+    )
 
 
 def sentence_of(standing: Standing, every: str, currency: str) -> Phrase:
@@ -73,7 +89,9 @@ def sentence_of(standing: Standing, every: str, currency: str) -> Phrase:
     if change.clear:
         return (
             _clear(standing, value),
-            f" in {period} against {before}: more than chance gives ({_range(standing, standing.kpi.unit)}).",
+            f" in {period} against {before}: more than chance gives (",
+            _range(standing),
+            ").",
         )
     return (Strong((f"{title} stood at ", value)), f" in {period}, ", *_unclear(standing, before))
 
@@ -81,23 +99,15 @@ def sentence_of(standing: Standing, every: str, currency: str) -> Phrase:
 def _clear(standing: Standing, value: Figure) -> Strong:
     change = standing.change
     verb = "rose" if (change.amount or 0) > 0 else "fell"
-    return Strong(
-        (
-            f"{standing.kpi.title} {verb} by {moved(change.amount or 0, standing.kpi.unit, points=change.points)} to ",
-            value,
-        )
-    )
+    return Strong((f"{standing.kpi.title} {verb} by ", _amount(standing), " to ", value))
 
 
 def _unclear(standing: Standing, before: str) -> tuple[Phrase, ...]:
-    change, unit = standing.change, standing.kpi.unit
-    amount = change.amount or 0.0
-    side = "above" if amount > 0 else "below"
-    told = f"{moved(amount, unit, points=change.points)} {side} {before}"
-    chance = _range(standing, unit)
+    side = "above" if (standing.change.amount or 0.0) > 0 else "below"
+    chance = _range(standing)
     if not chance:
-        return (f"{told}; how much of that is chance cannot be told.",)
-    return (f"{told}; the difference is within what chance gives ({chance}).",)
+        return (_amount(standing), f" {side} {before}; how much of that is chance cannot be told.")
+    return (_amount(standing), f" {side} {before}; the difference is within what chance gives (", chance, ").")
 
 
 def strength(standing: Standing) -> float:

@@ -6,7 +6,7 @@ from kpi_lib.core.units import SHARE
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
-from kpi_lib.show.cohorts import age, cohort_table, curves, sentence
+from kpi_lib.show.cohorts import age, curve_table, curves, sentence
 from kpi_lib.show.phrases import between, plain, whole, written
 from kpi_lib.show.picture import Picture
 
@@ -34,7 +34,7 @@ def cohort_picture(result: CohortResult) -> Picture:
     note = (
         "All cohorts whose period is over, pooled; the band is the 95 % interval." if rows else "Nothing to draw yet."
     )
-    return lines_picture(lines, alt=plain(sentence(result).phrase), note=note, table=cohort_table(result))
+    return lines_picture(lines, alt=plain(sentence(result).phrase), note=note, table=curve_table(result))
 
 
 def _point(name: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The funnel's chart: a bar a step, or a dot a segment."""
 
+from dataclasses import replace
 from typing import Any
 
 from kpi_lib.core.units import SECONDS, SHARE, show
@@ -26,7 +27,8 @@ def funnel_picture(result: FunnelResult) -> Picture:
         ranks = [Ranks(rows=tuple(_bar(steps, at, short=short) for at in range(len(steps)))) for short in (False, True)]
         note = definition(result)
     wide, narrow = rank_chart(ranks[0], DESK), rank_chart(ranks[1], PHONE)
-    return Picture(wide=wide, narrow=narrow, alt=description(result), note=note, table=steps_table(result))
+    figures = replace(steps_table(result), note=" ".join(result.warnings))  # the rules stand above it already
+    return Picture(wide=wide, narrow=narrow, alt=description(result), note=note, table=figures)
 
 
 def _bar(steps: list[dict[str, Any]], at: int, *, short: bool) -> Row:

@@ -7,8 +7,8 @@ import polars as pl
 
 from kpi_lib.core.units import SHARE
 from kpi_lib.shapes.cohort import CohortResult
-from kpi_lib.show.blocks import Cell, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import between, listed, named, plural, whole, written
+from kpi_lib.show.blocks import Cell, Figure, Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import listed, named, plural, told, told_between, whole, written
 
 COLUMNS = 18
 ROWS = 30
@@ -52,19 +52,29 @@ def _pooled(result: CohortResult, rows: list[dict[str, Any]]) -> list[Phrase]:
     grain, first, last = result.definition.get("grain", "period"), rows[0], rows[-1]
     back = {"on_or_after": "came back then or later"}.get(str(result.definition.get("mode")), "came back")
     said: list[Phrase] = [
-        "Of ", whole(first["eligible"]), " who started, ",
-        Strong(f"{written(first['rate'], SHARE)} {back} in {grain} {age(first)}"),
-        f" (95 % interval {between(first['low'], first['high'])})",
+        "Of ", pooled(first, "eligible"), " who started, ",
+        Strong((pooled(first, "rate"), f" {back} in {grain} {age(first)}")),
+        " (95 % interval ", span(first), ")",
     ]  # fmt: skip
     if len(rows) > 1:
-        said.append(
-            f", {written(last['rate'], SHARE)} of {whole(last['eligible'])} in {grain} {age(last)} ({between(last['low'], last['high'])})"
-        )
+        far = (pooled(last, "rate"), " of ", pooled(last, "eligible"), f" in {grain} {age(last)} (", span(last), ")")
+        said += [", ", *far]
     said.append(". ")
     said += _settled(rows, str(grain))
     if last["eligible"] < FEW:
-        said.append(f" That stands on few: {whole(last['eligible'])}.")
+        said += [" That stands on few: ", pooled(last, "eligible"), "."]
     return said
+
+
+def pooled(row: dict[str, Any], field: str, by: Sequence[str] = ()) -> Figure:
+    """One figure of the pooled curve."""
+    text = whole(row[field]) if field == "eligible" else written(row[field], SHARE)
+    return told(row, field, text, of="cohort_pooled", by=(*by, "k"))
+
+
+def span(row: dict[str, Any], by: Sequence[str] = ()) -> Phrase:
+    """The interval of a pooled rate."""
+    return told_between(row, of="cohort_pooled", by=(*by, "k"))
 
 
 def _settled(rows: list[dict[str, Any]], grain: str) -> list[Phrase]:
@@ -76,11 +86,10 @@ def _settled(rows: list[dict[str, Any]], grain: str) -> list[Phrase]:
             if len(rows) <= LATER
             else ["It has not settled: no one rate fits the last ages."]
         )
-    rates = [row["rate"] for row in rows[at:]]
-    low, high = written(min(rates), SHARE), written(max(rates), SHARE)
-    held = f"near {low}" if low == high else f"between {low} and {high}"
+    low, high = (pooled(end(rows[at:], key=lambda row: row["rate"]), "rate") for end in (min, max))
+    held: tuple[Phrase, ...] = ("near ", low) if low.text == high.text else ("between ", low, " and ", high)
     return [
-        Strong(f"From {grain} {age(rows[at])} on it holds {held}"),
+        Strong((f"From {grain} {age(rows[at])} on it holds ", *held)),
         ", and the changes from one age to the next are within what chance gives.",
     ]
 
@@ -94,7 +103,7 @@ def settles(rows: Sequence[dict[str, Any]]) -> int | None:
 
 
 def _segments(result: CohortResult, told: list[tuple[str, list[dict[str, Any]]]]) -> Phrase:
-    grain = result.definition.get("grain", "period")
+    grain, by = result.definition.get("grain", "period"), result.by
     ages = [{row["k"] for row in rows if row["k"] > 0} for _, rows in told]
     shared = sorted(set.intersection(*ages))
     if len(told) < 2 or not shared:
@@ -105,16 +114,14 @@ def _segments(result: CohortResult, told: list[tuple[str, list[dict[str, Any]]]]
         key=lambda pair: (-pair[0]["rate"], pair[1]),
     )
     (top, best), (bottom, worst) = firsts[0], firsts[-1]
-    words = [
-        f"{name} {written(row['rate'], SHARE)} ({between(row['low'], row['high'])})"
-        for row, name in (firsts[0], firsts[-1])
-    ]
+    words = [(f"{name} ", pooled(row, "rate", by), " (", span(row, by), ")") for row, name in (firsts[0], firsts[-1])]
     end = (
         "their intervals overlap, so chance may be all there is"
         if bottom["high"] >= top["low"]
         else "their intervals do not overlap; what goes together need not cause"
     )
-    return (Strong(f"In {grain} {k} most come back in {best}"), f": {words[0]}, fewest in {worst}: {words[1]}; {end}.")
+    most = Strong(f"In {grain} {k} most come back in {best}")
+    return (most, ": ", words[0], f", fewest in {worst}: ", words[1], f"; {end}.")
 
 
 def shown_ages(ks: Sequence[int]) -> list[int]:
@@ -142,7 +149,7 @@ def cohort_table(result: CohortResult) -> Table:
     parts = result.table.partition_by(keys, maintain_order=True)
     rows = [_row(part.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts[-ROWS:]]
     if not result.by and not result.pooled.is_empty():
-        rows.append(_all(_known(result.pooled), heads))
+        rows.append(_everybody(_known(result.pooled), heads))
     return Table(
         title="Share of each cohort that came back, in percent",
         columns=(*result.by, "Start", "Size", *(age(row) for row in heads)),
@@ -171,14 +178,16 @@ def _row(
     found = {cell["k"]: cell for cell in cells}
     segments = tuple(named(first[column]) for column in result.by)
     start = f"{first['start']:%Y-%m}" if result.definition.get("grain") == "month" else str(first["start"])
-    return (*segments, start, whole(first["size"]), *(_cell(found.get(head["k"]), deepest) for head in heads))
+    size = told(first, "size", whole(first["size"]), of="cohort", by=(*result.by, "k"))
+    return (*segments, start, size, *(_cell(found.get(head["k"]), deepest, result.by) for head in heads))
 
 
-def _cell(cell: dict[str, Any] | None, deepest: float) -> Cell:
+def _cell(cell: dict[str, Any] | None, deepest: float, by: Sequence[str]) -> Cell:
     if cell is None or not cell["complete"] or not cell["size"]:
         return Cell(unseen=True)
     rate = cell["retained"] / cell["size"]
-    return Cell(phrase=_percent(rate), shade=min(rate / deepest, 1.0) if cell["size"] >= SHADED else None)
+    printed = told({**cell, "rate": rate}, "rate", _percent(rate), of="cohort", by=(*by, "k"))
+    return Cell(phrase=printed, shade=min(rate / deepest, 1.0) if cell["size"] >= SHADED else None)
 
 
 def _percent(rate: float) -> str:
@@ -186,10 +195,33 @@ def _percent(rate: float) -> str:
     return f"{rate * 100:.0f}" if rate >= 0.0995 or not rate else f"{rate * 100:.1f}"
 
 
-def _all(pooled: list[dict[str, Any]], heads: list[dict[str, Any]]) -> tuple[Phrase | Cell, ...]:
-    found = {row["k"]: row for row in pooled}
-    size = found[0]["eligible"] if 0 in found else None
-    cells = [
-        Cell(phrase=Strong(_percent(found[h["k"]]["rate"]))) if h["k"] in found else Cell(unseen=True) for h in heads
-    ]
-    return (Strong(EVERYBODY), whole(size), *cells)
+def _everybody(rows: list[dict[str, Any]], heads: list[dict[str, Any]]) -> tuple[Phrase | Cell, ...]:
+    """The pooled curve as the last row of the triangle."""
+    found = {row["k"]: row for row in rows}
+    size = pooled(found[0], "eligible") if 0 in found else whole(None)
+    rates = [found.get(head["k"]) for head in heads]
+    return (
+        Strong(EVERYBODY),
+        size,
+        *(Cell(unseen=True) if row is None else Cell(phrase=_pooled_cell(row)) for row in rates),
+    )
+
+
+def _pooled_cell(row: dict[str, Any]) -> Phrase:
+    return Strong(told(row, "rate", _percent(row["rate"]), of="cohort_pooled", by=("k",)))
+
+
+def curve_table(result: CohortResult) -> Table:
+    """The pooled curve in figures: how many were watched to each age, and the share that came back."""
+    rows = tuple(
+        (
+            *(named(row[c]) for c in result.by),
+            age(row),
+            *(pooled(row, f, result.by) for f in ("eligible", "rate")),
+            span(row, result.by),
+        )
+        for row in result.pooled.filter(pl.col("eligible") > 0).to_dicts()
+    )
+    grain = str(result.definition.get("grain", "period"))
+    columns = (*result.by, f"{grain.capitalize()}s since the start", "Watched so long", "Came back", "95 %")
+    return Table(title="Who came back, all cohorts pooled", columns=columns, rows=rows, text_columns=len(result.by))

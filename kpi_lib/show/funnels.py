@@ -5,8 +5,8 @@ from typing import Any
 
 from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
-from kpi_lib.show.blocks import Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import between, known, listed, named, plain, plural, whole, written
+from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import known, listed, named, plain, plural, told, told_between, whole, written
 
 ORDERS = {
     "ordered": "in this order, other events may come between",
@@ -70,19 +70,16 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
         return [
             f"Nobody whose time is up entered at {step_name(first['event'])}{waiting}: conversion cannot be told yet."
         ]
-    rate = f"{written(known(last['from_start']), SHARE)} of {noun(result, first['units'])}"
-    said: list[Phrase] = [Strong(f"{rate} got from {step_name(first['event'])} to {step_name(last['event'])}")]
-    said.append(f" (95 % interval {between(last['low'], last['high'])}).")
+    rate = (part(result, last, "from_start"), " of ", *counted(result, first))
+    way = f" got from {step_name(first['event'])} to {step_name(last['event'])}"
+    said: list[Phrase] = [Strong((*rate, way)), " (95 % interval ", span(result, last), ")."]
     lost = _worst(steps) if len(steps) > 2 else None
     if lost is not None:
         before, after = steps[lost - 1], steps[lost]
-        gone = before["units"] - after["units"]
-        share = written(1 - after["units"] / before["units"], SHARE)
         said.append(f" Most are lost between {step_name(before['event'])} and {step_name(after['event'])}: ")
-        said.append(Strong(f"{whole(gone)} of {whole(before['units'])} ({share}) stopped there"))
-        said.append(".")
+        said += [Strong(_lost(result, before, after)), "."]
     if last["median_seconds"] is not None and last["units"]:
-        said.append(f" Half of those who arrived took {show(last['median_seconds'], SECONDS)} or less.")
+        said += [" Half of those who arrived took ", part(result, last, "median_seconds"), " or less."]
     if first["units"] < FEW:
         said.append(
             f" {plural(first['units'], 'entry', 'entries')} is little to go by."
@@ -90,6 +87,35 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
             else f" {whole(first['units'])} entries are little to go by."
         )
     return [*said, *_open(result, first)]
+
+
+def _lost(result: FunnelResult, before: dict[str, Any], after: dict[str, Any]) -> Phrase:
+    """How many stopped before a step, as the figures of that step."""
+    row = {**after, "lost": before["units"] - after["units"], "lost_share": 1 - after["units"] / before["units"]}
+    there = part(result, before, "units")
+    return (part(result, row, "lost"), " of ", there, " (", part(result, row, "lost_share"), ") stopped there")
+
+
+def part(result: FunnelResult, row: Mapping[str, Any], field: str) -> Figure:
+    """One figure of a step."""
+    if field.endswith("_seconds"):
+        text = show(row[field], SECONDS)
+    elif field in ("units", "lost"):
+        text = whole(row[field])
+    else:
+        text = written(known(row[field]), SHARE)
+    return told(row, field, text, of="funnel", by=(*result.by, "step"))
+
+
+def span(result: FunnelResult, row: Mapping[str, Any], before: str = "") -> Phrase:
+    """The interval of a step's share of the start, or of the step before."""
+    return told_between(row, f"{before}low", f"{before}high", of="funnel", by=(*result.by, "step"))
+
+
+def counted(result: FunnelResult, row: Mapping[str, Any], field: str = "units") -> tuple[Phrase, ...]:
+    """A count of a step with what the funnel counts."""
+    number, _, words = noun(result, row[field]).partition(" ")
+    return (told(row, field, number, of="funnel", by=(*result.by, "step")), f" {words}")
 
 
 def _worst(steps: list[dict[str, Any]]) -> int | None:
@@ -103,13 +129,14 @@ def _open(result: FunnelResult, first: Mapping[str, Any]) -> list[Phrase]:
     """What the counts leave out, when there is any."""
     said: list[Phrase] = []
     if count := first["in_progress"]:
-        said.append(
-            f" {noun(result, count)} {'is' if count == 1 else 'are'} still within the time allowed and not counted."
-        )
+        verb = "is" if count == 1 else "are"
+        said += [" ", *counted(result, first, "in_progress"), f" {verb} still within the time allowed and not counted."]
     if count := first["excluded"]:
-        said.append(f" {noun(result, count)} {'was' if count == 1 else 'were'} left out by an excluded event.")
-    if count := first["tie_sensitive"]:
-        said.append(f" For {noun(result, count)} it depends on the order of events at the same instant.")
+        verb = "was" if count == 1 else "were"
+        said += [" ", *counted(result, first, "excluded"), f" {verb} left out by an excluded event."]
+    if first["tie_sensitive"]:
+        ties = counted(result, first, "tie_sensitive")
+        said += [" For ", *ties, " it depends on the order of events at the same instant."]
     return said
 
 
@@ -121,8 +148,9 @@ def _by_segment(result: FunnelResult) -> list[Phrase]:
     rated.sort(key=lambda pair: (-pair[1]["from_start"], pair[0]))
     (best, top), (worst, bottom) = rated[0], rated[-1]
     if len(rated) == 1:
-        return [Strong(f"{best}: {_rate(top)}"), ", the only segment with entries."]
-    said: list[Phrase] = [Strong(f"{best} converts at {_rate(top)}, {worst} at {_rate(bottom)}")]
+        return [Strong((f"{best}: ", _rate(result, top))), ", the only segment with entries."]
+    rates = (f"{best} converts at ", _rate(result, top), f", {worst} at ", _rate(result, bottom))
+    said: list[Phrase] = [Strong(rates)]
     said.append(
         "; the intervals overlap, so chance may be all there is between them."
         if bottom["high"] >= top["low"]
@@ -131,8 +159,8 @@ def _by_segment(result: FunnelResult) -> list[Phrase]:
     return said
 
 
-def _rate(step: Mapping[str, Any]) -> str:
-    return f"{written(step['from_start'], SHARE)} ({between(step['low'], step['high'])})"
+def _rate(result: FunnelResult, step: Mapping[str, Any]) -> Phrase:
+    return (part(result, step, "from_start"), " (", span(result, step), ")")
 
 
 def definition(result: FunnelResult) -> str:
@@ -180,27 +208,26 @@ def steps_table(result: FunnelResult) -> Table:
         "Median time",
         "Middle half",
     )
-    rows = []
+    rows: list[tuple[Phrase, ...]] = []
     for row in result.table.to_dicts():
         started = row["step"] > 1
-        times = (show(row["median_seconds"], SECONDS), _half(row)) if started else ("", "")
-        before = (
-            (written(known(row["from_previous"]), SHARE), between(row["previous_low"], row["previous_high"]))
-            if started
-            else ("", "")
+        name: tuple[Phrase, ...] = (
+            *(named(row[c]) for c in result.by),
+            step_name(row["event"]),
+            part(result, row, "units"),
         )
-        start = (written(known(row["from_start"]), SHARE), between(row["low"], row["high"])) if started else ("", "")
-        rows.append(
-            (*(named(row[c]) for c in result.by), step_name(row["event"]), whole(row["units"]), *before, *start, *times)
-        )
+        before = (part(result, row, "from_previous"), span(result, row, "previous_"))
+        start = (part(result, row, "from_start"), span(result, row))
+        times = (part(result, row, "median_seconds"), _half(result, row))
+        rows.append((*name, *before, *start, *times) if started else (*name, *[""] * 6))
     words = " ".join((*result.warnings, definition(result)))
     return Table(title="Funnel by step", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=words)
 
 
-def _half(row: Mapping[str, Any]) -> str:
+def _half(result: FunnelResult, row: Mapping[str, Any]) -> Phrase:
     if row["p25_seconds"] is None or row["p75_seconds"] is None:
         return ""
-    return f"{show(row['p25_seconds'], SECONDS)} – {show(row['p75_seconds'], SECONDS)}"
+    return (part(result, row, "p25_seconds"), " – ", part(result, row, "p75_seconds"))
 
 
 def description(result: FunnelResult) -> str:

@@ -1,9 +1,11 @@
 """Whether anybody new comes, told: a closed group ages, and that must not be taken for decline."""
 
+from typing import Any
+
 from kpi_lib.answers.intake import Intake
 from kpi_lib.core.units import MINUS, significant
-from kpi_lib.show.blocks import Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import day_name, plural, whole
+from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
+from kpi_lib.show.phrases import day_name, plural, told, whole
 
 
 def newcomers(intake: Intake) -> Phrase:
@@ -13,34 +15,54 @@ def newcomers(intake: Intake) -> Phrase:
     if not intake.closed:
         return (
             Strong("New people still come"),
-            f": the last on {day_name(intake.last_new)}, {whole(intake.members)} in all.",
+            f": the last on {day_name(intake.last_new)}, ",
+            _found("members", intake.members, whole(intake.members)),
+            " in all.",
         )
     first = Strong(f"Nobody new has come since {day_name(intake.last_new)}")
-    return (first, f": this is one closed group of {whole(intake.members)}. ", *ageing(intake))
+    members = _found("members", intake.members, whole(intake.members))
+    return (first, ": this is one closed group of ", members, ". ", *ageing(intake))
+
+
+def _found(field: str, value: float | None, text: str) -> Figure:
+    """A figure about everybody."""
+    return Figure(text=text, kpi="intake", value=value, field=field)
 
 
 def ageing(intake: Intake) -> tuple[Phrase, ...]:
     """The newest intake against the oldest at the same age."""
     if intake.gap is None or intake.gap_low is None or intake.gap_high is None or intake.table.height != 2:
         return ("Whether later newcomers are less active than earlier ones cannot be told yet.",)
-    old, new = (row["active_periods"] for row in intake.table.sort("cohort").iter_rows(named=True))
+    old, new = (_active(row) for row in intake.table.sort("cohort").to_dicts())
     first = f"first {plural(intake.ages, intake.every)}" if intake.ages > 1 else f"first {intake.every}"
-    figures = f"{_signed(new, plain=True)} against {_signed(old, plain=True)} active {intake.every}s in the {first} after the start"
-    evidence = f"{figures}, difference {_signed(intake.gap_low)} to {_signed(intake.gap_high)}"
+    gap = [
+        _found(f"gap_{end}", value, _signed(value))
+        for end, value in (("low", intake.gap_low), ("high", intake.gap_high))
+    ]
+    figures = (new, " against ", old, f" active {intake.every}s in the {first} after the start")
+    evidence: Phrase = (*figures, ", difference ", gap[0], " to ", gap[1])
     if intake.gap_high < 0:
         return (
             Strong("At the same age the newest members are clearly less active than the oldest"),
-            f" ({evidence}): that is more than ageing.",
+            (" (", evidence, "): that is more than ageing."),
         )
     if intake.gap_low > 0:
         return (
             "At the same age the newest members are more active than the oldest",
-            f" ({evidence}): fewer actives come with ageing, not with weaker newcomers.",
+            (" (", evidence, "): fewer actives come with ageing, not with weaker newcomers."),
         )
     return (
         Strong("A fall in actives is then ageing, not decline, as far as can be told"),
-        f": at the same age the newest members are about as active as the oldest ({evidence}).",
+        (": at the same age the newest members are about as active as the oldest (", evidence, ")."),
     )
+
+
+def _active(row: dict[str, Any]) -> Figure:
+    return told(row, "active_periods", _signed(row["active_periods"], plain=True), of="intake", by=("cohort",))
+
+
+def _members(row: dict[str, Any]) -> Figure:
+    return told(row, "members", whole(row["members"]), of="intake", by=("cohort",))
 
 
 def _signed(value: float, *, plain: bool = False) -> str:
@@ -67,7 +89,7 @@ def intake_table(intake: Intake) -> Table:
     if intake.table.height == 2:
         names = ("oldest", "newest")
         note = f"Counted over the first {plural(intake.ages, intake.every)} after the start."
-        pairs = zip(names, intake.table.sort("cohort").iter_rows(named=True), strict=True)
-        rows = tuple((name, whole(row["members"]), _signed(row["active_periods"], plain=True)) for name, row in pairs)
+        pairs = zip(names, intake.table.sort("cohort").to_dicts(), strict=True)
+        rows = tuple((name, _members(row), _active(row)) for name, row in pairs)
     columns = ("Members", "Count", f"Active {intake.every}s each")
     return Table(title="Oldest and newest members at the same age", columns=columns, rows=rows, note=note)

@@ -114,6 +114,28 @@ def interval(row: Mapping[str, Any], *, currency: str = "USD", by: Sequence[str]
     return (ends[0], " – ", ends[1])
 
 
+def told(row: Mapping[str, Any], field: str, text: str, *, of: str, by: Sequence[str] = ()) -> Figure:
+    """One figure of a table that is no tidy frame, such as a funnel's: the column is its field, `by` finds its row.
+
+    >>> told({"step": 2, "units": 40}, "units", "40", of="funnel", by=("step",)).by
+    (('step', '2'),)
+    """
+    start = str(row["start"]) if "start" in row else ""
+    return Figure(
+        text=text, kpi=of, value=row[field], field=field, start=start, by=tuple((each, named(row[each])) for each in by)
+    )
+
+
+def told_between(
+    row: Mapping[str, Any], low: str = "low", high: str = "high", *, of: str, by: Sequence[str] = ()
+) -> Phrase:
+    """An interval of shares as two figures of such a table; empty where there is none."""
+    if known(row[low]) is None or known(row[high]) is None:
+        return ""
+    first, last = between(row[low], row[high]).split(" – ")
+    return (told(row, low, first, of=of, by=by), " – ", told(row, high, last, of=of, by=by))
+
+
 def named(segment: object) -> str:
     """The name of a segment's value; nothing is said to be nothing."""
     if segment is None:

@@ -122,7 +122,7 @@ def _change(change: Change) -> Html:
     arrow = f"{ARROWS[change.points]} " if ARROWS[change.points] else None
     kind = "kpi-moved" if arrow else "kpi-told"
     moved = tag("span", arrow, inline(change.phrase), word, class_=kind, data_tone=change.tone)
-    against = tag("span", f" {change.against}") if change.against else None
+    against = tag("span", " ", inline(change.against)) if change.against else None
     return tag("p", moved, against, class_="kpi-change")
 
 

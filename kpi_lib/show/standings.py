@@ -22,7 +22,7 @@ def _row(standing: Standing, scorecard: Scorecard) -> tuple[Phrase, ...]:
     row, currency = standing.row, scorecard.currency
     change = compared(standing, scorecard.every)
     told: Phrase = (
-        (ARROWS.get(change.points, ""), change.phrase, f" {change.against}") if row["value"] is not None else ""
+        (ARROWS.get(change.points, ""), change.phrase, " ", change.against) if row["value"] is not None else ""
     )
     target = show(standing.aim.value, standing.kpi.unit, currency) if standing.aim else ""
     span = interval(row, currency=currency)

@@ -3,6 +3,7 @@
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Aim, Scorecard, Standing
 from kpi_lib.core.units import CONTEXT, DOWN, show
+from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, history_rows, sentence_of, strength
 from kpi_lib.show.intakes import newcomers
@@ -88,9 +89,14 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         spark=_spark(standing, scorecard) if spark else None,
         note=_note(standing, scorecard.currency),
         target=_target(standing, standing.aim, scorecard.currency) if standing.aim else None,
-        meaning=kpi.summary,
+        meaning=meaning(kpi),
         quiet=f"Few to go by: {row['n']:,}" if few else "",
     )
+
+
+def meaning(kpi: Kpi) -> str:
+    """What a KPI tells and how it is counted, for readers: how its rows are made is for those who read the code."""
+    return f"{kpi.summary.split('. ', 1)[0].rstrip('.')}. Counted as: {kpi.formula}."
 
 
 def _note(standing: Standing, currency: str) -> Phrase:

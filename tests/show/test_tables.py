@@ -13,7 +13,7 @@ from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.sessions import session_figures
-from kpi_lib.show.blocks import Cell, Pills
+from kpi_lib.show.blocks import Cell, Figure, Pills
 from kpi_lib.show.cohorts import COLUMNS, ROWS, shown_ages
 from kpi_lib.show.faces import check_face
 from kpi_lib.show.funnels import definition, step_name
@@ -48,8 +48,14 @@ def test_the_triangle_has_a_dot_where_nothing_was_observed_and_never_a_zero() ->
     assert all(cell.phrase == "" for cell in cells if cell.unseen)
     first = shown.rows[0]
     row = whole[date(2026, 1, 5), 1]
-    assert first[1] == str(row["size"])
-    assert first[2] == Cell(phrase=f"{row['retained'] / row['size'] * 100:.0f}", shade=pytest.approx(first[2].shade))  # type: ignore[union-attr]
+    size, cell = first[1:3]
+    assert isinstance(size, Figure)
+    assert (size.text, size.value) == (str(row["size"]), row["size"])
+    assert isinstance(cell, Cell)
+    rate = row["retained"] / row["size"]
+    assert cell.phrase == Figure(
+        text=f"{rate * 100:.0f}", kpi="cohort", value=rate, field="rate", start="2026-01-05", by=(("k", "1"),)
+    )
 
 
 def test_seventy_columns_become_a_readable_set_that_ends_with_the_last() -> None:
