@@ -48,7 +48,7 @@ def tally(
     """Motion 1: place the units, count the unripe, sum the rest.
 
     A unit frame has `time`, `period` or a run `first, stop`; the measure's columns; `ripe` where a window must be
-    watched; `user_id` where segments of users are asked for.
+    watched; `open` where a unit counts as it stands and may still change; `user_id` where segments of users are asked for.
     """
     there = units.collect_schema().names()
     placed = _with_runs(_with_segments(units, data, there), grid, there)
@@ -58,14 +58,13 @@ def tally(
     grouped = [*keys, fold.alias("fold")] if fold is not None else keys
     kept = {name: expr for name, expr in measure.stats.items()}
     ready = placed.with_columns(ripe.alias("ripe"))
-    stats = ready.filter("ripe").group_by(grouped).agg(pl.len().cast(pl.Int64).alias("n"), **kept)
-    unripe = ready.filter(~pl.col("ripe")).group_by(grouped).agg(pl.len().cast(pl.Int64).alias("unripe"))
-    both = (
-        pl.concat([stats, unripe], how="diagonal")
-        if "ripe" in there
-        else stats.with_columns(pl.lit(0, pl.Int64).alias("unripe"))
-    )
-    frame = both.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
+    still = (pl.col("open") & pl.col("ripe")).sum().cast(pl.Int64) if "open" in there else pl.lit(0, pl.Int64)
+    counts = {"n": pl.len().cast(pl.Int64), "unripe": still}
+    stats = ready.filter("ripe").group_by(grouped).agg(**counts, **kept)
+    if "ripe" in there:
+        unripe = ready.filter(~pl.col("ripe")).group_by(grouped).agg(pl.len().cast(pl.Int64).alias("unripe"))
+        stats = pl.concat([stats, unripe], how="diagonal")
+    frame = stats.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
     return Tally(frame, data.by, parts, measure)
 
 

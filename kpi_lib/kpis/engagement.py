@@ -34,7 +34,7 @@ from kpi_lib.shapes.sessions import labelled, over, sessions
 EVENTS = ("events.user_id", "events.event", "events.time")
 MONTHLY = {"day": "30d", "week": "30d", "custom": "30d", "quarter": "1mo", "year": "1mo"}
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
-SESSIONS_OVER = "A user counts once all sessions that began in the period are over; until then as unripe."
+SESSIONS_OVER = "Sessions count as they stand; while one may still go on, its user is also counted as unripe."
 MICRO = 1_000_000
 
 
@@ -173,8 +173,10 @@ def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY)
 def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
     """How long a session lasts on average. One row per user and period; num = microseconds, den = sessions x 1,000,000."""
     found = _sessions(data, grid, session_gap)
-    ripe = pl.col("ripe").all()
-    return found.group_by(*_keys(data)).agg(ripe, num=pl.col("length").sum(), den=pl.len().cast(pl.Int64) * MICRO)
+    unfinished = (~pl.col("ripe")).any()
+    return found.group_by(*_keys(data)).agg(
+        open=unfinished, num=pl.col("length").sum(), den=pl.len().cast(pl.Int64) * MICRO
+    )
 
 
 @kpi(
@@ -194,10 +196,10 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
 )
 def avg_time_per_user(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
     """How much time an active user spends in the period. One row per active user and period; num = microseconds."""
-    spent = _sessions(data, grid, session_gap).select(*_keys(data), "ripe", num=pl.col("length"))
+    spent = _sessions(data, grid, session_gap).select(*_keys(data), open=~pl.col("ripe"), num=pl.col("length"))
     active = placed(distinct(data, grid), grid).select(*_keys(data), den=pl.lit(MICRO, pl.Int64))
     both = pl.concat([spent, active], how="diagonal")
-    return both.group_by(_keys(data)).agg(pl.col("num", "den").sum(), pl.col("ripe").all())
+    return both.group_by(_keys(data)).agg(pl.col("num", "den").sum(), pl.col("open").any())
 
 
 @kpi(
@@ -254,10 +256,10 @@ def actions_per_session(
             *carried,
             pl.col("time").min(),
             num=counted.sum().cast(pl.Int64),
-            ripe=over(pl.col("time").max(), data, gap),
+            open=~over(pl.col("time").max(), data, gap),
         )
     )
-    sums = (pl.col("num").sum(), pl.col("ripe").all())
+    sums = (pl.col("num").sum(), pl.col("open").any())
     return placed(found, grid).group_by(*_keys(data)).agg(*sums, den=pl.len().cast(pl.Int64))
 
 
@@ -306,7 +308,7 @@ def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there."""
     keys = [*_keys(data), "from"]
     steps = placed(transitions(data), grid)
-    left = steps.group_by(keys).agg(pl.col("ripe").all(), den=pl.len().cast(pl.Int64))
+    left = steps.group_by(keys).agg(open=(~pl.col("ripe")).any(), den=pl.len().cast(pl.Int64))
     went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64))
     ways = steps.select("from", "to").unique()
     return (
