@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.errors import UsageError, shown, unknown
 from kpi_lib.core.measure import DERIVED
 from kpi_lib.core.motions import SegmentMissing, interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
@@ -127,9 +127,11 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]
     if required:
         return _blank(kpi, data, grid, "needs_choice"), f"choose {required[0]} under [settings] in kpi.toml"
-    if column := _lacks_segment(kpi, data):
-        return _blank(kpi, data, grid, "no_segment"), f"has no column {column}"
     try:
+        if column := _lacks_segment(kpi, data):
+            if kpi.measure is not DERIVED:
+                _units(kpi, data, grid, choices)  # a choice that is missing is told first
+            raise SegmentMissing(column)
         figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
     except ChoiceNeeded as needed:
         return _blank(kpi, data, grid, "needs_choice"), str(needed)
@@ -152,13 +154,23 @@ def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
 
 def _units(kpi: Kpi, data: Dataset, window: Grid, choices: Mapping[str, Any]) -> pl.LazyFrame:
     given = {name: choices[name] for name in kpi.options if name in choices}
-    try:
-        units: pl.LazyFrame = kpi.function(data, window, **given)
-    except TypeError as error:  # a setting of the wrong type reaches the formula as such
-        raise UsageError(
-            f"{kpi.name}: a setting has the wrong type ({error}); `kpi show {kpi.name}` lists them."
-        ) from error
+    for name, value in given.items():
+        if wanted := _unfit(value, kpi.options[name]):
+            raise UsageError(
+                f"{kpi.name}: the setting {name} is {shown(value)}; it must be {wanted}. `kpi show {kpi.name}` lists them."
+            )
+    units: pl.LazyFrame = kpi.function(data, window, **given)
     return units
+
+
+def _unfit(value: Any, default: Any) -> str:  # noqa: ANN401 - whatever stands in kpi.toml
+    """What a setting must be, judged by its default; empty if it is that."""
+    if isinstance(default, int):
+        return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+    if isinstance(default, tuple):
+        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+        return "" if fits else 'a list of texts, as in ["login"]'
+    return "" if isinstance(value, str) or value is default else "a text"
 
 
 def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
@@ -179,7 +191,9 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
         voids = kpi.measure is DERIVED
     elif kpi.lookback == "first":
         early = pl.Series([start <= data.observed_from for start in window.starts])
-    void = early if voids else early & False
+    # a count of nothing is 0 only where somebody looked
+    unseen = grid.frame(data.observed_from, data.observed_until)["seen"] <= 0
+    void = (early if voids else early & False) | unseen
     return frame.with_columns(early=early, void=void)
 
 

@@ -1,0 +1,126 @@
+"""Every KPI is declared in full, and a half-declared one cannot be."""
+
+import json
+from typing import Any
+
+import pytest
+
+from kpi_lib.core.errors import UsageError
+from kpi_lib.core.measure import COUNT, DERIVED
+from kpi_lib.core.units import COUNT as PEOPLE
+from kpi_lib.core.units import UP
+from kpi_lib.kpis import registry
+from kpi_lib.kpis.registry import CATEGORIES, REGISTRY, base_of, catalogue, faults, find, kpi
+
+KPIS = catalogue()
+UNITS = {"share", "count", "money", "seconds", "score", "ratio", "per_user"}
+DIRECTIONS = {"higher_better", "lower_better", "context"}
+USES = {"actionable", "semi-vanity", "vanity", "context"}
+FULL: dict[str, Any] = {
+    "title": "T", "unit": PEOPLE, "direction": UP, "measure": COUNT, "inputs": ("events.time",), "stages": (), "cadence": "day",
+    "formula": "f", "ripeness": "r", "counter": (), "references": (), "sources_wrong": "", "use": "context",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KPIS)
+def test_every_record_is_complete(name: str) -> None:
+    each = KPIS[name]
+    assert each.name == each.function.__name__ == name
+    assert each.category in CATEGORIES
+    assert each.function.__module__ == f"kpi_lib.kpis.{each.category}"
+    for text in (each.title, each.formula, each.ripeness, each.summary):
+        assert text
+        assert text == text.strip()
+    assert each.unit.name in UNITS
+    assert each.direction in DIRECTIONS
+    assert each.use in USES
+    assert set(each.stages) <= {"early", "growth", "mature"}
+    assert each.cadence in {"day", "week", "month", "quarter"}
+    assert each.inputs
+    assert each.references
+    assert set(each.counter) <= set(KPIS) - {name}
+    # what can be primary needs a counter-metric; what has no better way cannot be primary
+    assert each.counter or not each.stages or each.direction == "context"
+    assert each.lookback in {"", "first", "before"}
+
+
+@pytest.mark.parametrize("name", KPIS)
+def test_every_record_is_json_and_its_hash_follows_the_choices(name: str) -> None:
+    each = KPIS[name]
+    record = each.record()
+    assert json.loads(json.dumps(record))["kpi"] == name
+    assert record["definition"] == each.definition_hash({})
+    for option in each.options:
+        assert each.definition_hash({option: "other"}) != each.definition_hash({})
+        assert each.record({option: "other"})["settings"][option]["value"] == "other"
+    assert each.definition_hash({"nothing_of_its_own": 1}) == each.definition_hash({})
+
+
+def test_the_catalogue_has_no_faults_and_all_hashes_differ() -> None:
+    assert faults() == []
+    assert len({each.definition_hash({}) for each in KPIS.values()}) == len(KPIS)
+
+
+def test_titles_tell_kpis_apart() -> None:
+    assert len({each.title for each in KPIS.values()}) == len(KPIS)
+
+
+def test_an_unknown_id_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"unknown KPI 'stickines'\. Did you mean stickiness"):
+        find("stickines")
+    assert find("dau") is KPIS["dau"]
+
+
+@pytest.mark.parametrize("field", FULL)
+def test_a_half_declared_kpi_cannot_be(field: str) -> None:
+    with pytest.raises(TypeError, match=field):
+        kpi(**{name: value for name, value in FULL.items() if name != field})
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A catalogue of our own."""
+    mine: dict[str, Any] = {}
+    monkeypatch.setattr(registry, "REGISTRY", mine)
+    monkeypatch.setattr(registry, "CATEGORIES", ())
+    return mine
+
+
+def declared(name: str, parts: tuple[str, ...] = (), doc: str = "What.", **other: Any) -> None:  # noqa: ANN401
+    names = ", ".join(parts) if parts else "data, grid"
+    space: dict[str, Any] = {"__name__": f"kpi_lib.kpis.{other.pop('module', 'mine')}"}
+    exec(f"def {name}({names}): {doc!r}", space)
+    kpi(**{**FULL, "measure": DERIVED if parts else COUNT, **other})(space[name])
+
+
+def test_faults_of_the_whole_are_found(scratch: dict[str, Any]) -> None:
+    declared("a", counter=("nobody",))
+    declared("b", ("a", "previous_missing"))
+    declared("c", ("year_before_d",))
+    declared("d", ("c",))
+    declared("e", doc="")
+    assert faults() == [
+        "a: unknown counter nobody",
+        "b: unknown part previous_missing",
+        "c: is made of itself",
+        "d: is made of itself",
+        "e: no summary",
+    ]
+
+
+def test_two_kpis_of_one_name_are_refused(scratch: dict[str, Any]) -> None:
+    declared("a")
+    declared("a")  # a module read again is no second KPI
+    with pytest.raises(ValueError, match="two KPIs are named a"):
+        declared("a", module="other")
+
+
+def test_parts_of_derived_kpis() -> None:
+    assert base_of("year_before_dau") == ("year_before_", "dau")
+    assert base_of("previous") == ("", "previous")
+    assert KPIS["revenue_growth_rate"].components == ("total_revenue", "previous_total_revenue")
+    assert KPIS["dau"].components == ()
+    assert KPIS["mau"].window_on("month") is None
+    assert KPIS["mau"].window_on("week") == "30d"
+    assert KPIS["wau"].window_on("month") == "7d"
+    assert REGISTRY is KPIS
