@@ -64,7 +64,8 @@ def _same_age(data: Dataset, firsts: pl.DataFrame, every: str, grid: Grid) -> tu
     place = {"zone": data.zone, "week_start": data.week_start}
     index = period_number(local_date(pl.col("time"), data.zone), every, **place)
     members = firsts.select("user_id", cohort=index)
-    until = pl.select(period_number(pl.lit(grid.stops[-1]), every, **place)).item()
+    watched = min(grid.stops[-1], local_day(data.observed_until, data.zone))  # a period that is not over is no age
+    until = pl.select(period_number(pl.lit(watched), every, **place)).item()
     oldest, newest = members["cohort"].min(), members["cohort"].max()
     ages = until - 1 - int(newest)  # type: ignore[arg-type]
     if oldest == newest or ages < 1:

@@ -1,0 +1,170 @@
+"""How KPIs stand: changes against a jackknife in plain Python, history, targets."""
+
+from datetime import date, timedelta
+from random import Random
+from statistics import fmean
+from typing import Any
+
+import polars as pl
+import pytest
+from scipy import stats
+
+from kpi_lib.answers.compute import compute
+from kpi_lib.answers.scorecard import Change, Standing, scorecard
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid, parse_period
+from tests.build import told
+
+FEBRUARY = parse_period("2026-02", zone="UTC")
+
+
+def sales(seed: int, users: int = 120) -> Dataset:
+    draw = Random(seed)
+    rows = []
+    for user in range(users):
+        for month, chance in ((1, 0.7), (2, 0.6)):
+            if draw.random() < chance:
+                rows += [
+                    f"u{user} 0{month}-{draw.randrange(1, 29):02} {draw.randrange(100, 9_000)}"
+                    for _ in range(draw.choice((1, 1, 2)))
+                ]
+    return told(orders="\n".join(rows))
+
+
+def fold_of(user: str) -> int:
+    return pl.select(pl.lit(user).hash(seed=0) % 20).item()
+
+
+def by_user(data: Dataset, month: int) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for user, time, amount in data.tables["transactions"].select("user_id", "time", "amount").iter_rows():
+        if time.month == month:
+            found.setdefault(user, []).append(amount)
+    return found
+
+
+def revenue(people: dict[str, list[int]]) -> float:
+    return sum(sum(amounts) for amounts in people.values()) / 100
+
+
+def repeaters(people: dict[str, list[int]]) -> float:
+    return fmean(len(amounts) >= 2 for amounts in people.values())
+
+
+def mean_order(people: dict[str, list[int]]) -> float:
+    return sum(sum(a) for a in people.values()) / 100 / sum(len(a) for a in people.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "figure", "points"),
+    [
+        ("total_revenue", revenue, False),
+        ("repeat_purchase_rate", repeaters, True),
+        ("average_order_value", mean_order, False),
+    ],
+)
+def test_a_change_and_its_interval_equal_plain_python(seed: int, name: str, figure: Any, points: bool) -> None:  # noqa: ANN401
+    data = sales(seed)
+    folds = {user: fold_of(user) for user in data.tables["transactions"]["user_id"].unique()}
+
+    def moved(out: int | None) -> float:
+        before, now = (figure({u: a for u, a in by_user(data, month).items() if folds[u] != out}) for month in (1, 2))
+        return now - before if points else now / before - 1
+
+    parts = [moved(out) for out in range(20)]
+    half = stats.t.ppf(0.975, 19) * (19 / 20 * sum((part - fmean(parts)) ** 2 for part in parts)) ** 0.5
+    change = scorecard(data, [name], FEBRUARY).standings[0].change
+    assert change.points is points
+    assert change.amount == pytest.approx(moved(None), rel=1e-9)
+    assert (change.low, change.high) == pytest.approx((moved(None) - half, moved(None) + half), rel=1e-6)
+    assert change.previous == pytest.approx(figure(by_user(data, 1)), rel=1e-9)
+
+
+def test_a_change_is_clear_only_when_its_interval_leaves_out_nothing_changed() -> None:
+    assert Change(0.1, 0.02, 0.18, points=False, previous=1.0).clear
+    assert Change(-0.1, -0.18, -0.02, points=False, previous=1.0).clear
+    assert not Change(0.1, -0.02, 0.22, points=False, previous=1.0).clear
+    assert not Change(0.1, None, None, points=False, previous=1.0).clear
+
+
+def test_better_follows_the_declared_direction() -> None:
+    data = told("\n".join(f"u{i} 01-{1 + i % 28:02} v\nu{i} 02-{1 + i % 28:02} v" for i in range(60)))
+    board = scorecard(data, ["user_churn_rate", "active_users", "avg_session_duration"], FEBRUARY)
+    churn, actives, length = board.standings
+    up = Change(0.5, 0.1, 0.9, points=True, previous=0.1)
+    for standing, wanted in ((churn, False), (actives, True), (length, None)):
+        other = Standing(standing.kpi, standing.row, standing.history, up, None)
+        assert other.better is wanted
+    assert churn.better is None  # nothing clear changed
+
+
+def test_no_change_against_a_period_that_is_not_whole() -> None:
+    data = sales(1)
+    early = told(orders="ann 01-20 500\nbob 02-05 700\n", since="01-10")
+    assert scorecard(early, ["total_revenue"], FEBRUARY).standings[0].change.amount is None
+    partial = data.as_of(data.observed_until - timedelta(days=2))
+    assert scorecard(partial, ["total_revenue"], FEBRUARY).standings[0].change.amount is None
+    nothing = told(orders="bob 02-05 700\n")
+    assert scorecard(nothing, ["total_revenue"], FEBRUARY).standings[0].change.amount is None  # from 0
+
+
+def test_history_goes_back_as_far_as_the_data() -> None:
+    data = told(orders="\n".join(f"u{d} 01-{d:02} 100" for d in range(1, 29)), since="01-05")
+    weeks = Grid.calendar("week", date(2026, 1, 19), date(2026, 1, 26), zone="UTC")
+    history = scorecard(data, ["orders"], weeks).standings[0].history
+    assert history.table["start"].to_list() == [date(2026, 1, 5), date(2026, 1, 12), date(2026, 1, 19)]
+    assert history.table.equals(compute("orders", data, weeks.back(3)).table)
+    assert scorecard(data, ["orders"], weeks, history=2).standings[0].history.table.height == 2
+    custom = scorecard(data, ["orders"], parse_period("2026-01-10..2026-01-15", zone="UTC"))
+    assert custom.standings[0].history.table.height == 1
+    assert (custom.period, custom.every) == ("2026-01-10..2026-01-15", "custom")
+
+
+TARGETS = [
+    ("orders", 40, "missed"),
+    ("orders", 28, "met"),
+    ("repeat_purchase_rate", 0.0, "met"),
+    ("repeat_purchase_rate", 0.4, "missed"),
+    ("repeat_purchase_rate", 0.05, "open"),
+    ("user_churn_rate", 0.9, "met"),
+    ("user_churn_rate", 0.05, "missed"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "state"), TARGETS)
+def test_a_target_is_met_missed_or_open(name: str, value: float, state: str) -> None:
+    orders = "\n".join(f"u{i} 02-{1 + i:02} 100" for i in range(28))
+    use = "\n".join(f"u{i} 01-05 v" for i in range(60)) + "\n" + "\n".join(f"u{i} 02-05 v" for i in range(42))
+    data = told(use, orders)
+    target = {"kpi": name, "value": value, "due": date(2026, 2, 28), "owner": "us"}
+    aim = scorecard(data, [name], FEBRUARY, targets=[target]).standings[0].aim
+    assert aim is not None
+    assert (aim.value, aim.due, aim.owner, aim.state) == (value, date(2026, 2, 28), "us", state)
+
+
+def test_a_target_that_is_not_due_is_behind() -> None:
+    data = told(orders="ann 02-05 100")
+    target = {"kpi": "orders", "value": 5, "due": date(2026, 12, 31)}
+    aim = scorecard(data, ["orders"], FEBRUARY, targets=[target]).standings[0].aim
+    assert aim is not None
+    assert aim.state == "behind"
+
+
+def test_the_north_star_stands_first_and_what_cannot_be_computed_is_told() -> None:
+    data = told(orders="ann 01-05 100\nann 02-05 100\n")
+    board = scorecard(data, ["orders", "arppu", "funnel_dropoff_rate"], FEBRUARY, north_star="arppu")
+    assert board.table["kpi"].to_list() == ["arppu", "orders"]
+    assert (board.north_star, board.period, board.currency) == ("arppu", "2026-02", "USD")
+    assert list(board.left_out) == ["funnel_dropoff_rate"]
+    lost = scorecard(told("ann 01-05 v"), ["dau"], FEBRUARY, north_star="total_revenue")
+    assert lost.north_star is None
+    assert "transactions.amount" in lost.left_out["total_revenue"]
+    row = board.to_dict()["rows"][1]
+    assert (row["kpi"], row["start"], row["end"], row["value"], row["previous"]) == (
+        "orders",
+        "2026-02-01",
+        "2026-03-01",
+        1.0,
+        1.0,
+    )
