@@ -117,8 +117,9 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
             return [_of("cohort", result.table.with_columns(rate=rate)), _of("cohort_pooled", result.pooled)]
         case Intake():
-            fields = ("members", "last_new", "quiet_periods", "ages", "gap", "gap_low", "gap_high")
-            whole = pl.DataFrame({name: [getattr(result, name)] for name in fields})
+            fields = ("last_new", "quiet_periods", "ages", "gap", "gap_low", "gap_high")
+            everybody = {"all_members": [result.members], **{name: [getattr(result, name)] for name in fields}}
+            whole = pl.DataFrame(everybody)
             return [_of("intake", frame) for frame in (whole, result.table) if frame.width]
     other = getattr(result, "table", None)
     if isinstance(other, pl.DataFrame) and not other.is_empty():

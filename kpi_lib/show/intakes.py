@@ -16,11 +16,11 @@ def newcomers(intake: Intake) -> Phrase:
         return (
             Strong("New people still come"),
             f": the last on {day_name(intake.last_new)}, ",
-            _found("members", intake.members, whole(intake.members)),
+            _found("all_members", intake.members, whole(intake.members)),
             " in all.",
         )
     first = Strong(f"Nobody new has come since {day_name(intake.last_new)}")
-    members = _found("members", intake.members, whole(intake.members))
+    members = _found("all_members", intake.members, whole(intake.members))
     return (first, ": this is one closed group of ", members, ". ", *ageing(intake))
 
 

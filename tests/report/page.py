@@ -1,0 +1,193 @@
+"""Reads a report page as a reader does: every printed figure with where it says it comes from, and every other number."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+FIGURE = "\N{WHITE SQUARE}"  # stands for a figure in the text around it
+BLOCKS = frozenset(("p", "li", "td", "th", "dt", "dd", "summary", "h1", "h2", "h3", "caption"))
+HIDDEN = frozenset(("script", "style", "svg", "title", "pre"))  # drawings and code are no text of the page
+VOID = frozenset(("meta", "link", "br", "hr", "img", "input"))
+
+
+@dataclass
+class Printed:
+    """A figure as printed, with its attributes."""
+
+    attributes: Mapping[str, str]
+    text: str = ""
+
+    @property
+    def by(self) -> dict[str, str]:
+        """The columns and values that find its row."""
+        pairs = (each.partition("=") for each in self.attributes.get("data-by", "").split(";") if each)
+        return {column: value for column, _, value in pairs}
+
+
+@dataclass
+class Text:
+    """The words of one block, with a mark for each figure in it."""
+
+    tag: str
+    classes: tuple[str, ...]
+    words: str = ""
+    figures: list[Printed] = field(default_factory=list)
+
+    @property
+    def read(self) -> str:
+        """The words with the figures in place."""
+        left = iter(self.figures)
+        return re.sub(FIGURE, lambda _: next(left).text, " ".join(self.words.split()))
+
+
+class Page(HTMLParser):
+    """All texts of a page and the figures in them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, dict[str, str]]] = []
+        self.blocks: list[Text] = []
+        self.texts: list[Text] = []
+        self.figure: Printed | None = None
+        self.feed(html)
+
+    @property
+    def figures(self) -> list[Printed]:
+        return [figure for text in self.texts for figure in text.figures]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID:
+            return
+        attributes = {name: value or "" for name, value in attrs}
+        self.open.append((tag, attributes))
+        if tag in BLOCKS:
+            classes = (each for _, found in self.open for each in found.get("class", "").split())
+            self.blocks.append(Text(tag, tuple(classes)))
+            self.texts.append(self.blocks[-1])
+        if tag == "data" and self.blocks:
+            self.figure = Printed(attributes)
+            self.blocks[-1].figures.append(self.figure)
+            self.blocks[-1].words += FIGURE
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+        if tag == "data":
+            self.figure = None
+        if tag in BLOCKS and self.blocks:
+            self.blocks.pop()
+
+    def handle_data(self, data: str) -> None:
+        if any(tag in HIDDEN for tag, _ in self.open) or not data.strip():
+            return
+        if self.figure is not None:
+            self.figure.text += data
+        elif self.blocks:
+            self.blocks[-1].words += data
+        else:
+            self.texts.append(Text("", (), data))
+
+
+MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+# what may stand in a page without being a figure of the values file, each with its reason
+ALLOWED: tuple[tuple[str, str], ...] = (
+    (rf"\bWeek \d+: \d+(?: {MONTH})?(?: \d{{4}})?–(?=\d)", "the week in the title"),
+    (rf"\b\d{{1,2}} {MONTH} \d{{4}}\b|\b{MONTH} \d{{4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b", "a date"),
+    (r"\b95 %", "the level of all intervals, a choice of the house"),
+    (r"\b\d+(?:st|nd|rd|th) (?=\w)", "the name of a step"),
+    (r"\b(?:week|month|day) \d+(?:–\d+)?\b", "an age of cohorts"),
+    (r"\bfirst \d+ (?:week|month|day)s\b", "the ages that both intakes were watched for"),
+    (r"\bwithin \d+[smhdw]\b", "the window of the funnel, from kpi.toml"),
+    (r"\b(?:changes of|of the) \d+ (?:other )?(?:figures|periods)", "a count of what stands on the page"),
+    (r"\b\d+ columns between them left out", "a count of what is not on the page"),
+    (r"\bfewer than 10 members", "the line under which cells stay unshaded"),
+    (r"\babout □ of 30\b", "days of a month"),
+    (r"\b(?:last|next) \d+ (?:days|weeks)|\b7 days|\b30 days", "a window in words"),
+)
+
+
+def strays(page: Page) -> list[str]:
+    """Texts with a number that is neither a figure nor allowed."""
+    return [text.read for text in page.texts if not _apart(text) and re.search(r"\d", _left(text))]
+
+
+def _left(text: Text) -> str:
+    words = " ".join(text.words.split()).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    for pattern, _ in ALLOWED:
+        words = re.sub(pattern, "", words)
+    return words
+
+
+def _apart(text: Text) -> bool:
+    """Numbers that tests of their own compare: quality, lineage, targets, formulas, ages beside and above a triangle."""
+    held = {"kpi-pills", "kpi-lineage", "kpi-target"} & set(text.classes)
+    age = text.tag == "th" and re.fullmatch(r"\d+(–\d+)?", text.words.strip())
+    return bool(held or age or " Counted as: " in text.words)
+
+
+SIZES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+
+
+def misread(figure: Printed) -> bool:
+    """Whether the printed text is another number than the raw value, beyond the rounding of its last digit."""
+    raw, text = figure.attributes["data-value"], figure.text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    if not raw:
+        return text not in ("—", "")
+    value = float(raw)
+    spans = re.findall(r"([\d.]+) (d|h|min|s)\b", text)
+    if spans:
+        shown = sum(float(number) * SIZES[size] for number, size in spans)
+        return abs(shown - value) > SIZES[spans[-1][1]] / 2 + 1e-6
+    found = re.fullmatch(r"[−+]?[$€£]?([\d,]+(?:\.(\d+))?)(?: %| points)?", text)
+    if found is None:
+        return True
+    shown, digits = float(found[1].replace(",", "")), len(found[2] or "")
+    signed = -shown if text.startswith("\N{MINUS SIGN}") else shown
+    signs = (value, abs(value)) if figure.attributes["data-field"] == "change" else (value,)
+    near = 0.5 * 10**-digits * 1.0001
+    return not any(abs(signed - each * scale) <= near for each in signs for scale in _scales(figure, text))
+
+
+def _scales(figure: Printed, text: str) -> tuple[int, ...]:
+    """Shares are printed as percent; at the lower end of an interval and in a triangle the sign is left out."""
+    if text.endswith((" %", " points")):
+        return (100,)
+    field, kpi = figure.attributes["data-field"], figure.attributes["data-kpi"]
+    if field in ("change_low", "previous_low") or (
+        kpi in ("funnel", "cohort_pooled", "cohort") and field in ("low", "rate")
+    ):
+        return (100, 1) if field == "change_low" else (100,)
+    return (1, 30) if kpi == "stickiness" else (1,)
+
+
+ACTIVE = ("dau", "wau", "mau", "stickiness")
+
+
+def found(figure: Printed, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    """What the values file holds in the place that a figure names."""
+    kpi, column = figure.attributes["data-kpi"], figure.attributes["data-field"]
+    start, by = figure.attributes.get("data-start"), figure.by
+    for row in rows:
+        own = row["kpi"] == kpi
+        if not own and not (row["kpi"] == "actives" and kpi in ACTIVE and column == "value"):
+            continue
+        if start and str(row["start"]) != start:
+            continue
+        if any(str(row.get(name)) != value for name, value in by.items()):
+            continue
+        value = row.get(column if own else kpi)
+        if value is not None:
+            yield value
+
+
+def unfounded(page: Page, rows: list[dict[str, Any]]) -> list[str]:
+    """Figures that are not, to the last bit, what the values file holds in their place."""
+    wrong = []
+    for figure in page.figures:
+        raw = figure.attributes["data-value"]
+        there = set(found(figure, rows))
+        if there != ({float(raw)} if raw else set()):
+            wrong.append(f"{figure.text}: {dict(figure.attributes)} is {sorted(there)} in the values")
+    return wrong
