@@ -6,6 +6,7 @@ unpooled interval. A difference is clear when its interval leaves out zero.
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from kpi_lib.core.measure import Z
 
@@ -24,20 +25,22 @@ class Difference:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of one share; n must be above 0.
+def wilson_interval(hits: int, n: int, z: float = Z) -> tuple[float, float]:
+    """Wilson's interval of one share (95 % unless another z is given); n must be above 0.
 
     >>> [round(x, 5) for x in wilson_interval(8, 10)]
     [0.49016, 0.94332]
     """
     share = hits / n
-    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return (0.0 if hits == 0 else centre - half), (1.0 if hits == n else centre + half)
 
 
-def share_difference(first: tuple[int, int], second: tuple[int, int]) -> Difference | None:
+def share_difference(first: tuple[int, int], second: tuple[int, int], *, pairs: int = 1) -> Difference | None:
     """Share of the second group minus share of the first, each given as (hits, n); None where a group is empty.
+
+    Who picks the two out of many groups compares as many `pairs`: the interval is widened for them (Bonferroni).
 
     Newcombe's example, 56 of 70 against 48 of 80:
 
@@ -49,7 +52,8 @@ def share_difference(first: tuple[int, int], second: tuple[int, int]) -> Differe
     if n1 == 0 or n2 == 0:
         return None
     p1, p2 = x1 / n1, x2 / n2
-    (low1, high1), (low2, high2) = wilson_interval(x1, n1), wilson_interval(x2, n2)
+    z = Z if pairs <= 1 else NormalDist().inv_cdf(1 - 0.025 / pairs)
+    (low1, high1), (low2, high2) = wilson_interval(x1, n1, z), wilson_interval(x2, n2, z)
     below = math.hypot(p2 - low2, high1 - p1)
     above = math.hypot(high2 - p2, p1 - low1)
     return Difference(p2 - p1, p2 - p1 - below, p2 - p1 + above)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kpi_lib.core.compare import share_difference
 from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
@@ -142,7 +143,8 @@ def _open(result: FunnelResult, first: Mapping[str, Any]) -> list[Phrase]:
 
 def _by_segment(result: FunnelResult) -> list[Phrase]:
     """Which segments can be told apart at the last step."""
-    rated = [(name, steps[-1]) for name, steps in groups(result) if steps and steps[0]["units"]]
+    entered = {name: (steps[0]["units"], steps[-1]) for name, steps in groups(result) if steps and steps[0]["units"]}
+    rated = [(name, last) for name, (_, last) in entered.items()]
     if not rated:
         return ["Nobody whose time is up entered in any segment: conversion cannot be told yet."]
     rated.sort(key=lambda pair: (-pair[1]["from_start"], pair[0]))
@@ -151,10 +153,12 @@ def _by_segment(result: FunnelResult) -> list[Phrase]:
         return [Strong((f"{best}: ", _rate(result, top))), ", the only segment with entries."]
     rates = (f"{best} converts at ", _rate(result, top), f", {worst} at ", _rate(result, bottom))
     said: list[Phrase] = [Strong(rates)]
+    low, high = ((step["units"], entered[name][0]) for name, step in ((worst, bottom), (best, top)))
+    gap = share_difference(low, high, pairs=len(rated) * (len(rated) - 1) // 2)
     said.append(
-        "; the intervals overlap, so chance may be all there is between them."
-        if bottom["high"] >= top["low"]
-        else "; their intervals do not overlap. That they go together does not say that one causes the other."
+        "; that is more than chance gives, however one pairs the segments. What goes together need not cause each other."
+        if gap is not None and gap.clear
+        else "; chance may be all there is between them."
     )
     return said
 

@@ -53,7 +53,9 @@ def test_an_empty_group_has_no_difference() -> None:
     assert share_difference((1, 2), (0, 0)) is None
 
 
-@pytest.mark.parametrize(("hits", "n", "low", "high"), [(0, 10, 0.0, 0.27753), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0)])
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"), [(0, 10, 0.0, 0.27753), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0)]
+)
 def test_wilsons_interval_is_the_one_of_the_measures(hits: int, n: int, low: float, high: float) -> None:
     assert wilson_interval(hits, n) == (pytest.approx(low, abs=5e-6), pytest.approx(high, abs=5e-6))
 
@@ -62,6 +64,15 @@ def test_means_by_welch() -> None:
     gap = mean_difference((10.0, 4.0, 50), (11.0, 9.0, 30))
     half = Z * math.sqrt(4 / 50 + 9 / 30)
     assert (gap.value, gap.low, gap.high) == pytest.approx((1.0, 1 - half, 1 + half))
+
+
+def test_the_widest_of_many_pairs_needs_more_than_one_pair_would() -> None:
+    one, many = share_difference((40, 100), (55, 100)), share_difference((40, 100), (55, 100), pairs=45)
+    assert one is not None
+    assert many is not None
+    assert one.clear
+    assert not many.clear
+    assert one.value == many.value
 
 
 def test_a_group_of_one_has_no_interval() -> None:
