@@ -3,6 +3,7 @@
 import json
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,5 @@ def test_the_declared_funnel_gives_its_drop_off() -> None:
     table = compute("funnel_dropoff_rate", data, week).table
     units = [row["units"] for row in CLICKS["funnels"]["checkout within 24h"]["reviewed_week"]["steps"]]
     assert table["n"].to_list() == units[:-1]
-    assert table["value"].to_list() == pytest.approx(
-        [1 - after / before for before, after in zip(units, units[1:], strict=False)]
-    )
+    assert table["value"].to_list() == pytest.approx([1 - after / before for before, after in pairwise(units)])
     assert pl.Series(table["unripe"]).to_list() == [0, 0]

@@ -28,12 +28,14 @@ def test_the_goal_counts_to_the_last_instant_of_the_window() -> None:
     assert row_of("goal_conversion_rate", told(TRIALS), WEEK, goal_within="8d", **PAY)["value"] == 3 / 4
 
 
-def test_the_window_must_have_been_watched_whether_or_not_the_goal_was_reached() -> None:
-    young = row_of("goal_conversion_rate", told(TRIALS, until="01-13T10:00"), WEEK, **PAY)
+@pytest.mark.parametrize("start", [None, "visit"])
+def test_the_window_must_have_been_watched_whether_or_not_the_goal_was_reached(start: str | None) -> None:
+    options = {"start_event": start, **PAY}
+    young = row_of("goal_conversion_rate", told(TRIALS, until="01-13T10:00"), WEEK, **options)
     assert (young["value"], young["n"], young["unripe"], young["status"]) == (1 / 3, 3, 1, "ripening")
-    edge = row_of("goal_conversion_rate", told(TRIALS, until="01-18T10:00"), WEEK, **PAY)
+    edge = row_of("goal_conversion_rate", told(TRIALS, until="01-18T10:00"), WEEK, **options)
     assert (edge["n"], edge["unripe"]) == (4, 0)
-    before = row_of("goal_conversion_rate", told(TRIALS, until="01-18T09:59:59"), WEEK, **PAY)
+    before = row_of("goal_conversion_rate", told(TRIALS, until="01-18T09:59:59"), WEEK, **options)
     assert (before["n"], before["unripe"]) == (3, 1)
 
 
