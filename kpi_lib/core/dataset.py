@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.errors import DataError, unknown
+from kpi_lib.core.errors import DataError, UsageError, unknown
 from kpi_lib.core.period import INSTANT, local_day, midnight
 from kpi_lib.core.schema import TABLES, empty
 
@@ -164,6 +164,11 @@ class Dataset:
         """The same data with another table as the record of what users did."""
         if table not in ("events", "transactions"):
             raise unknown("table", table, ("events", "transactions"), where="--table")
+        if table not in self.tables:
+            there = ", ".join(sorted(self.tables)) or "none"
+            raise UsageError(
+                f"this needs a table of {table}, and there is none. There are: {there}. Add [tables.{table}] to kpi.toml."
+            )
         return replace(self, activity=table)
 
     def as_of(self, until: datetime) -> "Dataset":

@@ -26,17 +26,29 @@ CHECK = "kpi_lib.sources.quality.Check"
 @singledispatch
 def faces(result: object) -> tuple[object, ...]:
     """The parts that show a result: its sentence, its chart with the figures folded below, its table where it has none."""
-    return (say(result), table(result))
+    shown = table(result)
+    return (say(result), shown) if shown.rows else (say(result),)
 
 
 @faces.register(FunnelResult)
 @faces.register(Actives)
-def _(result: FunnelResult | Actives) -> tuple[object, ...]:
-    return (say(result), chart(result)) if not result.table.is_empty() else (say(result),)
+@faces.register(Sessions)
+def _(result: FunnelResult | Actives | Sessions) -> tuple[object, ...]:
+    if not _counts(result):
+        return (say(result),)  # an empty picture would look like a broken one
+    return (say(result), table(result) if isinstance(result, Sessions) else chart(result))
+
+
+def _counts(result: FunnelResult | Actives | Sessions) -> bool:
+    """Whether there is anything to show beside the sentence."""
+    column = {FunnelResult: "units", Actives: "dau", Sessions: "sessions"}[type(result)]
+    return column in result.table.columns and bool(result.table[column].fill_null(0).sum() > 0)
 
 
 @faces.register
 def _(result: CohortResult) -> tuple[object, ...]:
+    if result.table.is_empty():
+        return (say(result),)
     return (
         (say(result), table(result))
         if result.by or result.pooled.height < 2

@@ -62,6 +62,8 @@ def pills(check: Checked, data: Dataset | None = None, grid: Grid | None = None)
 
 
 def _period(data: Dataset, grid: Grid) -> list[Pill]:
+    if all(frame.is_empty() for frame in data.tables.values()):
+        return [Pill("no data", "bad", "The tables hold no rows that could be used.")]
     every = grid.every if grid.every in ("day", "week", "month", "quarter", "year") else "period"
     if grid.ends[-1] > data.observed_until:
         return [

@@ -17,6 +17,15 @@ def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
     """What a hurried reader gets: the north star, the clearest other change, and what stands behind it or comes next."""
     if not scorecard.standings:
         return Headline(("None of the figures asked for can be computed from these data.",))
+    if intake is not None and intake.last_new is None:
+        return Headline(
+            (
+                (
+                    Strong("No data"),
+                    ": nobody is in these data before the end of the period, so there is nothing to tell.",
+                ),
+            )
+        )
     star, rest = star_of(scorecard), others(scorecard)
     movers = sorted((each for each in rest if each.change.clear), key=strength, reverse=True)
     told: list[Phrase] = [_sentence(star, scorecard)] if star else []

@@ -44,7 +44,7 @@ def sentence(values: Values) -> Say:
 def _one(values: Values, kpi: str) -> Phrase:
     rows = values.only(kpi).table.to_dicts()
     title = title_of(kpi)
-    if reason := values.reasons.get(kpi):
+    if reason := values.reasons.get(kpi, "").rstrip("."):
         return (
             f"{title} cannot be told: it {reason}."
             if reason.startswith(("needs", "has"))
@@ -109,7 +109,7 @@ def values_table(values: Values) -> Table:
     told = tuple(_row(values, row, columns, several=several) for row in rows[-ROWS:])
     heads = (*(["KPI"] if several else []), *columns, "Period", "Value", "95 %", "n", "Status")
     note = f"The last {ROWS} of {plural(len(rows), 'row')}." if len(rows) > ROWS else ""
-    reasons = " ".join(f"{title_of(name)}: {why}." for name, why in values.reasons.items())
+    reasons = " ".join(f"{title_of(name)}: {why.rstrip('.')}." for name, why in values.reasons.items())
     title = title_of(kpis(values)[0]) if len(kpis(values)) == 1 else "Computed figures"
     return Table(
         title=title, columns=heads, rows=told, text_columns=len(columns) + 1 + several, note=f"{note} {reasons}".strip()
