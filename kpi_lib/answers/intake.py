@@ -11,6 +11,7 @@ from kpi_lib.core.period import Grid, local_date, local_day, period_number
 from kpi_lib.shapes.activity import active_days, first_events
 
 QUIET = 3
+ALIKE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Intake:
     gap: float | None
     gap_low: float | None
     gap_high: float | None
+
+    @property
+    def alike(self) -> bool:
+        """Whether the newest and the oldest are known to be about as active: the whole interval lies within a fifth."""
+        if self.gap_low is None or self.gap_high is None:
+            return False
+        bar = ALIKE * float(self.table.sort("cohort")["active_periods"][0])
+        return -bar <= self.gap_low and self.gap_high <= bar
 
     @property
     def declining(self) -> bool | None:

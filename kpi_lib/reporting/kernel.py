@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 _SECRET = re.compile(
-    r"secret|token|passw|pwd$|credential|private|(api|access)_?key|auth(?!or)|cookie|dsn|database_url", re.IGNORECASE
+    r"secret|token|passw|.+_pwd$|credential|private|(api|access)_?key|auth(?!or)|cookie|dsn|database_url", re.IGNORECASE
 )
+_PLACES = {"PWD", "OLDPWD"}  # where a shell stands is no secret
 _SHORTEST_SECRET = 8  # shorter values would blot out ordinary words
 
 
@@ -84,14 +85,18 @@ def _kernel_class(env: dict[str, str], cwd: Path) -> type:
 
 def environment(folder: Path) -> dict[str, str]:
     """Our environment without its secrets, and without the user's own start-up scripts for IPython."""
-    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    kept = {name: value for name, value in os.environ.items() if not _is_secret(name)}
     ours = {RUN_FOLDER: str(folder), "IPYTHONDIR": str(folder / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     return {**kept, "JUPYTER_PLATFORM_DIRS": "1", **ours}
 
 
+def _is_secret(name: str) -> bool:
+    return name not in _PLACES and _SECRET.search(name) is not None
+
+
 def secrets() -> list[str]:
     """Values of the environment that must not stand in any report, longest first."""
-    found = {value for name, value in os.environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET}
+    found = {value for name, value in os.environ.items() if _is_secret(name) and len(value) >= _SHORTEST_SECRET}
     return sorted(found, key=lambda value: (-len(value), value))
 
 

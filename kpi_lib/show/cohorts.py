@@ -13,6 +13,7 @@ from kpi_lib.show.phrases import listed, named, plural, told, told_between, whol
 COLUMNS = 18
 ROWS = 30
 LATER = 3
+STILL = 1.5  # rates further apart than this are not one rate
 EVERYBODY = "all"
 FEW = 30
 SHADED = 10
@@ -95,9 +96,15 @@ def _settled(rows: list[dict[str, Any]], grain: str) -> list[Phrase]:
 
 
 def settles(rows: Sequence[dict[str, Any]]) -> int | None:
-    """From where on all intervals share a rate, with at least three ages after it."""
+    """From where on the rate keeps still: one rate fits all intervals, and the rates themselves stay close together.
+
+    Wide intervals alone would call anything settled, and so would a rate that has gone to nothing.
+    """
     for at in range(len(rows) - LATER):
-        if max(row["low"] for row in rows[at:]) <= min(row["high"] for row in rows[at:]):
+        tail = rows[at:]
+        low, high = min(row["rate"] for row in tail), max(row["rate"] for row in tail)
+        fits = max(row["low"] for row in tail) <= min(row["high"] for row in tail)
+        if fits and 0 < high <= STILL * low:
             return at
     return None
 

@@ -51,6 +51,11 @@ def ageing(intake: Intake) -> tuple[Phrase, ...]:
             "At the same age the newest members are more active than the oldest",
             (" (", evidence, "): fewer actives come with ageing, not with weaker newcomers."),
         )
+    if not intake.alike:
+        return (
+            "Whether later newcomers are less active than earlier ones cannot be told from so few",
+            (": at the same age the newest members have ", evidence, "."),
+        )
     return (
         Strong("A fall in actives is then ageing, not decline, as far as can be told"),
         (": at the same age the newest members are about as active as the oldest (", evidence, ")."),
