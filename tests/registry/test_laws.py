@@ -44,7 +44,7 @@ def test_the_worlds_have_figures(name: str, seed: int) -> None:
     """Laws that hold for nothing prove nothing."""
     found = usual(seed)[name]
     assert found.filter(pl.col("n") > 0).height > 3
-    assert found["value"].drop_nulls().n_unique() > 2
+    assert found["value"].drop_nulls().n_unique() > 1
 
 
 @each_kpi

@@ -1,7 +1,7 @@
 """Random shops for laws that hold for every KPI: events, orders with refunds, users; odd zones, odd weeks, no two times alike."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any
@@ -43,6 +43,22 @@ def world(seed: int) -> Dataset:
     draw, zone = Random(seed), ZONES[seed]
     start = int(moment(FIRST, zone).timestamp()) * 1_000_000
     fresh = _times(draw, start)
+    columns = {"user_id": pl.String, "time": INSTANT, "event": pl.String, "plan": pl.String}
+    countries = [draw.choice(("DE", "FR", None)) for _ in range(48)]
+    tables = {
+        "events": pl.DataFrame(_visits(draw, fresh, zone), schema=columns, orient="row"),
+        "transactions": transactions(_sales(draw, fresh)),
+        "users": pl.DataFrame({"user_id": [f"u{i}" for i in range(48)], "country": countries}),
+    }
+    until = start + DAYS * DAY - 3_600_000_000 * (seed < 2)  # the clocks went forward
+    inside = {
+        name: frame.filter(pl.col("time") < instant(until)) if "time" in frame.columns else frame
+        for name, frame in tables.items()
+    }
+    return made(inside, zone=zone, since=start, until=until)
+
+
+def _visits(draw: Random, fresh: Iterator[int], zone: str) -> list[tuple[str, datetime, str, str | None]]:
     events = [
         (
             f"u{user}",
@@ -53,46 +69,31 @@ def world(seed: int) -> Dataset:
         for user in range(45)
         for _ in range(draw.choice((1, 2, 5, 9, 30)))
     ]
-    # the seconds after an event, so that sessions have a length
+    # soon after an event another one, so that sessions have a length
     events += [
         (u, t + timedelta(seconds=draw.randrange(1, 1_700), microseconds=draw.randrange(10**6)), e, p)
         for u, t, e, p in events[::2]
     ]
-    # and sessions over the edges of weeks, as seen from here
-    for week in range(1, 11):
+    for week in range(1, 11):  # and sessions over the edges of weeks, as seen from here
         edge = midnight(moment(FIRST).date() + timedelta(days=7 * week), zone)
-        names = [f"u{draw.randrange(45)}" for _ in range(2)]
-        events += [
-            (user, edge + timedelta(minutes=10 * side, seconds=who), "view", "pro")
-            for who, user in enumerate(names)
-            for side in (-1, 1)
-        ]
-    sales = []
+        for second in range(2):
+            user = f"u{draw.randrange(45)}"
+            events += [(user, edge + timedelta(minutes=m, seconds=second), "view", "pro") for m in (-10, 10)]
+    return events
+
+
+def _sales(draw: Random, fresh: Iterator[int]) -> list[tuple[str, datetime, int, str, str]]:
+    rows = []
     for number in range(150):
         user, time, cents = f"u{draw.randrange(5, 50)}", instant(next(fresh)), draw.randrange(100, 20_000)
-        sales.append((user, time, cents, f"o{number}", "sale"))
+        rows.append((user, time, cents, f"o{number}", "sale"))
         if draw.random() < 0.2:
-            sales.append(
-                (user, time + timedelta(days=draw.randrange(1, 20), microseconds=1), -cents, f"o{number}", "refund")
-            )
-    users = pl.DataFrame(
-        {"user_id": [f"u{i}" for i in range(48)], "country": [draw.choice(("DE", "FR", None)) for _ in range(48)]}
-    )
-    schema = {"user_id": pl.String, "time": INSTANT, "event": pl.String, "plan": pl.String}
-    tables = {
-        "events": pl.DataFrame(events, schema=schema, orient="row"),
-        "transactions": transactions(sales),
-        "users": users,
-    }
-    until = start + DAYS * DAY - 3_600_000_000 * (seed < 2)  # the clocks went forward
-    inside = {
-        name: frame.filter(pl.col("time") < instant(until)) if "time" in frame.columns else frame
-        for name, frame in tables.items()
-    }
-    return made(inside, zone=zone, since=start, until=until)
+            later = time + timedelta(days=draw.randrange(1, 20), microseconds=1)
+            rows.append((user, later, -cents, f"o{number}", "refund"))
+    return rows
 
 
-def _times(draw: Random, start: int):  # noqa: ANN202 - an endless stream of ints
+def _times(draw: Random, start: int) -> Iterator[int]:
     taken: set[int] = set()
     while True:
         time = start + draw.randrange(DAYS * DAY - DAY // 12)
