@@ -280,3 +280,12 @@ def test_micros_are_exact_where_floats_are_not() -> None:
     time = datetime(2262, 1, 1, 0, 0, 0, 999_999, tzinfo=ZoneInfo("Asia/Kolkata"))
     assert instant(micros(time)) == time
     assert micros(instant(10**15 + 1)) == 10**15 + 1
+
+
+def test_a_period_is_partial_until_its_last_instant_was_watched() -> None:
+    grid = parse_period("2026-03", zone="Europe/Berlin")
+    since, end, tick = datetime(2026, 1, 1, tzinfo=UTC), grid.ends[0], timedelta(microseconds=1)
+    assert grid.frame(since, end)["partial"].to_list() == [False]
+    assert grid.frame(since, end - tick)["partial"].to_list() == [True]
+    assert grid.frame(grid.starts[0], end)["early"].to_list() == [False]
+    assert grid.frame(grid.starts[0] + tick, end)["early"].to_list() == [True]
