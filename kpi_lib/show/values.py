@@ -24,8 +24,9 @@ def groups(values: Values, kpi: str) -> tuple[str, ...]:
 
 
 def group_of(row: dict[str, Any], columns: Sequence[str]) -> str:
-    """The name of a row's segment."""
-    return (" → " if tuple(columns) == PATH else " / ").join(named(row[column]) for column in columns)
+    """The name of a row's segment; a bare number says what it counts, as in step 2."""
+    names = (f"{column} {row[column]}" if type(row[column]) is int else named(row[column]) for column in columns)
+    return (" → " if tuple(columns) == PATH else " / ").join(names)
 
 
 def sentence(values: Values) -> Say:

@@ -182,3 +182,31 @@ def test_such_a_run_can_fail(tmp_path: Path) -> None:
     told = nbval(DEMOS["cdnow"], planted)
     assert told.returncode == 1
     assert "WorkspaceError" in told.stdout
+
+
+GOLDEN = Path(__file__).parent / "golden-figures.ipynb"
+
+
+def strictly(book: Path) -> "subprocess.CompletedProcess[str]":
+    """A notebook whose outputs must come out again to the letter."""
+    strict = [each.replace("--nbval-lax", "--nbval") for each in NBVAL]
+    command = [sys.executable, *strict, "--override-ini=addopts=", str(book)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_golden_notebook_comes_out_to_the_letter() -> None:
+    assert GOLDEN.stat().st_size < 60_000
+    told = strictly(GOLDEN)
+    assert told.returncode == 0, told.stdout[-3_000:]
+
+
+@pytest.mark.slow
+def test_the_golden_notebook_can_fail() -> None:
+    planted = GOLDEN.with_name("planted-golden.ipynb")
+    planted.write_text(GOLDEN.read_text("utf-8").replace("11662", "11663"), "utf-8")
+    try:
+        told = strictly(planted)
+    finally:
+        planted.unlink()
+    assert told.returncode == 1
+    assert "11663" in told.stdout
