@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import compute
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.period import Grid
 
 COLUMNS = ("dau", "wau", "mau", "stickiness")
@@ -28,7 +28,7 @@ class Actives:
             dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
             counts = {k: None if row[k] is None else _whole(row[k]) for k in ("dau", "wau", "mau")}
             rows.append(
-                ({"by": {c: row[c] for c in self.by}} if self.by else {})
+                ({"by": {plain_name(c): row[c] for c in self.by}} if self.by else {})
                 | {k: row[k] for k in row if k not in self.by}
                 | dates
                 | counts
@@ -47,7 +47,7 @@ def actives(data: Dataset, grid: Grid, by: Sequence[str] = (), *, events: Sequen
     30 days to its end. A window that begins before the data is null: half a month is not a small month.
     """
     values = compute(COLUMNS, data, grid, by, options={"active_events": list(events)})
-    keys = [*by, "start", "end"]
+    keys = [*values.by, "start", "end"]
     wide: pl.DataFrame | None = None
     for name in COLUMNS:
         one = values.table.filter(pl.col("kpi") == name).select(*keys, pl.col("value").alias(name))
@@ -56,4 +56,4 @@ def actives(data: Dataset, grid: Grid, by: Sequence[str] = (), *, events: Sequen
         raise TypeError("no columns")
     whole = [a >= data.observed_from and b <= data.observed_until for a, b in zip(grid.starts, grid.ends, strict=True)]
     ends = pl.DataFrame({"end": grid.stops, "complete": whole})
-    return Actives(wide.join(ends, on="end", how="left", maintain_order="left"), tuple(by), grid.every)
+    return Actives(wide.join(ends, on="end", how="left", maintain_order="left"), values.by, grid.every)

@@ -1,15 +1,15 @@
 """Computing KPIs: names, data and a grid in, one tidy frame out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, shown, unknown
 from kpi_lib.core.measure import DERIVED
-from kpi_lib.core.motions import SegmentMissing, interval_of_replicates, replicates, settle, spine_of, tally
+from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import SHARE, minor_digits
 from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, catalogue, find
@@ -43,7 +43,7 @@ class Values:
             columns = (*self.by, *self.parts.get(row["kpi"], ()))
             tail = {name: row[name] for name in TAIL}
             dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
-            rows.append({"kpi": row["kpi"], "by": {c: row[c] for c in columns}} | tail | dates)
+            rows.append({"kpi": row["kpi"], "by": {plain_name(c): row[c] for c in columns}} | tail | dates)
         return {"rows": rows}
 
     def only(self, name: str) -> "Values":
@@ -68,12 +68,12 @@ def missing_inputs(kpi: Kpi, data: Dataset) -> list[str]:
 def compute(
     names: str | Sequence[str],
     data: Dataset,
-    grid: Grid,
+    grid: Grid | Callable[[Kpi], Grid],
     by: Sequence[str] = (),
     *,
     options: Mapping[str, Any] | None = None,
 ) -> Values:
-    """Compute KPIs for every period of a grid, by segment columns if asked.
+    """Compute KPIs for every period of a grid (or of the grid that a function gives each KPI), by segment columns if asked.
 
     Raises UsageError for an unknown KPI or column; what a workspace cannot compute comes back with a status and a reason.
     """
@@ -84,17 +84,18 @@ def compute(
     choices = {**data.settings, **(options or {})}
     frames, reasons = [], {}
     for kpi in asked:
-        frame, reason = _values(kpi, seen, grid, choices)
+        own = grid if isinstance(grid, Grid) else grid(kpi)
+        frame, reason = _values(kpi, seen, own, choices)
         frames.append(frame)
         if reason:
             reasons[kpi.name] = reason
     parts = {kpi.name: kpi.parts for kpi in asked}
-    columns = list(dict.fromkeys(["kpi", *by, *(p for names in parts.values() for p in names), *TAIL]))
+    columns = list(dict.fromkeys(["kpi", *seen.by, *(p for names in parts.values() for p in names), *TAIL]))
     table = pl.concat(frames, how="diagonal_relaxed")
     absent = [pl.lit(None, dtype=pl.String).alias(column) for column in columns if column not in table.columns]
     table = table.with_columns(absent).select(columns)
     hashes = {kpi.name: kpi.definition_hash(choices) for kpi in asked}
-    return Values(table, tuple(by), parts, reasons, hashes, data.currency, data.fingerprint, grid.every)
+    return Values(table, seen.by, parts, reasons, hashes, data.currency, data.fingerprint, own.every if asked else "")
 
 
 def available(data: Dataset) -> dict[str, list[str]]:
@@ -106,11 +107,19 @@ def _check_segments(asked: list[Kpi], data: Dataset) -> None:
     """A column that no asked KPI has is a mistake; one that some lack is told per KPI."""
     for column in data.by:
         data.segments(column)
-    if all(_lacks_segment(kpi, data) for kpi in asked):
-        there = {c for table in ("events", "transactions", "users") for c in data.columns(table)}
-        raise unknown(
-            "column", _lacks_segment(asked[0], data) or "", there, where=f"the tables of {asked[0].name} (--by)"
-        )
+    lacking = [_lacks_segment(kpi, data) for kpi in asked]
+    if asked and all(lacking):
+        known = {c for table in _tables(asked[0], data) for c in data.columns(table) if not c.endswith(MARK)}
+        where = f"the tables of {asked[0].name}, which are {', '.join(sorted(_tables(asked[0], data)))} (--by)"
+        raise unknown("column", plain_name(lacking[0] or ""), known, where=where)
+
+
+def _tables(kpi: Kpi, data: Dataset) -> set[str]:
+    """The tables that a KPI reads, and the users."""
+    tables = {each.split(".")[0] for each in kpi.inputs} | {"users"}
+    return {
+        data.activity if table == "events" else table for table in tables if data.columns(table) or table == "events"
+    }
 
 
 def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
@@ -135,8 +144,8 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
         figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
     except ChoiceNeeded as needed:
         return _blank(kpi, data, grid, "needs_choice"), str(needed)
-    except SegmentMissing as column:
-        return _blank(kpi, data, grid, "no_segment"), f"has no column {column}"
+    except SegmentMissing as missed:
+        return _blank(kpi, data, grid, "no_segment"), f"has no column {missed.column}"
     return _tidy(kpi, data, figures), ""
 
 

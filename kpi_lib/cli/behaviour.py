@@ -51,10 +51,11 @@ def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
     for column in by:
         data.segments(column)
     period = asked["period"] or rest.get("period")
-    found = count(data.with_by(by), spec, grid=workspace.grid(period) if period else None)
+    seen = data.with_by(by)
+    found = count(seen, spec, grid=workspace.grid(period) if period else None)
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
-    place.show(found.to_dict(), _funnel_text(found.table, by, found.definition))
+    place.show(found.to_dict(), _funnel_text(found.table, seen.by, found.definition))
     return 0
 
 
@@ -157,7 +158,8 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
     for column in by:
         data.segments(column)
     grid = workspace.grid(asked["period"]) if asked["period"] else None
-    found = cohorts(data.with_by(by), spec, grid=grid)
+    seen = data.with_by(by)
+    by, found = seen.by, cohorts(seen, spec, grid=grid)
     rows = [
         [
             *(r[c] for c in by),

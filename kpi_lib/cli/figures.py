@@ -26,30 +26,19 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
     from kpi_lib.answers.compute import compute as compute_kpis
     from kpi_lib.kpis.registry import find
 
-    found = [find(name) for name in kpis]
+    for name in kpis:  # a misspelt name is told before the data are read
+        find(name)
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
-    by, rows, lines = columns(asked["by"]), [], []
-    for kpi in found:
-        values = compute_kpis(kpi.name, data, grid_of(workspace, asked, kpi.cadence), by)
-        for row in values.to_dict()["rows"]:
-            rows.append(row)
-            unit = unit_of(row["unit"], money=kpi.unit.money)
-            where = ", ".join(f"{k}={'(none)' if v is None else v}" for k, v in row["by"].items())
-            figure = show(row["value"], unit, data.currency)
-            lines.append(
-                [
-                    row["kpi"],
-                    where,
-                    row["start"],
-                    figure,
-                    interval(row, unit, data.currency),
-                    f"{row['n']:,}",
-                    row["status"],
-                ]
-            )
-        for reason in values.reasons.values():
-            click.echo(f"{kpi.name}: {reason}", err=True)
+    values = compute_kpis(kpis, data, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
+    rows, lines = values.to_dict()["rows"], []
+    for row in rows:
+        unit = unit_of(row["unit"], money=find(row["kpi"]).unit.money)
+        where = ", ".join(f"{k}={'(none)' if v is None else v}" for k, v in row["by"].items())
+        figure, spread = show(row["value"], unit, data.currency), interval(row, unit, data.currency)
+        lines.append([row["kpi"], where, row["start"], figure, spread, f"{row['n']:,}", row["status"]])
+    for name, reason in values.reasons.items():
+        click.echo(f"{name}: {reason}", err=True)
     place.show(
         {"rows": rows}, table(["kpi", "segment", "from", "value", "95 % interval", "n", "status"], lines, left=3)
     )
@@ -69,21 +58,11 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
       kpi active --from 2024-06-01 --to 2024-07-01 --every week
     """
     from kpi_lib.answers.actives import actives
-    from kpi_lib.core.period import Grid, local_day
 
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
-    if asked["period"] or asked["start"] or asked["stop"]:
-        grid = grid_of(workspace, asked, "day")
-    else:
-        first, stop = local_day(data.observed_from, data.zone), local_day(data.observed_until, data.zone)
-        grid = Grid.calendar(
-            asked["every"] or "day",
-            first,
-            max(stop, first.replace(day=first.day)),
-            zone=data.zone,
-            week_start=data.week_start,
-        )
+    given = any(asked[name] for name in ("period", "start", "stop"))
+    grid = grid_of(workspace, asked, "day") if given else workspace.grid(every=asked["every"] or "day")
     found = actives(data, grid, columns(asked["by"]), events=data.settings.get("active_events", ("*",)))
     heads = [*found.by, "from", "daily", "weekly", "monthly", "stickiness", ""]
     rows = [
@@ -127,7 +106,8 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
     by = columns(asked["by"])
     for column in by:
         data.segments(column)
-    found = session_figures(data.with_by(by), gap=length, grid=grid)
+    seen = data.with_by(by)
+    by, found = seen.by, session_figures(seen, gap=length, grid=grid)
     heads = [*by, "sessions", "users", "median", "mean", "events a session", "single event"]
     rows = []
     for r in found.table.iter_rows(named=True):

@@ -1,6 +1,6 @@
 """The data that every calculation starts from: canonical tables, what has been observed, and the workspace's choices."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -8,12 +8,24 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.errors import DataError, UsageError, unknown
+from kpi_lib.core.errors import DataError, UsageError, nearest, unknown
 from kpi_lib.core.period import INSTANT, local_day, midnight
 from kpi_lib.core.schema import TABLES, empty
 
 PURCHASE = "purchase"
 SEGMENT_LIMIT = 200
+# columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
+RESERVED_AS_TEXT = """
+kpi start end value low high n unripe unit status step event units from_start from_previous previous_low
+previous_high median_seconds p25_seconds p75_seconds in_progress excluded tie_sensitive group user_id time nth
+row depth killed killer ripe usable counted sensitive period first stop key count left_out fold days seen
+partial early void open hit num den total cohort entry size k to eligible retained complete both start_cell
+watched at day worth since events earliest furthest last session seconds users sessions mean_seconds
+events_per_session single_event_share dau wau mau stickiness feature from target error place next begun whole
+took back done goal amount hits squares rate upto spread active_periods variance members
+"""
+RESERVED = frozenset(RESERVED_AS_TEXT.split())
+MARK = " (segment)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +142,19 @@ class Dataset:
 
     def with_by(self, by: tuple[str, ...]) -> "Dataset":
         """The same data seen by other segment columns, which become text."""
-        text = [pl.col(column).cast(pl.String) for column in by]
+        columns = tuple(dict.fromkeys(by))
+        named = {column: column + MARK if column in RESERVED else column for column in columns}
         tables = {
-            name: frame.with_columns(e for e, c in zip(text, by, strict=True) if c in frame.columns)
+            name: frame.with_columns(pl.col(c).cast(pl.String).alias(n) for c, n in named.items() if c in frame.columns)
             for name, frame in self.tables.items()
         }
-        return replace(self, by=by, tables=MappingProxyType(tables))
+        return replace(self, by=tuple(named.values()), tables=MappingProxyType(tables))
 
     def only(self, segment: str) -> "Dataset":
         """The part of the data in one segment, written column=value; an empty text means everything.
 
-        A table that has the column keeps its own rows; of the others, users' rows follow their users.
+        A table that has the column keeps its own rows; of the others, users' rows follow their users, and a table of
+        users' rows that knows the segment in neither way is left out.
         """
         if not segment:
             return self
@@ -157,6 +171,8 @@ class Dataset:
                 frame = frame.filter(inside)
             elif users is not None and "user_id" in frame.columns:
                 frame = frame.filter(pl.col("user_id").is_in(users.implode()))
+            elif "user_id" in frame.columns and name != "users":
+                continue  # whose rows belong to the segment cannot be known: better missing than everybody's
             kept[name] = frame
         return replace(self, tables=MappingProxyType(kept))
 
@@ -174,7 +190,44 @@ class Dataset:
     def as_of(self, until: datetime) -> "Dataset":
         """The data as they stood at an instant: later rows are left out and the observed span ends there."""
         tables = {n: f.filter(pl.col("time") < until) if "time" in f.columns else f for n, f in self.tables.items()}
+        if "signup_ts" in self.columns("users"):
+            known = pl.when(pl.col("signup_ts") < until).then("signup_ts")
+            tables["users"] = tables["users"].with_columns(signup_ts=known)
         return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
+
+
+class SegmentMissing(UsageError):
+    """Neither the table that a figure reads nor the users have this segment column; it is named in `column`."""
+
+    def __init__(self, column: str, known: Iterable[str] = ()) -> None:
+        """Say which column, and what is there."""
+        self.column = plain_name(column)
+        there = sorted({each for each in known if not each.endswith(MARK)})
+        super().__init__(
+            f"no column {self.column!r} in the table that this reads, nor in users. {nearest(self.column, there)}"
+        )
+
+
+def join_segments(units: pl.LazyFrame, data: Dataset) -> pl.LazyFrame:
+    """Give units the segment columns that their own table did not carry, from their users."""
+    there = units.collect_schema().names()
+    wanted = [column for column in data.by if column not in there]
+    if not wanted:
+        return units
+    for column in wanted:
+        if column not in data.columns("users") or "user_id" not in there:
+            raise SegmentMissing(column, {*data.columns(data.activity), *data.columns("users")})
+    users = data["users"].select("user_id", *wanted).unique("user_id", keep="first", maintain_order=True)
+    return units.join(users, on="user_id", how="left", maintain_order="left")
+
+
+def plain_name(column: str) -> str:
+    """The name of a segment column as the user knows it.
+
+    >>> plain_name("status (segment)")
+    'status'
+    """
+    return column.removesuffix(MARK)
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -183,4 +236,9 @@ def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
             f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds)."
         )
     keys = [column for column in ("user_id", "time") if column in frame.columns]
-    return frame.sort(keys, maintain_order=True) if keys else frame
+    if not keys:
+        return frame
+    # rows at one instant: by event, then by all the rest, so that the order of a file never decides
+    rest = [c for c in ("event", *sorted(frame.columns)) if c in frame.columns and c not in keys]
+    plain = [c for c in dict.fromkeys(rest) if not frame.schema[c].is_nested()]
+    return frame.sort(*keys, *plain, nulls_last=True, maintain_order=True)

@@ -22,7 +22,8 @@ class Measure:
     `needs` are the unit frame's columns, `stats` the sums kept of them, `finish` adds value, low and high to a frame of
     summed statistics (one row per figure). With a `key`, statistics are tables and `fold` first makes one row of the
     rows per key. `zero`: nothing to count is 0, not "no denominator". `floor`: below it a figure is marked small.
-    `jackknife`: the interval comes from leaving out one twentieth of the users at a time.
+    `jackknife`: the interval comes from leaving out one twentieth of the users at a time. `counted` says which units
+    are n where that is not all of them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Measure:
     zero: bool = False
     floor: int = 0
     jackknife: bool = False
+    counted: pl.Expr | None = None
 
 
 def wilson(hits: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -129,6 +131,7 @@ RATIO = Measure(
     },
     _ratio,
     floor=30,
+    counted=pl.col("den") > 0,  # who only brings a numerator, such as a refund, is not one of those divided by
 )
 TOTAL = Measure("total", ("value",), {"total": pl.col("value").sum()}, exact("total"), zero=True)
 COUNT = Measure("count", (), {}, exact("n"), zero=True)

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import KpiError
+from kpi_lib.core.dataset import Dataset, join_segments
 from kpi_lib.core.measure import Measure
 from kpi_lib.core.period import Grid
 
 FOLDS = 20
 T_FOLDS = 2.093024054408263  # Student's t, 97.5 %, 19 degrees of freedom
 WHOLE = -1
-
-
-class SegmentMissing(KpiError):
-    """The units of a figure have no such segment: neither their own table nor their users know the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,7 @@ def tally(
     watched; `open` where a unit counts as it stands and may still change; `user_id` where segments of users are asked for.
     """
     there = units.collect_schema().names()
-    placed = _with_runs(_with_segments(units, data, there), grid, there)
+    placed = _with_runs(join_segments(units, data), grid, there)
     ripe = pl.col("ripe") if "ripe" in there else pl.lit(True)
     fold = (_fold(placed) if "user_id" in there else pl.lit(None, dtype=pl.Int8)) if folds else None
     keys = ["first", "stop", *data.by, *parts] + ([measure.key] if measure.key else [])
@@ -59,24 +54,14 @@ def tally(
     kept = {name: expr for name, expr in measure.stats.items()}
     ready = placed.with_columns(ripe.alias("ripe"))
     still = (pl.col("open") & pl.col("ripe")).sum().cast(pl.Int64) if "open" in there else pl.lit(0, pl.Int64)
-    counts = {"n": pl.len().cast(pl.Int64), "unripe": still}
+    size = pl.len() if measure.counted is None else measure.counted.sum()
+    counts = {"n": size.cast(pl.Int64), "unripe": still}
     stats = ready.filter("ripe").group_by(grouped).agg(**counts, **kept)
     if "ripe" in there:
         unripe = ready.filter(~pl.col("ripe")).group_by(grouped).agg(pl.len().cast(pl.Int64).alias("unripe"))
         stats = pl.concat([stats, unripe], how="diagonal")
     frame = stats.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
     return Tally(frame, data.by, parts, measure)
-
-
-def _with_segments(units: pl.LazyFrame, data: Dataset, there: list[str]) -> pl.LazyFrame:
-    wanted = [column for column in data.by if column not in there]
-    if not wanted:
-        return units
-    for column in wanted:
-        if column not in data.columns("users") or "user_id" not in there:
-            raise SegmentMissing(column)
-    users = data["users"].select("user_id", *wanted).unique("user_id", keep="first")
-    return units.join(users, on="user_id", how="left")
 
 
 def _with_runs(units: pl.LazyFrame, grid: Grid, there: list[str]) -> pl.LazyFrame:

@@ -1,5 +1,7 @@
 """Adoption: who uses which feature, how often, and what goes with it."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
@@ -16,7 +18,7 @@ from kpi_lib.kpis.registry import (
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import distinct, placed, qualifying
+from kpi_lib.shapes.activity import ANY, distinct, placed, qualifying
 
 EVENTS = ("events.user_id", "events.event", "events.time")
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
@@ -38,9 +40,11 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
     sources_wrong="The sources leave the base open: all, active or eligible users. Here: users active in the period.",
     use=ACTIONABLE,
 )
-def feature_adoption_rate(data: Dataset, grid: Grid, *, feature_min_uses: int = 1) -> pl.LazyFrame:
+def feature_adoption_rate(
+    data: Dataset, grid: Grid, *, feature_min_uses: int = 1, active_events: Sequence[str] = ANY
+) -> pl.LazyFrame:
     """What share of active users uses a feature. One row per active user, period and feature; `hit` = uses it."""
-    return _uses(data, grid).with_columns(hit=pl.col("num") >= feature_min_uses)
+    return _uses(data, grid, active_events).with_columns(hit=pl.col("num") >= feature_min_uses)
 
 
 @kpi(
@@ -59,9 +63,9 @@ def feature_adoption_rate(data: Dataset, grid: Grid, *, feature_min_uses: int = 
     sources_wrong="Active users or users of the feature: the base must be named. Here: active users.",
     use=ACTIONABLE,
 )
-def feature_usage_frequency(data: Dataset, grid: Grid) -> pl.LazyFrame:
+def feature_usage_frequency(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """How often an active user uses a feature. One row per active user, period and feature; num = uses, den = 1."""
-    return _uses(data, grid).with_columns(den=pl.lit(1, pl.Int64))
+    return _uses(data, grid, active_events).with_columns(den=pl.lit(1, pl.Int64))
 
 
 @kpi(
@@ -82,10 +86,10 @@ def feature_usage_frequency(data: Dataset, grid: Grid) -> pl.LazyFrame:
 )
 def feature_engagement_depth(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How much those who use a feature use it. One row per user of the feature and period; num = uses, den = 1."""
-    return _uses(data, grid).filter(pl.col("num") > 0).with_columns(den=pl.lit(1, pl.Int64))
+    return _uses(data, grid, ANY).filter(pl.col("num") > 0).with_columns(den=pl.lit(1, pl.Int64))
 
 
-def _uses(data: Dataset, grid: Grid) -> pl.LazyFrame:
+def _uses(data: Dataset, grid: Grid, active_events: Sequence[str]) -> pl.LazyFrame:
     """One row per active user, period and feature: num = uses of the feature."""
     if not data.features:
         raise ChoiceNeeded(
@@ -100,6 +104,10 @@ def _uses(data: Dataset, grid: Grid) -> pl.LazyFrame:
         .group_by(*keys, "feature")
         .agg(num=pl.len().cast(pl.Int64))
     )
-    active = placed(distinct(data, grid), grid).select(keys).join(features.select("feature").unique(), how="cross")
+    active = (
+        placed(distinct(data, grid, events=active_events), grid)
+        .select(keys)
+        .join(features.select("feature").unique(), how="cross")
+    )
     met = active.join(used, on=[*keys, "feature"], how="left", nulls_equal=True)
     return met.with_columns(pl.col("num").fill_null(0))

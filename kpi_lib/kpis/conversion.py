@@ -88,10 +88,9 @@ def activation_rate(
         )
     within = pl.duration(microseconds=_micros(activation_within))
     signed = "signup_ts" in data.columns("users")
+    observed = pl.col("time") < data.observed_until
     entries = (
-        data["users"]
-        .filter(pl.col("signup_ts").is_not_null())
-        .select("user_id", *data.carried("users"), time="signup_ts")
+        data["users"].select("user_id", *data.carried("users"), time="signup_ts").filter(observed)
         if signed
         else first_events(data)
     )

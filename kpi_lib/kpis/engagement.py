@@ -194,10 +194,13 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
     sources_wrong="A sound figure that its source calls session duration.",
     use=CONTEXTUAL,
 )
-def avg_time_per_user(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
+def avg_time_per_user(
+    data: Dataset, grid: Grid, *, session_gap: str | None = None, active_events: Sequence[str] = ANY
+) -> pl.LazyFrame:
     """How much time an active user spends in the period. One row per active user and period; num = microseconds."""
     spent = _sessions(data, grid, session_gap).select(*_keys(data), open=~pl.col("ripe"), num=pl.col("length"))
-    active = placed(distinct(data, grid), grid).select(*_keys(data), den=pl.lit(MICRO, pl.Int64))
+    active = placed(distinct(data, grid, events=active_events), grid)
+    active = active.select(*_keys(data), den=pl.lit(MICRO, pl.Int64))
     both = pl.concat([spent, active], how="diagonal")
     return both.group_by(_keys(data)).agg(pl.col("num", "den").sum(), pl.col("open").any())
 

@@ -1,5 +1,7 @@
 """Money: what customers pay, how it grows, and on how many it rests. Amounts are summed in integer minor units."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
@@ -23,7 +25,7 @@ from kpi_lib.kpis.registry import (
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import distinct, per_user, placed
+from kpi_lib.shapes.activity import ANY, distinct, per_user, placed
 
 PAID = ("transactions.user_id", "transactions.time", "transactions.amount")
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
@@ -107,7 +109,7 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     sources_wrong="That users of a feature pay more does not mean that the feature makes them pay: association, not cause.",
     use=ACTIONABLE,
 )
-def feature_attributed_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
+def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What users of a feature pay beside what the others pay. One row per active user, period and feature."""
     if not data.features:
         raise ChoiceNeeded(
@@ -122,7 +124,7 @@ def feature_attributed_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
         .select(*pair, "feature")
         .unique()
     )
-    active = placed(distinct(data, grid), grid)
+    active = placed(distinct(data, grid, events=active_events), grid)
     active = active.unique(pair, keep="first", maintain_order=True).join(
         features.select("feature").unique(), how="cross"
     )
@@ -229,11 +231,12 @@ def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     sources_wrong="The sources leave open which users count. Here: users active in the period.",
     use=ACTIONABLE,
 )
-def arpu(data: Dataset, grid: Grid) -> pl.LazyFrame:
+def arpu(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What an active user brings in the period. One row per user and period; num = revenue, den = 1 if active."""
     shared = [c for c in data.carried("transactions") if c in data.carried(data.activity)]
     keys = ["user_id", *shared, "period"]
-    active = placed(distinct(data, grid), grid).select(keys).unique().with_columns(den=pl.lit(1, pl.Int64))
+    active = placed(distinct(data, grid, events=active_events), grid).select(keys).unique()
+    active = active.with_columns(den=pl.lit(1, pl.Int64))
     return per_user([_paid(data, grid).select(*keys, "num"), active], keys)
 
 

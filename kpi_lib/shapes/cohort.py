@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid, local_date, local_day, micros, period_number, period_start
@@ -124,11 +124,16 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     filled = cells.with_columns(pl.col("eligible", "retained", "both").fill_null(0), start).with_columns(
         retained=pl.when("start_cell").then("size").otherwise("retained"),
         both=pl.when("start_cell").then("eligible").otherwise("both"),
+        value=pl.col("value").fill_null(0.0) if spec.value else pl.col("value"),
     )
     filled = filled.with_columns(complete=(pl.col("eligible") == pl.col("size")))
     table = filled.sort(*data.by, "cohort", "k", nulls_last=True)
     order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value"]
-    definition = asdict(spec) | {"events": list(spec.events), "by": list(data.by), "zone": data.zone}
+    definition = asdict(spec) | {
+        "events": list(spec.events),
+        "by": [plain_name(column) for column in data.by],
+        "zone": data.zone,
+    }
     definition |= {
         "brackets": [list(pair) for pair in spec.brackets],
         "observed_until": data.observed_until.isoformat(),
@@ -159,6 +164,7 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
             on="user_id",
             how="left",
         )
+    entries = entries.filter(pl.col("time") < data.observed_until)
     if grid is not None:
         entries = entries.filter(grid.period(pl.col("time")).is_not_null())
     day = local_date(pl.col("time"), data.zone)
@@ -177,6 +183,11 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     rows = qualifying(data, names)
     if spec.value is not None and spec.value not in rows.collect_schema().names():
         raise unknown("column", spec.value, data.columns(data.activity), where=f"table {data.activity} (--value)")
+    if spec.value is not None and not rows.collect_schema()[spec.value].is_numeric():
+        numbers = [name for name, kind in data.columns(data.activity).items() if kind.is_numeric()]
+        raise UsageError(
+            f"column {spec.value!r} holds no numbers to add up. There are: {', '.join(numbers) or 'none'}."
+        )
     worth = pl.col(spec.value) if spec.value else pl.lit(None, dtype=pl.Float64)
     came = rows.select(
         "user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth
@@ -260,11 +271,15 @@ def _retained(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFra
 
 
 def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
+    """The sum of the value column per cell; amounts in units of the currency."""
     keys = [*data.by, "cohort", "k"]
     if spec.value is None:
         return returns.group_by(keys).agg(value=pl.lit(None, dtype=pl.Float64).first())
-    scale = 10 ** minor_digits(data.currency) if spec.value == "amount" else 1
-    return returns.group_by(keys).agg(value=pl.col("worth").sum().cast(pl.Float64) / scale)
+    # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
+    digits = minor_digits(data.currency) if spec.value == "amount" else 0
+    sums = returns.group_by(keys).agg(pl.col("worth").sum().cast(pl.Float64))
+    scaled = sums.with_columns(scale=pl.Series([10.0**digits] * len(sums), dtype=pl.Float64))
+    return scaled.select(*keys, value=pl.col("worth") / pl.col("scale"))
 
 
 def _pooled(table: pl.DataFrame, spec: Cohorts, by: list[str]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.errors import nearest
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid
@@ -54,10 +54,10 @@ class FunnelResult:
 def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelResult:
     """Count units by step: over all entries, or over the entries of one period read on to the end of the window."""
     found = attempts(data, spec, grid)
-    found = _with_user_segments(found, data).with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
+    found = join_segments(found.lazy(), data).collect().with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
     chosen = choose(found, spec, ["unit"])
     sensitive = _sensitive(data, spec, chosen, grid)
-    table = _table(_standing(found, chosen, sensitive, data), chosen, data, spec)
+    table = _table(_standing(found, chosen, sensitive, data=data, spec=spec), chosen, data, spec)
     open_ones = spec.unripe == "include" and not found["ripe"].all()
     partial = open_ones or (grid is not None and grid.ends[-1] > data.observed_until)
     status = (
@@ -65,20 +65,12 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
         .then(pl.lit("no_denominator"))
         .when(pl.lit(partial))
         .then(pl.lit("partial"))
-        .when(pl.col("in_progress") > 0)
+        .when(pl.col("open") > 0)
         .then(pl.lit("ripening"))
         .otherwise(pl.lit("ok"))
     )
-    rows = table.with_columns(status=status)
+    rows = table.with_columns(status=status).drop("open")
     return FunnelResult(rows, _definition(data, spec, grid), data.by, _warnings(data, spec))
-
-
-def _with_user_segments(found: pl.DataFrame, data: Dataset) -> pl.DataFrame:
-    missing = [column for column in data.by if column not in found.columns]
-    if not missing:
-        return found
-    users = data["users"].select("user_id", *missing).unique("user_id", keep="first").collect()
-    return found.join(users, on="user_id", how="left", maintain_order="left")
 
 
 def _sensitive(data: Dataset, spec: Funnel, chosen: pl.DataFrame, grid: Grid | None) -> pl.DataFrame:
@@ -96,12 +88,18 @@ def _sensitive(data: Dataset, spec: Funnel, chosen: pl.DataFrame, grid: Grid | N
     return both.filter(pl.col("depth").ne_missing(pl.col("depth_right"))).select("unit")
 
 
-def _standing(found: pl.DataFrame, chosen: pl.DataFrame, sensitive: pl.DataFrame, data: Dataset) -> pl.DataFrame:
+def _standing(
+    found: pl.DataFrame, chosen: pl.DataFrame, sensitive: pl.DataFrame, *, data: Dataset, spec: Funnel
+) -> pl.DataFrame:
     """One row per unit: its segment (at the chosen entry, else at its first) and where it stands."""
     first = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
     at_choice = chosen.unique("unit", keep="first", maintain_order=True)
     rest = first.join(at_choice, on="unit", how="anti")
-    usable = found.group_by("unit").agg(pl.col("usable").any())
+    # who has an attempt under way may still get further, unless the goal is reached or only the first attempt counts
+    settled = chosen.filter((pl.col("depth") == len(spec.steps)) | (spec.attempt == "first"))["unit"]
+    may_change = (spec.attempt == "all") | ~pl.col("unit").is_in(settled.implode())
+    usable = found.group_by("unit").agg(pl.col("usable").any(), young=(~pl.col("ripe")).any())
+    usable = usable.with_columns(open=pl.col("young") & may_change).drop("young")
     rows = pl.concat([at_choice.select("unit", *data.by), rest.select("unit", *data.by)])
     return rows.join(usable, on="unit").with_columns(
         counted=pl.col("unit").is_in(at_choice["unit"].implode()),
@@ -122,6 +120,7 @@ def _table(standing: pl.DataFrame, chosen: pl.DataFrame, data: Dataset, spec: Fu
     ).with_columns(pl.col("units").fill_null(0))
     usable, counted = pl.col("usable"), pl.col("counted")
     flags = {"in_progress": ~usable, "excluded": usable & ~counted, "tie_sensitive": pl.col("sensitive")}
+    flags["open"] = pl.col("open")
     sums = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
     counts = standing.group_by(by).agg(sums) if by else standing.select(sums)
     how = {"on": by, "how": "left", "nulls_equal": True} if by else {"how": "cross"}
@@ -171,7 +170,7 @@ def _definition(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, Any
     period = None if grid is None else f"{grid.firsts[0]}..{grid.stops[-1]}"
     kept = asdict(spec) | {"steps": list(spec.steps), "exclude": list(spec.exclude)}
     return kept | {
-        "by": list(data.by),
+        "by": [plain_name(column) for column in data.by],
         "period": period,
         "zone": data.zone,
         "observed_until": data.observed_until.isoformat(),

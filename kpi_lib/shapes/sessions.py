@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import Dataset, join_segments
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid
 
@@ -76,16 +76,24 @@ class Sessions:
 
 
 def group_name(row: dict[str, Any], by: list[str]) -> str:
-    """The key of a segment in JSON: its values, joined by " / "; a missing one is written null."""
-    return " / ".join("null" if row[column] is None else str(row[column]) for column in by)
+    """The key of a segment in JSON: its values, joined by " / "; a missing one is written null.
+
+    A value that reads null stands in quotes, and a value's own " / " is written " // ", so that no two keys are the same.
+    """
+    return " / ".join(_key(row[column], alone=len(by) == 1) for column in by)
+
+
+def _key(value: object, *, alone: bool) -> str:
+    if value is None:
+        return "null"
+    text = '"null"' if str(value) == "null" else str(value)
+    return text if alone else text.replace(" / ", " // ")
 
 
 def session_figures(data: Dataset, *, gap: timedelta | None = None, grid: Grid | None = None) -> Sessions:
     """Count and length of the sessions that start in a period (default: all)."""
     found = sessions(data, gap)
-    missing = [column for column in data.by if column not in data.carried(data.activity)]
-    if missing:
-        found = found.join(data["users"].select("user_id", *missing), on="user_id", how="left")
+    found = join_segments(found, data)
     if grid is not None:
         found = found.filter(grid.period(pl.col("time")).is_not_null())
     figures = (

@@ -90,7 +90,7 @@ def _head(folder: Path, guesses: list[Guess]) -> str:
         _line("timezone", '"UTC"', "assumed; the zone in which your days and weeks begin"),
         _line("currency", _quoted(currency or "USD"), why),
         _line("week_start", '"monday"', ""),
-        "# observed_until = 2026-02-01     # the first day that is not in the data; else the day after the last row",
+        "# observed_until = …              # the first day that is not in the data; without it, the day after the last row",
         "",
     ])  # fmt: skip
 

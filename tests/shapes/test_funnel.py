@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes import attempts as attempts_room
 from kpi_lib.shapes.funnel import Funnel, funnel
 from tests.brute.funnel import funnel as oracle
@@ -60,7 +61,11 @@ def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     log, question = random_funnel(seed)
     if not possible(question):
         return False
-    wanted, found = oracle(log.rows, **question), answer(log, question, monkeypatch)
+    # the order of a file never decides: rows at one instant stand by event, then by their other columns
+    rows = sorted(
+        log.rows, key=lambda r: (r.unit, r.time, r.event, r.props["plan"] is None, r.props["plan"] or "", r.seq)
+    )
+    wanted, found = oracle(rows, **question), answer(log, question, monkeypatch)
     for mine, theirs in zip(found["steps"], wanted["steps"], strict=True):
         assert mine["units"] == theirs["units"], (seed, question)
         for key in ("from_start", "from_previous", "median_seconds"):
@@ -83,3 +88,36 @@ def test_equals_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("block", range(40))
 def test_equals_brute_force_on_thousands(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(agree(seed, monkeypatch) for seed in range(10_000 + block * 250, 10_250 + block * 250)) > 100
+
+
+def told_until(until: int, *extra: tuple[int, str]) -> dict[str, Any]:
+    rows = [("u", time, event, 0, {}) for time, event in ((0, "a"), (27 * 24 * HOUR, "a"), *extra)]
+    month = Span((0, 31 * 24 * HOUR))
+    grid: Any = month
+    return funnel(dataset(rows, until), Funnel(("a", "b"), within="7d"), grid=grid).to_dict()
+
+
+def test_a_period_stays_open_while_a_second_try_is_under_way() -> None:
+    then = told_until(31 * 24 * HOUR)
+    assert ([s["units"] for s in then["steps"]], then["in_progress"], then["status"]) == ([1, 0], 0, "ripening")
+    now = told_until(60 * 24 * HOUR, (32 * 24 * HOUR, "b"))
+    assert ([s["units"] for s in now["steps"]], now["status"]) == ([1, 1], "ok")
+
+
+def test_segments_named_like_our_own_columns_stay_themselves() -> None:
+    rows = [("u", 0, "a", 0, {"plan": "x"}), ("v", 0, "a", 0, {"plan": "y"}), ("u", HOUR, "b", 0, {"plan": "x"})]
+    data = dataset(rows, 24 * HOUR)
+    names = ("group", "status", "unit", "step", "row", "end", "cohort", "session", "target", "value", "open", "period")
+    table = data.tables["events"]
+    wide = type(data).of(
+        {"events": table.with_columns(pl.col("plan").alias(name) for name in names)}, observed_until=data.observed_until
+    )
+    plain = funnel(data.with_by(("plan",)), Funnel(("a", "b"))).to_dict()["groups"]
+    for name in names:
+        found = funnel(wide.with_by((name,)), Funnel(("a", "b"))).to_dict()["groups"]
+        assert {key: group["steps"] for key, group in found.items()} == {k: g["steps"] for k, g in plain.items()}, name
+
+
+def test_a_segment_that_nobody_has_is_named() -> None:
+    with pytest.raises(UsageError, match="Did you mean plan"):
+        funnel(dataset([("u", 0, "a", 0, {})], 24 * HOUR).with_by(("pln",)), Funnel(("a", "b")))
