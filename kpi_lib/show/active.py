@@ -54,16 +54,21 @@ def actives_sentence(result: Actives) -> Say:
     if last["mau"] is not None:
         said += [", ", printed(last, "mau"), " in a month"]
     said.append(".")
-    if last["stickiness"] is not None:
-        days = significant(last["stickiness"] * 30, 2)
-        said += [
-            " Who is active in a month shows up on ",
-            printed(last, "stickiness"),
-            " of its days, about ",
-            Figure(text=days, kpi="stickiness", value=last["stickiness"], start=str(last["start"])),
-            " of 30.",
-        ]
-    return Say((*said, *_against(rows, last)))
+    return Say((*said, *_days(last), *_against(rows, last)))
+
+
+def _days(last: dict[str, Any]) -> list[Phrase]:
+    """On how many days of a month somebody active shows up."""
+    if last["stickiness"] is None:
+        return []
+    days = significant(last["stickiness"] * 30, 2)
+    return [
+        " Who is active in a month shows up on ",
+        printed(last, "stickiness"),
+        " of its days, about ",
+        Figure(text=days, kpi="stickiness", value=last["stickiness"], start=str(last["start"])),
+        " of 30.",
+    ]
 
 
 def _against(rows: list[dict[str, Any]], last: dict[str, Any]) -> list[Phrase]:

@@ -46,7 +46,7 @@ def chromium() -> str | None:
     return os.environ.get("KPI_CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while Playwright runs, other tests would meet its event loop
 def browser() -> Iterator[Any]:
     place = chromium()
     if place is None:

@@ -181,7 +181,9 @@ def killer(log: Sequence[Labelled], start: int, rules: Rules) -> int | None:
     """Time of the first exclusion event that ends the attempt, if one does: after the entry and before its end."""
     ties = "any" if rules.order == "unordered" else rules.ties
     entry, done = log[start].row, finish(log, start, rules)
-    after = [item.row for item in log if item.row.event in rules.exclude and key_of(item.row, ties) > key_of(entry, ties)]
+    after = [
+        item.row for item in log if item.row.event in rules.exclude and key_of(item.row, ties) > key_of(entry, ties)
+    ]
     if done is not None:
         after = [row for row in after if key_of(row, ties) < done]
     elif rules.within is not None:

@@ -223,7 +223,7 @@ def test_choices_reach_the_data_set(make: Maker) -> None:
     data = make(toml, events_csv=HEAD + "a,x,2026-01-05\n").data
     assert (data.week_start, data.currency, data.settings["session_gap"]) == ("sunday", "EUR", "10m")
     assert data.features == {"search": ("x",)}
-    assert data.funnels["f"]["steps"] == ["x", "y"]
+    assert data.funnels["f"].steps == ("x", "y")
 
 
 def test_other_kinds_of_columns_are_read(make: Maker) -> None:
