@@ -10,7 +10,7 @@ from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, shown, unknown
 from kpi_lib.core.measure import DERIVED
 from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
-from kpi_lib.core.period import Grid
+from kpi_lib.core.period import Grid, last_complete
 from kpi_lib.core.units import SHARE, minor_digits
 from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, catalogue, find
 
@@ -101,6 +101,21 @@ def compute(
 def available(data: Dataset) -> dict[str, list[str]]:
     """Every KPI with the inputs that this workspace lacks for it (none: it can be computed)."""
     return {name: missing_inputs(kpi, data) for name, kpi in catalogue().items()}
+
+
+def choices_open(data: Dataset) -> dict[str, str]:
+    """The KPIs whose inputs are there and that still wait for a choice in kpi.toml, with what to write."""
+    last = last_complete("day", data.observed_until, zone=data.zone)
+    waiting = {}
+    for name, lacking in available(data).items():
+        kpi = find(name)
+        if lacking or kpi.measure is DERIVED:
+            continue
+        try:
+            _units(kpi, data, last, data.settings)
+        except ChoiceNeeded as needed:
+            waiting[name] = str(needed)
+    return waiting
 
 
 def _check_segments(asked: list[Kpi], data: Dataset) -> None:

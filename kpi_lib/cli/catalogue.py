@@ -32,22 +32,33 @@ def list_kpis(place: Place, category: str | None, stage: str | None, available: 
     kept = [k for k in catalogue().values() if category in (None, k.category) and (stage is None or stage in k.stages)]
     missing: Mapping[str, list[str]] = {}
     records = [kpi.record() for kpi in kept]
+    waiting: Mapping[str, str] = {}
     if available:
         from kpi_lib.answers.compute import available as lacking
+        from kpi_lib.answers.compute import choices_open
 
-        missing = lacking(place.open().data)
-        records = [r | {"available": not missing[r["kpi"]], "missing_inputs": missing[r["kpi"]]} for r in records]
+        data = place.open().data
+        missing, waiting = lacking(data), choices_open(data)
+        records = [r | _standing(r["kpi"], missing, waiting) for r in records]
     heads = ["kpi", "title", "category", "unit"] + (["available"] if available else [])
     rows = [
-        [r["kpi"], r["title"], r["category"], r["unit"]] + ([_lacks(missing[r["kpi"]])] if available else [])
+        [r["kpi"], r["title"], r["category"], r["unit"]]
+        + ([_lacks(missing[r["kpi"]], waiting.get(r["kpi"]))] if available else [])
         for r in records
     ]
     place.show({"kpis": records}, table(heads, rows, left=len(heads)))
     return 0
 
 
-def _lacks(missing: list[str]) -> str:
-    return "needs " + ", ".join(missing) if missing else "yes"
+def _standing(kpi: str, missing: Mapping[str, list[str]], waiting: Mapping[str, str]) -> dict[str, Any]:
+    can = not missing[kpi] and kpi not in waiting
+    return {"available": can, "missing_inputs": missing[kpi], "needs_choice": waiting.get(kpi)}
+
+
+def _lacks(missing: list[str], choice: str | None) -> str:
+    if missing:
+        return "needs " + ", ".join(missing)
+    return f"needs a choice: {choice}" if choice else "yes"
 
 
 @click.command("show")

@@ -86,6 +86,7 @@ def _kernel_class(env: dict[str, str], cwd: Path) -> type:
 def environment(folder: Path) -> dict[str, str]:
     """Our environment without its secrets, and without the user's own start-up scripts for IPython."""
     kept = {name: value for name, value in os.environ.items() if not _is_secret(name)}
+    kept.pop("KPI_WORKSPACE", None)  # a report belongs to the workspace it was asked for
     ours = {RUN_FOLDER: str(folder), "IPYTHONDIR": str(folder / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     return {**kept, "JUPYTER_PLATFORM_DIRS": "1", **ours}
 

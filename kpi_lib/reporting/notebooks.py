@@ -11,6 +11,7 @@ import polars as pl
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
@@ -35,14 +36,30 @@ def open_workspace(path: Path | str = ".") -> Workspace:
 
 
 def declared_funnel(workspace: Workspace, name: str = "") -> Funnel:
-    """A funnel of kpi.toml by name; without a name the first one."""
-    if not workspace.data.funnels:
-        raise UsageError("no funnel is declared: add [funnels.NAME] with steps and within to kpi.toml.")
+    """A funnel of kpi.toml by name; without a name the first one, and where none is declared the three commonest events.
+
+    Orders alone give the climb from the first to the third.
+    """
+    if not workspace.data.funnels and not name:
+        return _commonest(workspace.data)
     chosen = name or next(iter(workspace.data.funnels))
     if chosen not in workspace.data.funnels:
         raise unknown("funnel", chosen, workspace.data.funnels, where="kpi.toml ([funnels.NAME])")
     found: Funnel = workspace.data.funnels[chosen]
     return found
+
+
+def _commonest(data: Dataset) -> Funnel:
+    """The events that most users have, the widest spread first: a start where nobody has said what the way is."""
+    if data.activity == "transactions":
+        return Funnel(("purchase@1", "purchase@2", "purchase@3"))
+    spread = data.events().group_by("event").agg(pl.col("user_id").n_unique()).collect()
+    names = spread.drop_nulls().sort("user_id", "event", descending=[True, False])["event"].head(3).to_list()
+    if len(names) < 2:
+        raise UsageError(
+            "a funnel needs two different events; declare one: [funnels.NAME] with steps and within in kpi.toml."
+        )
+    return Funnel(tuple(names), within="7d")
 
 
 def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block

@@ -100,7 +100,7 @@ def _one(
     known = declared(notebook)
     given: dict[str, object] = dict(workspace.reports[name].get("params", {}))
     given |= from_text(known, request.parameters, where=notebook.name)
-    given |= {"workspace": str(workspace.folder.resolve()), "period": period}
+    given |= {"workspace": ".", "period": period}  # where the kernel works: a page names no folder of a machine
     if segment is not None:
         given["only"] = "=".join(segment)
     parameters = checked(known, given, where=notebook.name)

@@ -112,6 +112,8 @@ def test_a_grid_gives_one_row_a_period(kpi: Kpi, stranger: Path) -> None:
 def test_what_the_workspace_lacks_is_said(kpi: Kpi, stranger: Path) -> None:
     listed = {r["kpi"]: r for r in kpi("list", "--available", "--workspace", stranger, "--json").json["kpis"]}
     assert listed["dau"]["available"]
+    assert not listed["feature_adoption_rate"]["available"]
+    assert "[features]" in listed["feature_adoption_rate"]["needs_choice"]
     assert listed["total_revenue"]["missing_inputs"] == [
         "transactions.user_id",
         "transactions.time",

@@ -54,7 +54,7 @@ def test_the_default_is_the_last_complete_period(workspace: Workspace, tmp_path:
     (job,) = plan(workspace, request(tmp_path / "out"))
     assert job.job.period == "2026-W11"
     assert job.job.folder == tmp_path / "out" / "A%2FB%3A test" / "weekly" / "2026-W11"
-    assert job.parameters == {"workspace": str(workspace.folder), "period": "2026-W11", "only": "", "rows": 2}
+    assert job.parameters == {"workspace": ".", "period": "2026-W11", "only": "", "rows": 2}
     assert cells(job) == 2
 
 
@@ -161,3 +161,11 @@ def test_a_notebook_run_knows_its_workspace(workspace: Workspace, monkeypatch: p
     opened: Callable[[], Workspace] = open_here
     monkeypatch.setenv("KPI_WORKSPACE", str(workspace.folder))
     assert opened().name == "A/B: test"
+
+
+def test_where_no_funnel_is_declared_the_commonest_events_are_a_start(workspace: Workspace) -> None:
+    from kpi_lib.reporting.notebooks import declared_funnel
+
+    assert declared_funnel(workspace).steps == ("a", "b")
+    with pytest.raises(UsageError, match="unknown funnel 'checkout'"):
+        declared_funnel(workspace, "checkout")
