@@ -17,7 +17,6 @@ BRANCHING = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.AsyncFor, ast.While, ast.If,
     ast.IfExp, ast.Try, ast.With, ast.Match, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
 )  # fmt: skip
-PARAMETER = re.compile(r"\w+: [\w\[\]]+ = .+  # \S.*")
 QUESTION = re.compile(r"## .+\?$")
 PROSE = ("## Limits and method", "## What next?", "## Where next?")  # typed on purpose: they hold whatever the figures
 
@@ -68,11 +67,11 @@ def _opening(cells: list[Cell]) -> Iterator[str]:
     if [at for at, cell in enumerate(cells) if "parameters" in tags(cell)] != [2]:
         yield "the third cell alone is not the parameters cell"
         return
-    if not all(PARAMETER.fullmatch(line) for line in source(cells[2]).splitlines()):
-        yield "a line of the parameters is not `name: type = literal  # help`"
+    typed = [isinstance(line, ast.AnnAssign) for line in ast.parse(source(cells[2])).body]
     try:
-        if not declarations(source(cells[2])):
-            yield "no parameter is declared"
+        found = declarations(source(cells[2]))
+        if not found or not all(typed) or not all(each.help for each in found):
+            yield "a line of the parameters is not `name: type = literal  # help`"
     except KpiError as error:
         yield f"a parameter cannot be read: {error}"
 

@@ -109,7 +109,7 @@ PLANTED: dict[str, tuple[Callable[[Book], None], str]] = {
     "no parameters tag": (tag_as(2), "parameters cell"),
     "two parameters cells": (tag_as(3, "parameters"), "parameters cell"),
     "a parameter without help": (plant(2, 'workspace: str = "."'), "a line of the parameters"),
-    "a parameter without type": (plant(2, 'workspace = "."  # folder'), "a line of the parameters"),
+    "a parameter without type": (plant(2, 'workspace = "."  # folder'), "cannot be read"),
     "a computed parameter": (plant(2, LITERAL + "\nrows: int = len(workspace)  # rows"), "cannot be read"),
     "a mistyped parameter": (plant(2, LITERAL + '\nrows: int = "3"  # rows'), "cannot be read"),
     "too many parameters": (plant(2, "\n".join(f"p{at}: int = 1  # p" for at in range(21))), "more than 20"),
