@@ -123,18 +123,19 @@ def test_odd_data_give_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert "<strong>No data</strong>" in page
     if name.startswith("hostile"):
         harmless(page)
+    if name == "hostile":  # the reviews of orders name neither people nor plans
+        assert "alert(1)" in page
+        assert "DROP TABLE users" in page
 
 
 def harmless(page: str) -> None:
-    """No name of the data became markup, and none of them is missing."""
-    assert "alert(1)" in page
+    """No name of the data became markup."""
     assert "<script>alert" not in page
     assert not re.search(r"<img[^>]+onerror", page)
     assert 'href="javascript:' not in page
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", page)
     scripts = re.findall(r"<script(.*?)>", page)
     assert all("nonce=" in each for each in scripts)
-    assert "DROP TABLE users" in page
     assert len(HOSTILE[5]) == 300
 
 
