@@ -92,10 +92,10 @@ def test_a_given_span_wins_and_no_data_have_a_span_too() -> None:
     assert nothing.observed_from < nothing.observed_until
 
 
-def test_tables_are_ordered_by_user_and_time_and_keep_the_order_of_ties() -> None:
+def test_tables_are_ordered_by_user_and_time_and_ties_by_event() -> None:
     table = events([("v", 0, "a"), ("u", 2, "c"), ("u", 1, "z"), ("u", 1, "a"), ("u", 1, "m")])
     ordered = Dataset.of({"events": table}).tables["events"]
-    assert ordered["event"].to_list() == ["z", "a", "m", "c", "a"]
+    assert ordered["event"].to_list() == ["a", "m", "z", "c", "a"]  # the order of a file never decides
     assert table["event"].to_list() == ["a", "c", "z", "a", "m"]  # the input stays as it was
 
 

@@ -76,7 +76,8 @@ def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
 @pytest.mark.parametrize(("num", "den"), [([1], [0]), ([0], [0]), ([5, 5], [0, 0]), ([1, 1], [1, -1])])
 def test_a_ratio_over_nothing_is_nothing(num: list[int], den: list[int]) -> None:
     found = figure(pl.DataFrame({"num": num, "den": den}), RATIO)
-    assert (found["value"], found["low"], found["high"], found["n"]) == (None, None, None, len(num))
+    # who has no part in the denominator is not one of those that are divided by
+    assert (found["value"], found["low"], found["high"], found["n"]) == (None, None, None, sum(d > 0 for d in den))
 
 
 EMPTY: list[tuple[Measure, dict[str, pl.DataType], float | None]] = [
