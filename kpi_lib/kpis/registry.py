@@ -164,6 +164,11 @@ def catalogue() -> dict[str, Kpi]:
     """All declared KPIs by id, in the order of categories and declaration."""
     for category in CATEGORIES:
         importlib.import_module(f"kpi_lib.kpis.{category}")
+    places = {category: at for at, category in enumerate(CATEGORIES)}
+    ordered = sorted(REGISTRY.items(), key=lambda item: places.get(item[1].category, len(places)))
+    if ordered != list(REGISTRY.items()):  # somebody imported a later category first
+        REGISTRY.clear()
+        REGISTRY.update(ordered)
     return REGISTRY
 
 

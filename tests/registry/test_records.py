@@ -1,6 +1,8 @@
 """Every KPI is declared in full, and a half-declared one cannot be."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -124,3 +126,12 @@ def test_parts_of_derived_kpis() -> None:
     assert KPIS["mau"].window_on("week") == "30d"
     assert KPIS["wau"].window_on("month") == "7d"
     assert REGISTRY is KPIS
+
+
+def test_the_order_does_not_depend_on_who_was_imported_first() -> None:
+    code = (
+        "import kpi_lib.kpis.monetization; from kpi_lib.kpis.registry import CATEGORIES, catalogue; "
+        "seen = [k.category for k in catalogue().values()]; print(seen == sorted(seen, key=CATEGORIES.index))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "True"
