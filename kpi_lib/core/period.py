@@ -182,6 +182,12 @@ class Grid:
         """Index of the window that holds an instant; null outside. For grids whose windows do not overlap."""
         return pl.when(self.ended(time) < self.begun(time)).then(self.ended(time))
 
+    def day_period(self, day: pl.Expr) -> pl.Expr:
+        """Index of the period that holds a calendar day; null outside. For grids whose windows do not overlap."""
+        firsts, stops = (pl.lit(pl.Series(edges, dtype=pl.Date)) for edges in (self.firsts, self.stops))
+        ended, begun = (edges.search_sorted(day, side="right").cast(pl.Int32) for edges in (stops, firsts))
+        return pl.when(day.is_not_null() & (ended < begun)).then(ended)
+
     def frame(self, observed_from: datetime, observed_until: datetime) -> pl.DataFrame:
         """One row per period: period, start, end (local days), whole days and seconds seen, partial, early."""
         since, until = first_whole_day(observed_from, self.zone), local_day(observed_until, self.zone)

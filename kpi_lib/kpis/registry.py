@@ -14,18 +14,22 @@ from typing import Any
 from kpi_lib.core.errors import KpiError, unknown
 from kpi_lib.core.measure import DERIVED, Measure
 from kpi_lib.core.units import Unit
+from kpi_lib.kpis.documents import CLICKUP, GEEKS, KPIS_101, NOTE, STANDARD, UNDERSTANDING, tags
 
-KPIS_101 = "Product KPIs 101 (Beyond the Backlog)"
-NOTE = "A note on product KPIs"
-GEEKS = "What is a KPI in product management? (GeeksforGeeks)"
-UNDERSTANDING = "Understanding KPIs in Product Management"
-CLICKUP = "15 Key Product Management KPIs and Metrics (ClickUp)"
-STANDARD = "standard definition of the field"
+__all__ = [
+    "ACTIONABLE", "CATEGORIES", "CLICKUP", "CONTEXTUAL", "EARLY", "GEEKS", "GROWTH", "KPIS_101", "MATURE", "NOTE", "REGISTRY",
+    "REQUIRED", "SEMI", "STANDARD", "UNDERSTANDING", "VANITY", "ChoiceNeeded", "Kpi", "base_of", "catalogue", "faults", "find", "kpi",
+]  # fmt: skip
 
 EARLY, GROWTH, MATURE = "early", "growth", "mature"
 ACTIONABLE, SEMI, VANITY, CONTEXTUAL = "actionable", "semi-vanity", "vanity", "context"
 
-CATEGORIES = ("acquisition", "engagement", "adoption", "retention", "conversion", "monetization")
+# the order in which the catalogue is read: how users come, stay and pay; what they say; how the product is made and run
+CATEGORIES_AS_TEXT = """
+acquisition engagement adoption retention conversion monetization satisfaction support quality reliability
+product_development team marketing communication competitive
+"""
+CATEGORIES = tuple(CATEGORIES_AS_TEXT.split())
 EARLIER = ("previous_", "year_before_")
 REQUIRED = inspect.Parameter.empty
 
@@ -117,6 +121,7 @@ class Kpi:
             "counter": list(self.counter),
             "use": self.use,
             "sources": list(self.references),
+            "tags": list(tags(self.references)),
             "sources_wrong": self.sources_wrong,
             "definition": self.definition_hash(given),
         }

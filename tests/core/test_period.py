@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import (
@@ -289,3 +291,17 @@ def test_a_period_is_partial_until_its_last_instant_was_watched() -> None:
     assert grid.frame(since, end - tick)["partial"].to_list() == [True]
     assert grid.frame(grid.starts[0], end)["early"].to_list() == [False]
     assert grid.frame(grid.starts[0] + tick, end)["early"].to_list() == [True]
+
+
+@given(
+    st.sampled_from(("UTC", "America/Sao_Paulo", "Pacific/Apia", "Asia/Beirut")),
+    st.sampled_from(("day", "week", "month")),
+    st.dates(date(2025, 1, 1), date(2027, 1, 1)),
+)
+def test_a_calendar_day_is_in_the_period_that_holds_its_first_instant(zone: str, every: str, day: date) -> None:
+    grid = Grid.calendar(every, date(2025, 12, 1), date(2026, 3, 1), zone=zone)
+    times = pl.DataFrame(
+        {"day": [day, None], "time": [midnight(day, zone), None]}, schema={"day": pl.Date, "time": INSTANT}
+    )
+    found = times.select(by_day=grid.day_period(pl.col("day")), by_time=grid.period(pl.col("time")))
+    assert found["by_day"].to_list() == found["by_time"].to_list()

@@ -1,0 +1,1 @@
+"""Communication: visits, mentions and answers."""

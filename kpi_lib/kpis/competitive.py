@@ -1,0 +1,1 @@
+"""Competitive: the product beside others and beside published benchmarks."""

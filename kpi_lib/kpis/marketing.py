@@ -1,0 +1,1 @@
+"""Marketing: who is reached, from where they come, what they do with it."""

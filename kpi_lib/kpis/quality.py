@@ -1,0 +1,1 @@
+"""Quality: defects, tests and errors."""

@@ -1,0 +1,1 @@
+"""Reliability: whether the product is up, and how fast it answers."""

@@ -1,0 +1,1 @@
+"""Satisfaction: what people say when they are asked."""

@@ -1,0 +1,1 @@
+"""Support: how fast and how well questions are answered."""

@@ -1,0 +1,1 @@
+"""Team: work done, and how the people who do it feel; never the scoring of a person."""
