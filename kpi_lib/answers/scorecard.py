@@ -9,12 +9,13 @@ import polars as pl
 
 from kpi_lib.answers.compute import Values, available, compute, replicated
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.measure import COUNT
 from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE
 from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
-from kpi_lib.core.units import DOWN, RATIO, SCORE, SHARE
+from kpi_lib.core.units import DOWN, RATIO, SCORE
 from kpi_lib.kpis.registry import Kpi, find
 
-POINTS = (SHARE, RATIO, SCORE)
+POINTS = (RATIO, SCORE)
 BEFORE = {
     "day": "the day before",
     "week": "the week before",
@@ -134,7 +135,7 @@ def scorecard(
 
 def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Change:
     """Jackknife over the same twentieths of users in both periods, so that who comes in both is counted as such."""
-    points = kpi.unit in POINTS and not kpi.unit.money
+    points = (kpi.unit.percent or kpi.unit in POINTS) and not kpi.unit.money
     nothing = Change(None, None, None, points, None)
     if row["status"] in ("partial", "early") or row["value"] is None or kpi.parts:
         return nothing
@@ -144,12 +145,29 @@ def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Chan
     moved = {fold: _moved(now.get(fold), before.get(fold), points=points) for fold in (WHOLE, *range(FOLDS))}
     amount, parts = moved[WHOLE], [moved[fold] for fold in range(FOLDS)]
     known = [part for part in parts if part is not None]
+    if kpi.measure is COUNT and amount == -1.0:
+        # one person may count many times, so people are told by the twentieths that they are in: never too many
+        people = sum(before.get(fold) != before[WHOLE] for fold in range(FOLDS))
+        return Change(amount, -1.0, fallen_to_none(people), points, before[WHOLE])
     if amount is None or len(known) < FOLDS:
         return Change(amount, None, None, points, before[WHOLE])
     mean = sum(known) / FOLDS
     half = T_FOLDS * ((FOLDS - 1) / FOLDS * sum((part - mean) ** 2 for part in known)) ** 0.5
     low, high = (amount - half, amount + half) if half > 0 else (None, None)
     return Change(amount, low, high, points, before[WHOLE])
+
+
+def fallen_to_none(before: int) -> float:
+    """Upper end of the 95 % interval of a count's change when `before` people counted and now none does.
+
+    Given how many there were in both periods together, each was in the second with one probability; where none was, the
+    exact bound of that probability is 1 - 0.025 ** (1 / before) (Clopper and Pearson 1934). From six on it is a fall.
+
+    >>> [round(fallen_to_none(count), 2) for count in (3, 5, 6, 20)]
+    [1.42, 0.09, -0.15, -0.8]
+    """
+    later = 1 - float(0.025 ** (1 / before))
+    return later / (1 - later) - 1
 
 
 def _moved(now: float | None, before: float | None, *, points: bool) -> float | None:

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
-from kpi_lib.cli.text import interval, table, unit_of
-from kpi_lib.core.units import COUNT, RATIO, SHARE, show, span
+from kpi_lib.cli.text import interval, table
+from kpi_lib.core.units import COUNT, FRACTION, RATIO, SHARE, show, span
 
 
 @click.command("compute")
@@ -33,7 +33,7 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
     values = compute_kpis(kpis, data, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
     rows, lines = values.to_dict()["rows"], []
     for row in rows:
-        unit = unit_of(row["unit"], money=find(row["kpi"]).unit.money)
+        unit = find(row["kpi"]).unit
         where = ", ".join(f"{k}={'(none)' if v is None else v}" for k, v in row["by"].items())
         figure, spread = show(row["value"], unit, data.currency), interval(row, unit, data.currency)
         lines.append([row["kpi"], where, row["start"], figure, spread, f"{row['n']:,}", row["status"]])
@@ -70,7 +70,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
             *(r[c] for c in found.by),
             r["start"],
             *(show(r[k], COUNT) for k in ("dau", "wau", "mau")),
-            show(r["stickiness"], RATIO),
+            show(r["stickiness"], FRACTION),
             "" if r["complete"] else "not over",
         ]
         for r in found.table.iter_rows(named=True)

@@ -3,22 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kpi_lib.core.units import (
-    COUNT,
-    MONEY,
-    MONEY_PER_USER,
-    NARROW_SPACE,
-    NOTHING,
-    PER_USER,
-    RATIO,
-    SCORE,
-    SECONDS,
-    SHARE,
-    Unit,
-    show,
-)
-
-UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
+from kpi_lib.core.units import NARROW_SPACE, NOTHING, Unit, show
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> str:
@@ -43,11 +28,6 @@ def _cell(value: object) -> str:
     # data may hold escape codes or line breaks; a terminal must not obey them
     plain = text.replace(NARROW_SPACE, " ").replace("\N{NO-BREAK SPACE}", " ")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
-
-
-def unit_of(name: str, *, money: bool = False) -> Unit:
-    """The unit of a JSON word; money per user is written like money."""
-    return MONEY_PER_USER if money and name == "per_user" else UNITS[name]
 
 
 def interval(row: Mapping[str, Any], unit: Unit, currency: str) -> str:

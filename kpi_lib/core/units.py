@@ -13,18 +13,20 @@ NOTHING = "\N{EM DASH}"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a value counts; `name` is the word in JSON and files."""
+    """What a value counts; `name` is the word in JSON and files, `percent` how people write it."""
 
     name: str
     money: bool = False
+    percent: bool = False
 
 
-SHARE = Unit("share")
+SHARE = Unit("share", percent=True)
 COUNT = Unit("count")
 MONEY = Unit("money", money=True)
 SECONDS = Unit("seconds")
 SCORE = Unit("score")
 RATIO = Unit("ratio")
+FRACTION = Unit("ratio", percent=True)  # a quotient between 0 and 1, such as stickiness
 PER_USER = Unit("per_user")
 MONEY_PER_USER = Unit("per_user", money=True)
 
@@ -122,7 +124,7 @@ def show(value: float | None, unit: Unit, currency: str = "USD") -> str:
         return NOTHING
     if unit.money:
         return money(value, currency)
-    if unit is SHARE:
+    if unit.percent:
         return percent(value)
     if unit is SECONDS:
         return span(value)

@@ -7,7 +7,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import COUNT, PER_DAY, RATIO
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import CONTEXT, PER_USER, SECONDS, SHARE, UP, duration
+from kpi_lib.core.units import CONTEXT, FRACTION, PER_USER, SECONDS, SHARE, UP, duration
 from kpi_lib.core.units import COUNT as PEOPLE
 from kpi_lib.core.units import RATIO as QUOTIENT
 from kpi_lib.kpis.registry import (
@@ -126,7 +126,7 @@ def active_users(
 
 @kpi(
     title="Stickiness (daily over monthly actives)",
-    unit=QUOTIENT,
+    unit=FRACTION,
     direction=UP,
     measure=RATIO,
     inputs=EVENTS,

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from kpi_lib.core.units import MINUS, NARROW_SPACE, SECONDS, SHARE, SIGNS, Unit
+from kpi_lib.core.units import MINUS, NARROW_SPACE, SECONDS, SIGNS, Unit
 from kpi_lib.show import theme
 
 INK = theme.LIGHT
@@ -79,6 +79,7 @@ def _quoted(text: str) -> str:
 def round_scale(values: Sequence[float | None], unit: Unit, *, currency: str = "USD", marks: int = 4) -> Scale:
     """An axis from 0 (or below) over round numbers that holds all values.
 
+    >>> from kpi_lib.core.units import SHARE
     >>> round_scale([0.12, 0.38], SHARE).texts
     ('0\\u202f%', '10\\u202f%', '20\\u202f%', '30\\u202f%', '40\\u202f%')
     """
@@ -86,7 +87,7 @@ def round_scale(values: Sequence[float | None], unit: Unit, *, currency: str = "
     low, high = min([0.0, *there]), max([0.0, *there])
     size, word = next((pair for pair in CLOCK if high >= 2 * pair[0]), CLOCK[-1]) if unit is SECONDS else (1, "")
     if high <= low:
-        high = size * (1.0 if unit is not SHARE else 0.01)
+        high = size * (0.01 if unit.percent else 1.0)
     rough = (high - low) / size / marks
     power = 10.0 ** floor(log10(rough))
     step = next(each * power for each in STEPS if each * power >= rough * (1 - 1e-9)) * size
@@ -97,9 +98,9 @@ def round_scale(values: Sequence[float | None], unit: Unit, *, currency: str = "
 
 
 def _mark(value: float, unit: Unit, *, currency: str, word: str) -> str:
-    text = f"{abs(round(value * (100 if unit is SHARE else 1), 9)):,.9f}".rstrip("0").rstrip(".")
+    text = f"{abs(round(value * (100 if unit.percent else 1), 9)):,.9f}".rstrip("0").rstrip(".")
     lead = MINUS if value < 0 and text != "0" else ""
-    if unit is SHARE:
+    if unit.percent:
         return f"{lead}{text}{NARROW_SPACE}%"
     if unit is SECONDS:
         return f"{lead}{text} {word}"

@@ -92,7 +92,7 @@ def written(value: float | None, unit: Unit, currency: str = "USD") -> str:
     >>> written(0.0682, SHARE), written(1.0, SHARE)
     ('6.8\\u202f%', '100\\u202f%')
     """
-    if value is not None and unit is SHARE and 0.001 <= abs(value) < 1:
+    if value is not None and unit.percent and 0.001 <= abs(value) < 1:
         text = f"{abs(value) * 100:.1f}{NARROW_SPACE}%"
         return MINUS + text if value < 0 else text
     return show(value, unit, currency)
@@ -177,7 +177,7 @@ def moved(amount: float, unit: Unit, *, points: bool, sign: bool = False) -> str
     >>> moved(0.0121, COUNT, points=False), moved(-0.0039, SHARE, points=True, sign=True)
     ('1.2\\u202f%', '−0.39 points')
     """
-    scaled = amount if points and unit is not SHARE else amount * 100
+    scaled = amount if points and not unit.percent else amount * 100
     text = significant(abs(scaled), 2)
     lead = (MINUS if amount < 0 else "+") if sign and text.strip("0.,") else ""
     return lead + text + _suffix(unit, points=points)
@@ -196,7 +196,7 @@ def span_of_change(low: float, high: float, unit: Unit, *, points: bool) -> str:
 def _suffix(unit: Unit, *, points: bool) -> str:
     if not points:
         return f"{NARROW_SPACE}%"
-    return " points" if unit is SHARE else ""
+    return " points" if unit.percent else ""
 
 
 def day_name(day: date) -> str:

@@ -55,7 +55,8 @@ def pills(check: Checked, data: Dataset | None = None, grid: Grid | None = None)
     for severity, word, status in (("error", "error", "bad"), ("warning", "warning", "warn")):
         found = [each for each in check.findings if each.severity == severity]
         if found:
-            told.append(Pill(plural(len(found), word), status, _details(found)))
+            lead = "In all the data, not only in this period: " if grid is not None else ""
+            told.append(Pill(plural(len(found), word), status, lead + _details(found)))
     if not check.findings:
         told.append(Pill("nothing odd found", "good"))
     return Pills(tuple(told))

@@ -168,3 +168,17 @@ def test_the_north_star_stands_first_and_what_cannot_be_computed_is_told() -> No
         1.0,
         1.0,
     )
+
+
+@pytest.mark.parametrize("before", [1, 2, 5, 9, 40])
+@pytest.mark.parametrize("name", ["new_users", "orders"])
+def test_a_count_that_falls_to_none_is_judged_by_how_many_people_it_was(name: str, before: int) -> None:
+    events = "\n".join(f"u{i} 01-{5 + i % 7:02} v" for i in range(before))
+    sales = "\n".join(f"u{i % 3} 01-{5 + i % 7:02} 100" for i in range(before))  # never more than three people
+    week = parse_period("2026-W03", zone="UTC")
+    change = scorecard(told(f"{events}\nu0 01-13 v\n", sales, until="01-19"), [name], week).standings[0].change
+    people = len({fold_of(f"u{i}") for i in range(before if name == "new_users" else min(before, 3))})
+    share = stats.binomtest(0, people).proportion_ci(0.95, "exact").high
+    assert (change.amount, change.low, change.previous) == (-1.0, -1.0, before)
+    assert change.high == pytest.approx(share / (1 - share) - 1)
+    assert change.clear is (people >= 6)
