@@ -15,7 +15,7 @@ TABLES_AS_TEXT = """
 events: user_id:id! event:text! time:time! event_id:id# ingested:time session_id:id
 transactions: user_id:id! time:time! amount:money! currency:text order_id:id transaction_id:id# product:text kind:text
 users: user_id:id!# signup_ts:time account_id:id channel:text deleted_ts:time plan:text
-subscriptions: subscription_id:id!# user_id:id! start:time! end:time mrr:money amount:money interval:text currency:text plan:text is_trial:flag trial_start:time trial_end:time term_end:time renewed_ts:time
+subscriptions: subscription_id:id! user_id:id! start:time! end:time mrr:money amount:money interval:text currency:text plan:text is_trial:flag trial_start:time trial_end:time term_end:time renewed_ts:time
 marketing_spend: date:day! channel:text! impressions:whole reach:whole campaign:text amount:money conversions:whole clicks:whole
 web_visits: visitor_id:id! user_id:id time:time! source:text session_id:id page:text medium:text
 costs: date:day! category:text! amount:money!

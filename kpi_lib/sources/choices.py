@@ -64,6 +64,17 @@ def names(value: object) -> dict[str, str]:
     return plain(value)
 
 
+def meanings(value: object) -> dict[str, dict[str, str]]:
+    """For each column a table of what its values mean."""
+    found = plain(value)
+    for column, pairs in found.items():
+        if not isinstance(pairs, dict) or not pairs:
+            raise Mismatch(
+                f'must say column by column what values mean, as in {{ kind = {{ paid = "sale" }} }}; {column} does not'
+            )
+    return {column: constants(pairs) for column, pairs in found.items()}
+
+
 def constants(value: object) -> dict[str, str]:
     """A table of constants; each is read like a field of a CSV file."""
     found = plain(value)
@@ -168,6 +179,7 @@ TABLE: Mapping[str, Check] = {
     "path": files,
     "columns": names,
     "constants": constants,
+    "values": meanings,
     "timezone": zone,
     "where": text,
     "dedupe": flag,

@@ -1,10 +1,13 @@
 """What was read, what was kept, what is wrong with the rest: the small values that ingest and checks hand on."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
+
+from kpi_lib.core.contracts import mend
 
 ERROR = "error"
 WARNING = "warning"
@@ -34,7 +37,8 @@ TOO_LARGE = "is too large"
 NEGATIVE = "is negative, but the row is a sale"
 NO_CURRENCY = "is no currency code"
 NO_RATE = "has no rate on or before that day"
-NOT_POSITIVE = "is not above zero"
+NO_WORD = "is none of"
+OVERLAP = "begins before an earlier row of this subscription_id has ended"
 REPEATED = "repeats a key"
 NOT_UTF8 = "the line is not UTF-8 text"
 NUL = "the line holds a NUL byte"
@@ -57,7 +61,7 @@ MENDS: Mapping[str, str] = {
     NEGATIVE: "map a kind column that says refund or credit, or leave such rows out with where",
     NO_CURRENCY: "write three-letter codes such as EUR",
     NO_RATE: "add a row to the rates table that covers the day",
-    NOT_POSITIVE: "correct the rate: what one unit of that currency is worth in the workspace's currency",
+    OVERLAP: "end the earlier row when the next begins; the earlier one was kept",
     REPEATED: "keep one row for each key; the first one was kept",
     NOT_UTF8: "save the file as UTF-8",
     NUL: "remove the NUL bytes; the file may have been cut off while it was written",
@@ -131,8 +135,18 @@ def _finding(table: str, row: dict[str, Any]) -> Finding:
     what = "row was" if row["rows"] == 1 else "rows were"
     message = f"{about}{row['reason']}; {row['rows']:,} {what} quarantined"
     place = {name: row[name] for name in ("line", "column", "value", "rows", "file")}
-    return Finding(ERROR, table, message, _mend(row["reason"]), **place)
+    return Finding(ERROR, table, message, _mend(table, row), **place)
 
 
-def _mend(reason: str) -> str:
-    return WIDTH_MEND if reason.startswith(WIDTH) else MENDS.get(reason, GENERAL_MEND)
+def _mend(table: str, row: Mapping[str, Any]) -> str:
+    column, reason = row["column"], row["reason"]
+    if reason.startswith(NO_WORD):
+        return word_mend(table, column, row["value"])
+    return WIDTH_MEND if reason.startswith(WIDTH) else MENDS.get(reason) or mend(table, column, reason) or GENERAL_MEND
+
+
+def word_mend(table: str, column: str, value: str) -> str:
+    """How to say in kpi.toml what a word of the file means."""
+    return (
+        f'say what it means in [tables.{table}]: values.{column} = {{ {json.dumps(value, ensure_ascii=False)} = "…" }}'
+    )

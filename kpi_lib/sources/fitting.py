@@ -17,11 +17,11 @@ from kpi_lib.sources.findings import (
     NO_AMOUNT,
     NO_NUMBER,
     NO_TIME,
-    NOT_POSITIVE,
     UNOBSERVED,
 )
-from kpi_lib.sources.kinds import Zones, blank_to_null, convert
-from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts, unknown_kinds
+from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
+from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts
+from kpi_lib.sources.obeying import in_words, judge
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.where import keep
 
@@ -59,9 +59,7 @@ def fit(bench: Bench, raw: Raw) -> pl.DataFrame:
     frame = pl.DataFrame({LINE: rows[LINE], **found})
     frame = _with_amounts(work, frame)
     _not_after_the_end(work, frame)
-    if bench.setting.table == "rates":
-        positive = frame.select(pl.when(pl.col("rate") <= 0).then(pl.lit(NOT_POSITIVE))).to_series()
-        work.verdicts.add("rate", positive, work.values("rate"))
+    judge(bench.setting.table, frame, work.verdicts, sources)
     extra = [rows[name] for name in _extra(bench, raw)]
     frame = frame.with_columns(pl.lit(raw.name).alias(FILE), *extra)
     bench.rejects.append(work.verdicts.rejects(rows, frame[FILE]))
@@ -87,7 +85,13 @@ def _sources(bench: Bench, raw: Raw, rows: pl.DataFrame) -> dict[str, pl.Series]
     if nested := [values for values in found.values() if values.dtype.is_nested()]:
         message = f"column {nested[0].name} holds lists or records ({nested[0].dtype}), where one value a row is needed"
         raise bench.error(raw.name, f"{message}.\nMap another column, or write its parts as columns of their own.")
-    return found
+    meanings = section.get("values", {})
+    return {name: _meant(values, meanings[name]) if name in meanings else values for name, values in found.items()}
+
+
+def _meant(values: pl.Series, meaning: dict[str, str]) -> pl.Series:
+    """What the values of a column stand for, where kpi.toml says so."""
+    return as_text(blank_to_null(values)).replace(meaning)
 
 
 def _wanted(table: str) -> list[Column]:
@@ -138,7 +142,11 @@ def _converted(work: Fit, column: Column) -> pl.Series:
     work.verdicts.add(column.name, parsed.reasons, values)
     if column.required:
         _required(work, column.name, parsed.values, parsed.reasons)
-    return parsed.values.alias(column.name)
+    if column.kind != "text":
+        return parsed.values.alias(column.name)
+    worded, unknown = in_words(work.bench.setting.table, column.name, parsed.values)
+    work.verdicts.add(column.name, unknown, values)
+    return worded.alias(column.name)
 
 
 def _required(work: Fit, name: str, found: pl.Series, reasons: pl.Series) -> None:
@@ -215,12 +223,7 @@ def _rounded(work: Fit, name: str, rounded: pl.Series) -> None:
 
 def _signed(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
     """Refunds and credits are stored as negative amounts, however the file writes them; a sale must not be negative."""
-    if "kind" in frame.columns:
-        kind = frame["kind"].str.to_lowercase()
-        work.verdicts.add("kind", unknown_kinds(kind), work.values("kind"))
-        frame = frame.with_columns(kind.alias("kind"))
-    else:
-        kind = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+    kind = frame["kind"] if "kind" in frame.columns else pl.repeat(None, len(frame), dtype=pl.String, eager=True)
     back = kind.is_in(["refund", "credit"]).fill_null(False)
     negative = ~back & (frame["amount"] < 0)
     work.verdicts.add("amount", pl.select(pl.when(negative).then(pl.lit(NEGATIVE))).to_series(), work.values("amount"))

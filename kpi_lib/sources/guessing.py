@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from kpi_lib.core.contracts import words
 from kpi_lib.core.errors import UsageError, shown
 from kpi_lib.sources.kinds import as_text, blank_to_null
-from kpi_lib.sources.money import KINDS, currencies, parse_amounts
+from kpi_lib.sources.money import currencies, parse_amounts
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.times import parse_times
 
@@ -248,7 +249,7 @@ def _is_kind(raw: Raw, column: str) -> bool:
     if raw.rows.schema[column].is_nested():
         return False
     values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_lowercase()
-    return not values.is_empty() and bool(values.is_in(list(KINDS)).all())
+    return not values.is_empty() and bool(values.is_in(list(words("transactions")["kind"].words)).all())
 
 
 def _is_currency(raw: Raw, column: str) -> bool:

@@ -11,7 +11,9 @@ from kpi_lib.sources.times import parse_times
 
 # what exports write for nothing; pandas, R, Postgres and MySQL all have their own word
 NOTHING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "None", "<NA>", "NaT")
-SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+SWITCHES = {each: True for each in ("true", "1", "yes", "y", "t")} | {
+    each: False for each in ("false", "0", "no", "n", "f")
+}
 REAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
 WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
 

@@ -21,6 +21,7 @@ from kpi_lib.sources.findings import Counts, Finding, Loaded, no_rejects, reject
 from kpi_lib.sources.fitting import fit
 from kpi_lib.sources.kinds import as_text, inferred
 from kpi_lib.sources.manifest import as_funnel
+from kpi_lib.sources.obeying import as_a_whole
 from kpi_lib.sources.reading import find, read
 
 
@@ -85,6 +86,7 @@ def load_table(setting: Setting) -> Table:
     bench = Bench(setting)
     rows = _together([fit(bench, raw) for raw in files])
     rows, dropped = deduplicate(bench, rows)
+    rows = as_a_whole(bench, rows)
     notice(bench, rows)
     rejects = pl.concat([no_rejects(), *(raw.rejects for raw in files), *bench.rejects]).sort(
         "file", "line", maintain_order=True

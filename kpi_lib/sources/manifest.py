@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpi_lib.core.contracts import words
 from kpi_lib.core.errors import KpiError, WorkspaceError, nearest, shown
 from kpi_lib.core.schema import TABLES
 from kpi_lib.shapes.funnel import Funnel
@@ -184,6 +185,24 @@ def _columns(place: Place, table: str, body: Mapping[str, Any]) -> None:
             raise place.error(section, "constants", f"sets an unknown column {shown(key)}. {nearest(key, fixed)}")
         if key in body.get("columns", {}):
             raise place.error(section, "constants", f"sets {key}, which columns maps as well: keep one of them.")
+    for key, pairs in body.get("values", {}).items():
+        if key not in fixed:
+            raise place.error(
+                section, "values", f"gives meanings to an unknown column {shown(key)}. {nearest(key, fixed)}"
+            )
+        _meanings(place, table, key, pairs)
+
+
+def _meanings(place: Place, table: str, column: str, pairs: Mapping[str, str]) -> None:
+    """What values are said to mean must be something that the column can hold."""
+    kind = next((each.kind for each in TABLES[table] if each.name == column), "text")
+    known = words(table)[column].words if column in words(table) else ("true", "false") if kind == "flag" else None
+    for theirs, meaning in pairs.items():
+        if known and meaning not in known:
+            message = (
+                f"says that {shown(theirs)} in {column} means {shown(meaning)}, which is none of {', '.join(known)}. "
+            )
+            raise place.error(f"tables.{table}", "values", message + nearest(meaning, known))
 
 
 def as_funnel(options: Mapping[str, Any]) -> Funnel:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kpi_lib.core.errors import DataError, nearest, shown
+from kpi_lib.core.errors import DataError
 from kpi_lib.core.period import local_date
 from kpi_lib.core.units import MINOR_DIGITS, minor_digits
 from kpi_lib.sources.csvfile import LINE
@@ -14,7 +14,6 @@ from kpi_lib.sources.kinds import as_text, blank_to_null
 SHAPE = r"^(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?$"
 SCIENTIFIC = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,2}$"
 LARGEST = 10**17
-KINDS = ("sale", "refund", "credit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +133,3 @@ def _mixed(frame: pl.DataFrame, rates: Rates) -> DataError:
         "Map a table rates with the columns date, currency and rate "
         f"(what one unit of that currency is worth in {currency} from that day on).{only}"
     )
-
-
-def unknown_kinds(values: pl.Series) -> pl.Series:
-    """Reasons against kinds of transaction that are none of sale, refund and credit."""
-    reasons = {
-        kind: f"is {shown(kind)}, neither sale, refund nor credit. {nearest(kind, KINDS)}"
-        for kind in values.drop_nulls().unique().sort().head(1000).to_list()
-        if kind not in KINDS
-    }
-    other = pl.select(
-        pl.when(~values.is_in(list(KINDS))).then(pl.lit("is neither sale, refund nor credit"))
-    ).to_series()
-    return values.replace_strict(reasons, default=other, return_dtype=pl.String) if reasons else other

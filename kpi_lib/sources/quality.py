@@ -17,6 +17,7 @@ from kpi_lib.sources.workspace import Workspace
 LOGS = ("events", "transactions")
 LISTED = 5
 MANY_TIES = 0.05
+MANY_ANSWERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def _looks(workspace: Workspace) -> Iterator[Finding]:
     yield from _ties(workspace)
     yield from _zero_amounts(workspace)
     yield from _unknown_events(workspace)
+    yield from _narrow_scale(workspace)
 
 
 def _empty_tables(workspace: Workspace) -> Iterator[Finding]:
@@ -143,6 +145,22 @@ def _zero_amounts(workspace: Workspace) -> Iterator[Finding]:
             column="amount",
             rows=count,
         )
+
+
+def _narrow_scale(workspace: Workspace) -> Iterator[Finding]:
+    """Months of NPS answers without a single 0: the question may have been asked on 1 to 10, which has no 0."""
+    frame = workspace.data.tables.get("surveys", pl.DataFrame())
+    if not {"kind", "score"} <= set(frame.columns):
+        return
+    asked = frame.filter((pl.col("kind") == "nps") & pl.col("score").is_not_null())
+    month = local_date(pl.col("time"), workspace.data.zone).dt.strftime("%Y-%m").alias("month")
+    waves = asked.group_by(month).agg(pl.len(), pl.col("score").min().alias("lowest")).sort("month")
+    for month_name, rows, _ in waves.filter((pl.col("len") >= MANY_ANSWERS) & (pl.col("lowest") > 0)).iter_rows():
+        message = f"none of the {rows:,} NPS answers of {month_name} is a 0; perhaps the question was asked on 1 to 10"
+        mend = (
+            "look at the question: NPS asks on 0 to 10, and a wave on another scale is no NPS; leave it out with where"
+        )
+        yield Finding(WARNING, "surveys", message, mend, column="score", value=month_name, rows=rows)
 
 
 def _unknown_events(workspace: Workspace) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_lib.sources.findings import NO_AMOUNT, NO_RATE, NOT_POSITIVE
+from kpi_lib.sources.findings import NO_AMOUNT, NO_RATE
 from kpi_lib.sources.money import parse_amounts
 
 from .conftest import Maker
@@ -85,7 +85,7 @@ def test_amounts_take_the_latest_rate_on_or_before_their_day(make: Maker) -> Non
     assert workspace.log.counts["transactions"].quarantined == 2
     reasons = " ".join(finding.message for finding in workspace.log.findings)
     assert NO_RATE in reasons
-    assert NOT_POSITIVE in reasons
+    assert "rate is not above zero" in reasons
 
 
 def test_refunds_are_negative_however_they_are_written(make: Maker) -> None:
