@@ -11,7 +11,7 @@ import polars as pl
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
-from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
@@ -19,6 +19,8 @@ from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import Funnel, FunnelResult
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
+
+CLIMB = tuple(f"{PURCHASE}@{nth}" for nth in (1, 2, 3))
 
 
 def open_workspace(path: Path | str = ".") -> Workspace:
@@ -35,24 +37,29 @@ def open_workspace(path: Path | str = ".") -> Workspace:
     return open_folder(place)
 
 
-def declared_funnel(workspace: Workspace, name: str = "") -> Funnel:
+def declared_funnel(workspace: Workspace, name: str = "", *, orders: bool = False) -> Funnel:
     """A funnel of kpi.toml by name; without a name the first one, and where none is declared the three commonest events.
 
-    Orders alone give the climb from the first to the third.
+    `orders`: the first one made of purchases alone. Orders that no funnel declares give the climb from the first to the third.
     """
-    if not workspace.data.funnels and not name:
-        return _commonest(workspace.data)
-    chosen = name or next(iter(workspace.data.funnels))
+    fit = [each for each, spec in workspace.data.funnels.items() if not orders or _of_orders(spec)]
+    if not fit and not name:
+        return Funnel(CLIMB) if orders else _commonest(workspace.data)
+    chosen = name or fit[0]
     if chosen not in workspace.data.funnels:
         raise unknown("funnel", chosen, workspace.data.funnels, where="kpi.toml ([funnels.NAME])")
     found: Funnel = workspace.data.funnels[chosen]
     return found
 
 
+def _of_orders(spec: Funnel) -> bool:
+    return {step.split("@")[0] for step in spec.steps} == {PURCHASE}
+
+
 def _commonest(data: Dataset) -> Funnel:
     """The events that most users have, the widest spread first: a start where nobody has said what the way is."""
     if data.activity == "transactions":
-        return Funnel(("purchase@1", "purchase@2", "purchase@3"))
+        return Funnel(CLIMB)
     spread = data.events().group_by("event").agg(pl.col("user_id").n_unique()).collect()
     names = spread.drop_nulls().sort("user_id", "event", descending=[True, False])["event"].head(3).to_list()
     if len(names) < 2:

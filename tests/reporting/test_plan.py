@@ -1,8 +1,10 @@
 """From the names in kpi.toml to jobs: notebooks by name, checked parameters, safe places, segments, back-filling."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import polars as pl
@@ -11,6 +13,7 @@ import pytest
 from kpi_lib.core.errors import ReportError, UsageError
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.reporting.plan import Request, cells, find_notebook, pack, plan, render, title
+from kpi_lib.shapes.funnel import Funnel
 from kpi_lib.sources.workspace import Workspace, open_workspace
 
 TOML = """
@@ -169,3 +172,16 @@ def test_where_no_funnel_is_declared_the_commonest_events_are_a_start(workspace:
     assert declared_funnel(workspace).steps == ("a", "b")
     with pytest.raises(UsageError, match="unknown funnel 'checkout'"):
         declared_funnel(workspace, "checkout")
+
+
+def test_a_review_of_orders_takes_the_first_funnel_made_of_purchases(workspace: Workspace) -> None:
+    from kpi_lib.reporting.notebooks import declared_funnel
+
+    def steps(*declared: tuple[str, ...]) -> tuple[str, ...]:
+        funnels = {f"f{at}": Funnel(each) for at, each in enumerate(declared)}
+        changed = replace(workspace.data, funnels=funnels)
+        return declared_funnel(SimpleNamespace(data=changed), orders=True).steps  # type: ignore[arg-type]
+
+    climb = ("purchase@1", "purchase@5")
+    assert steps(("a", "purchase"), climb, ("purchase@1", "purchase@9")) == climb
+    assert steps(("a", "purchase")) == steps() == ("purchase@1", "purchase@2", "purchase@3")
