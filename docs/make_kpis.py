@@ -20,6 +20,14 @@ MEASURES = {
     "total": "sum, a full count without interval",
     "count": "distinct units, a full count without interval",
     "per_day": "distinct units a day, mean over the days seen, without interval",
+    "nps": "promoters minus detractors in 100 answers, adjusted-Wald interval",
+    "quotient": "full count over full count, without interval",
+    "stock": "the last reading, without interval",
+    "uptime": "share of the watched seconds, a full count without interval",
+    "between failures": "time up over failures, exact Poisson interval",
+    "to failure": "time in use over failures, exact Poisson interval",
+    "median time": "Kaplan–Meier median, Brookmeyer–Crowley interval; who still waits counts as waiting",
+    "percentiles": "quantile of single values by component, interval between two order statistics",
     "derived": "made of other KPIs, jackknife interval over twentieths of the users",
 }
 HEAD = """# The KPIs

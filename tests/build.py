@@ -10,6 +10,7 @@ import polars as pl
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import INSTANT, parse_period
+from kpi_lib.core.schema import TABLES
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -102,3 +103,9 @@ def rows_of(name: str, data: Dataset, period: str = "2026-01", **options: Any) -
     """The rows of a KPI in one period."""
     grid = parse_period(period, zone=data.zone, week_start=data.week_start)
     return compute(name, data, grid, options=options).table
+
+
+def frame_of(table: str, columns: list[str], rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    """A canonical table with these columns."""
+    known = {column.name: column.dtype for column in TABLES[table]}
+    return pl.DataFrame(list(rows), schema={name: known[name] for name in columns}, orient="row")

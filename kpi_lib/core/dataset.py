@@ -22,10 +22,18 @@ row depth killed killer ripe usable counted sensitive period first stop key coun
 partial early void open hit num den total cohort entry size k to eligible retained complete both start_cell
 watched at day worth since events earliest furthest last session seconds users sessions mean_seconds
 events_per_session single_event_share dau wau mau stickiness feature from target error place next begun whole
-took back done goal amount hits squares rate upto spread active_periods variance members
+took back done goal amount hits squares rate upto spread active_periods variance members team source version
+percentile competitor benchmark promoters detractors down failures exposure of
 """
 RESERVED = frozenset(RESERVED_AS_TEXT.split())
 MARK = " (segment)"
+# since when a row is there, where that is not its `time` or `date`; users and products are there whatever their times say
+BORN = {
+    "users": "", "products": "", "tickets": "opened", "defects": "opened", "incidents": "start", "units": "start",
+    "features": "started", "work_items": "created", "subscriptions": "start", "deals": "lead_ts", "inquiries": "received",
+    "emails": "delivered",
+}  # fmt: skip
+PLANNED = ("due", "term_end", "trial_end", "launch_ts")  # known before they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,10 @@ class Dataset:
         if name not in TABLES:
             raise unknown("table", name, TABLES)
         return empty(name).lazy()
+
+    def known(self, name: str) -> pl.LazyFrame:
+        """A canonical table as it was known at `observed_until`: no later rows, and what happened later not known yet."""
+        return _known(name, self[name], self.observed_until, self.zone)
 
     def columns(self, name: str) -> dict[str, pl.DataType]:
         """Names and types of the columns that a table has here."""
@@ -189,10 +201,7 @@ class Dataset:
 
     def as_of(self, until: datetime) -> "Dataset":
         """The data as they stood at an instant: later rows are left out and the observed span ends there."""
-        tables = {n: f.filter(pl.col("time") < until) if "time" in f.columns else f for n, f in self.tables.items()}
-        if "signup_ts" in self.columns("users"):
-            known = pl.when(pl.col("signup_ts") < until).then("signup_ts")
-            tables["users"] = tables["users"].with_columns(signup_ts=known)
+        tables = {name: _known(name, frame.lazy(), until, self.zone).collect() for name, frame in self.tables.items()}
         return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
 
 
@@ -228,6 +237,17 @@ def plain_name(column: str) -> str:
     'status'
     """
     return column.removesuffix(MARK)
+
+
+def _known(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.LazyFrame:
+    there = frame.collect_schema().names()
+    born = BORN.get(name, "time" if "time" in there else "date")
+    last = local_day(until - timedelta(microseconds=1), zone)
+    later = pl.col("date") > last if born == "date" else pl.col(born or "time") >= until
+    times = [c.name for c in TABLES.get(name, ()) if c.kind == "time" and c.name in there]
+    yet = [pl.when(pl.col(c) < until).then(c).alias(c) for c in times if c not in (born, *PLANNED)]
+    rows = frame.filter(~later.fill_null(False)) if born in there else frame
+    return rows.with_columns(yet)
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,12 +8,20 @@ import polars as pl
 from kpi_lib.core.measure import Fold, Measure, Z
 
 COUNTS = {"count": pl.len().cast(pl.Int64)}
+EPSILON = 1e-9
+# the component `percentile` of a figure (p50, p95, p99) as a share
+PERCENT = pl.col("percentile").first().str.slice(1).cast(pl.Float64) / 100
 
 
 def QUANTILE(q: float) -> Measure:
     """The q-quantile (linear between neighbours) with the interval between two order statistics."""
     fold = _quantile(q)
     return Measure(f"quantile {q}", ("key",), COUNTS, _done, key="key", fold=fold, floor=10)
+
+
+def _median_times() -> Measure:
+    stats = {"count": pl.len().cast(pl.Int64), "events": pl.col("ended").sum().cast(pl.Int64)}
+    return Measure("median time", ("key", "ended"), stats, _done, key="key", fold=_half_done, floor=10)
 
 
 def SURVIVAL(days: int) -> Measure:
@@ -49,7 +57,7 @@ def _at(rank: pl.Expr) -> pl.Expr:
     return pl.col("key").filter(pl.col("upto") > rank).first().cast(pl.Float64)
 
 
-def _quantile(q: float) -> Fold:
+def _quantile(q: float | pl.Expr) -> Fold:
     def fold(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
         n = pl.col("count").sum()
         place = (n - 1).cast(pl.Float64) * q
@@ -93,6 +101,35 @@ def _survival(days: int) -> Fold:
     return fold
 
 
+def _half_done(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Kaplan-Meier median: when half of all are done; where exactly half are, the middle up to the next one done.
+
+    Its interval holds the times at which the interval of the curve holds one half (Brookmeyer and Crowley 1982).
+    """
+
+    def over(expr: pl.Expr) -> pl.Expr:
+        return expr.over(groups) if groups else expr
+
+    steps = frame.sort(*groups, "key", nulls_last=True)
+    steps = steps.with_columns(risk=over(pl.col("count").sum() - pl.col("count").cum_sum() + pl.col("count")))
+    left = pl.col("risk") - pl.col("events")
+    step = pl.when(left > 0).then(pl.col("events") / (pl.col("risk") * left)).otherwise(0.0)
+    steps = steps.with_columns(value=over((left / pl.col("risk")).cum_prod()), spread=over(step.cum_sum()))
+    curve = _log_log(steps).filter((pl.col("events") > 0) | (pl.col("count") > 0))
+
+    def first(reached: pl.Expr) -> pl.Expr:
+        return pl.col("key").filter((pl.col("events") > 0) & reached).first().cast(pl.Float64)
+
+    half, below = first(pl.col("value") <= 0.5 + EPSILON), first(pl.col("value") < 0.5 - EPSILON)
+    # without a later one done, the first time stands
+    median = (half + pl.coalesce(below, half)) / 2
+    low, high = first(pl.col("low") <= 0.5), first(pl.col("high") <= 0.5)
+    both = low.is_not_null() & high.is_not_null()
+    bounds = {"low": pl.when(both).then(low), "high": pl.when(both).then(high)}
+    grouped = curve.group_by(groups or pl.lit(1).alias("_"), maintain_order=True)
+    return grouped.agg(pl.col("count").sum().alias("n"), value=median, **bounds)
+
+
 def _log_log(frame: pl.DataFrame) -> pl.DataFrame:
     value, spread = pl.col("value"), pl.col("spread")
     inner = (value > 0) & (value < 1)
@@ -100,3 +137,8 @@ def _log_log(frame: pl.DataFrame) -> pl.DataFrame:
     low = pl.when(inner).then(value ** width.exp()).when(value.is_not_null()).then(value)
     high = pl.when(inner).then(value ** (-width).exp()).when(value.is_not_null()).then(value)
     return frame.with_columns(low.alias("low"), high.alias("high")).drop("spread")
+
+
+# the median of times of which some are still running: unit frames give `key` = seconds watched and `ended`
+MEDIAN_TIME = _median_times()
+PERCENTILES = Measure("percentiles", ("key",), COUNTS, _done, key="key", fold=_quantile(PERCENT), floor=10)

@@ -1,12 +1,13 @@
 """Measures: additive statistics of a unit frame, and the finish that turns them into value, low and high.
 
 Statistics of segments, days and user buckets add up; averages are never averaged. Interval rules: Wilson for shares
-(Wilson 1927), Student's t for means, the delta method for ratios, order statistics for quantiles, Kaplan-Meier with
-Greenwood's variance on the log-log scale for survival. Full counts and totals have no interval: nothing was sampled.
+(Wilson 1927), adjusted Wald for the net promoter score (Rocks 2016), Student's t for means, the delta method for ratios,
+order statistics for quantiles, Kaplan-Meier with Greenwood's variance on the log-log scale for survival. Full counts and
+totals have no interval: nothing was sampled.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -137,3 +138,56 @@ TOTAL = Measure("total", ("value",), {"total": pl.col("value").sum()}, exact("to
 COUNT = Measure("count", (), {}, exact("n"), zero=True)
 PER_DAY = Measure("per_day", (), {}, _per_day, zero=True)
 DERIVED = Measure("derived", (), {}, exact("value"), jackknife=True)
+COUNTED = Measure("proportion", ("hits", "of"), {"hits": pl.col("hits").sum()}, _share, floor=30, counted=pl.col("of"))
+
+
+def _promoters(frame: pl.DataFrame) -> pl.DataFrame:
+    size, plus, minus = (pl.col(c).cast(pl.Float64) for c in ("n", "promoters", "detractors"))
+    value = pl.when(size > 0).then((plus - minus) / size)
+    # three answers more: three quarters of a promoter and of a detractor, one and a half passives
+    share, centre = (plus + minus + 1.5) / (size + 3), (plus - minus) / (size + 3)
+    half = Z * ((share - centre * centre) / (size + 3)).sqrt()
+    # with very few answers the middle is drawn towards 0, past the value itself
+    low = pl.when(size > 0).then(pl.min_horizontal(value, (centre - half).clip(lower_bound=-1)))
+    high = pl.when(size > 0).then(pl.max_horizontal(value, (centre + half).clip(upper_bound=1)))
+    return frame.with_columns(value=value * 100, low=low * 100, high=high * 100)
+
+
+NPS = Measure(
+    "nps",
+    ("score",),
+    {
+        "promoters": (pl.col("score") >= 9).sum().cast(pl.Int64),
+        "detractors": (pl.col("score") <= 6).sum().cast(pl.Int64),
+    },
+    _promoters,
+    floor=30,
+)
+
+
+def _quotient(frame: pl.DataFrame) -> pl.DataFrame:
+    none = pl.lit(None, dtype=pl.Float64)
+    return frame.with_columns(
+        value=pl.when(pl.col("den") != 0).then(pl.col("num") / pl.col("den")), low=none, high=none
+    )
+
+
+def _stock(frame: pl.DataFrame) -> pl.DataFrame:
+    none = pl.lit(None, dtype=pl.Float64)
+    return frame.with_columns(value=pl.when(pl.col("n") > 0).then(_float("total")), low=none, high=none)
+
+
+# full counts on both sides: nothing was sampled, so there is no interval
+QUOTIENT = Measure("quotient", ("num", "den"), {"num": pl.col("num").sum(), "den": pl.col("den").sum()}, _quotient)
+# the last reading stands; before the first one nothing is known
+STOCK = Measure("stock", ("value",), {"total": pl.col("value").sum()}, _stock)
+
+
+def hidden_below(fewest: int, measure: Measure) -> Measure:
+    """The same measure without a figure where fewer answered: nobody can be picked out of a small group."""
+
+    def finish(frame: pl.DataFrame) -> pl.DataFrame:
+        enough = pl.col("n") >= fewest
+        return measure.finish(frame).with_columns(pl.when(enough).then(c).alias(c) for c in ("value", "low", "high"))
+
+    return replace(measure, finish=finish)

@@ -10,7 +10,7 @@ from kpi_lib.show.intakes import newcomers
 from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, written
 from kpi_lib.show.spark import Spark
 
-FULL = ("count", "per_day", "total")
+FULL = ("count", "per_day", "total", "quotient", "stock", "uptime")
 
 
 def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:

@@ -1,0 +1,79 @@
+"""Rows that stand for themselves - tickets, answers, test runs - each at its time, with its user where the table knows one."""
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid
+from kpi_lib.shapes.activity import placed
+
+MICRO = 1_000_000
+
+
+def rows(
+    data: Dataset, table: str, *, time: str = "time", where: pl.Expr | None = None, **columns: pl.Expr
+) -> pl.LazyFrame:
+    """One row per row of a table that `where` keeps: time, user_id if there is one, segment columns, and what is asked for."""
+    there = data.known(table).filter(pl.col(time).is_not_null())
+    kept = there if where is None else there.filter(where)
+    return kept.select(*_own(data, table), time=pl.col(time), **columns)
+
+
+def days(data: Dataset, grid: Grid, table: str, *, where: pl.Expr | None = None, **columns: pl.Expr) -> pl.LazyFrame:
+    """The same for a table of calendar days: `period` in place of the time."""
+    kept = data.known(table) if where is None else data.known(table).filter(where)
+    found = kept.select(*_own(data, table), period=grid.day_period(pl.col("date")), **columns)
+    return found.filter(pl.col("period").is_not_null())
+
+
+def standing(
+    data: Dataset, grid: Grid, table: str, *, begin: str, end: str, where: pl.Expr, **columns: pl.Expr
+) -> pl.LazyFrame:
+    """What stands at the end of a period: begun before it and not ended before it. One row per row and run of periods."""
+    run = {"first": grid.ended(pl.col(begin)), "stop": grid.ended(pl.col(end)).fill_null(len(grid))}
+    return data.known(table).filter(where).select(*_own(data, table), **run, **columns)
+
+
+def waiting(data: Dataset, begin: str, end: str) -> dict[str, pl.Expr]:
+    """Columns of a wait: `key` = seconds watched, `ended`, and `open` while it goes on."""
+    until = pl.coalesce(pl.col(end), pl.lit(data.observed_until))
+    done = pl.col(end).is_not_null()
+    return {"key": seconds(until - pl.col(begin)), "ended": done, "open": ~done}
+
+
+def answers(
+    data: Dataset, grid: Grid, kind: str, scale: tuple[int, int], *, table: str = "surveys", who: str = "user_id"
+) -> pl.LazyFrame:
+    """The last valid answer of everybody who answered in a period: period, score, ticket if known. Null names are all different."""
+    valid = (pl.col("kind") == kind) & pl.col("score").is_between(*scale)
+    there = data.columns(table)
+    person = pl.col(who) if who in there else pl.lit(None, pl.String)
+    if "ticket_id" in there:
+        valid = valid & pl.col("ticket_id").is_null()  # asked about a ticket, it says how support did
+    found = placed(rows(data, table, where=valid, score=pl.col("score"), person=person), grid)
+    return last_of_each(found, "person", "period").drop("person", "time")
+
+
+def last_of_each(found: pl.LazyFrame, person: str, *keys: str) -> pl.LazyFrame:
+    """The last row of each person within the keys; rows without a name are all of different people."""
+    unnamed = pl.format("\x00{}", pl.int_range(pl.len()))
+    named = found.with_columns(_who=pl.coalesce(person, unnamed)).sort("_who", "time", maintain_order=True)
+    return named.unique(["_who", *keys], keep="last", maintain_order=True).drop("_who")
+
+
+def mean_of(value: pl.Expr) -> dict[str, pl.Expr]:
+    """Both sides of a mean in whole millionths, so that sums do not depend on the order of rows."""
+    return {"num": fixed(value), "den": pl.lit(MICRO, pl.Int64)}
+
+
+def fixed(value: pl.Expr) -> pl.Expr:
+    """A number in whole millionths."""
+    return (value * MICRO).round().cast(pl.Int64)
+
+
+def seconds(span: pl.Expr) -> pl.Expr:
+    """Length of a time span in seconds."""
+    return span.dt.total_microseconds() / MICRO
+
+
+def _own(data: Dataset, table: str) -> list[str]:
+    return [*(["user_id"] if "user_id" in data.columns(table) else []), *data.carried(table)]
