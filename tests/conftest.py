@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +72,14 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo a zone that an earlier test left behind."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small demo company: 300 people in 120 days. It is shared, so nobody writes into it but `kpi check` its .kpi/."""
+    from kpi_lib.sources.sample.folder import write_sample
+    from kpi_lib.sources.sample.story import Story
+
+    folder = tmp_path_factory.mktemp("sample") / "demo"
+    write_sample(folder, Story(users=300, days=120))
+    return folder

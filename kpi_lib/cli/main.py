@@ -16,6 +16,7 @@ from kpi_lib import __version__
 # verb -> (module below kpi_lib.cli, one line for the overview)
 VERBS: dict[str, tuple[str, str]] = {
     "init": ("data", "write a commented kpi.toml for somebody's files"),
+    "sample": ("sample", "write a synthetic demo company with planted truths"),
     "check": ("data", "contracts and data quality of the workspace"),
     "list": ("catalogue", "the KPIs there are, or that this workspace can compute"),
     "show": ("catalogue", "the definition of a KPI"),
@@ -29,7 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
 GROUPS = {
-    "Start": ("init", "check"),
+    "Start": ("init", "sample", "check"),
     "Choose": ("list", "show", "stage"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort"),
     "Tell": ("report", "lab"),

@@ -1,0 +1,89 @@
+"""The whole company: every table, drawn from people outwards, so that all of them tell the same story."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from kpi_lib.sources.sample import money, people, service, usage
+from kpi_lib.sources.sample.story import Ints, Story
+
+Table = tuple[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Company:
+    """What all tables rest on, drawn once: people, their days, and their contracts."""
+
+    story: Story
+
+    @cached_property
+    def who(self) -> people.People:
+        """Everybody who signs up."""
+        return people.people(self.story)
+
+    @cached_property
+    def come(self) -> usage.Visits:
+        """The days on which they come."""
+        return usage.visits(self.story, self.who)
+
+    @cached_property
+    def trials(self) -> tuple[Ints, Ints]:
+        """Who tries the paid plan, and from when."""
+        return people.trial_starts(self.story, self.who)
+
+    @cached_property
+    def signed(self) -> list[tuple[money.Customer, money.Spell]]:
+        """The contracts."""
+        return money.contracts(self.story, money.customers(self.story, self.who, *self.trials))
+
+    def tables(self) -> Iterator[Table]:
+        """All tables by name, one after the other."""
+        yield from self._people()
+        yield "events", self._events()
+        yield from self._money()
+        yield from self._service()
+
+    def _people(self) -> Iterator[Table]:
+        yield "users", people.users(self.story, self.who, *money.plans(self.story, self.who, self.signed))
+        yield "marketing_spend", people.marketing_spend(self.story, self.who)
+        yield "web_visits", people.web_visits(self.story, self.who)
+        yield "installs", people.installs(self.story, self.who)
+        yield "emails", service.emails(self.story, self.come)
+
+    def _events(self) -> pl.DataFrame:
+        """Events of all kinds: a trial begins in the first session, a subscription in one of its own."""
+        start = usage.sessions(self.story, self.who, self.come)
+        first = np.flatnonzero(start.event == usage.CODES[usage.SIGNUP])
+        at = first[np.argsort(start.user[first])]  # everybody has exactly one
+        tries, tried_at = self.trials
+        bought = {c.user: c for c, _ in self.signed}.values()
+        time = np.array([money.instant(self.story, c.start, c.clock) for c in bought], dtype=np.int64)
+        user = np.array([c.user for c in bought], dtype=np.int64)
+        parts = [
+            start,
+            usage.actions(self.story, start),
+            usage.milestones(self.story, self.who, self.come, start),
+            usage.told(usage.TRY, tries, tried_at, at[tries]),
+            usage.told(usage.BUY, user, time, len(start.user) + np.arange(len(user))),
+        ]
+        return usage.events(self.story, self.who, parts)
+
+    def _money(self) -> Iterator[Table]:
+        yield "subscriptions", money.subscriptions(self.story, self.signed, *self.trials)
+        yield "transactions", money.transactions(self.story, self.who, self.signed)
+        yield "rates", money.rates(self.story)
+        yield "products", money.products(self.story)
+
+    def _service(self) -> Iterator[Table]:
+        tickets, course = service.tickets(self.story, self.come)
+        yield "tickets", tickets
+        yield "ticket_messages", service.ticket_messages(self.story, tickets, course)
+        yield "surveys", service.surveys(self.story, self.who, self.come, tickets)
+        yield "reviews", service.reviews(self.story, self.who, self.come)
+        yield "feature_requests", service.feature_requests(self.story, self.come)
+        yield "usability_tasks", service.usability_tasks(self.story, self.come)
+        yield "inquiries", service.inquiries(self.story)
+        yield "notifications", service.notifications(self.story)
