@@ -14,6 +14,7 @@ _PLACES = {
     "core.period": ("Grid", "last_complete", "parse_period"),
     "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
     "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
+    "shapes.lifecycle": ("Lifecycle", "daily_states", "lifecycle"),
     "shapes.sessions": ("Sessions", "session_figures"),
     "kpis.registry": ("Kpi", "catalogue", "find", "kpi"),
     "answers.actives": ("Actives", "actives"),

@@ -26,13 +26,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "sessions": ("figures", "how many sessions, and how long"),
     "funnel": ("behaviour", "how far people get through a sequence of steps"),
     "cohort": ("behaviour", "who comes back, or pays again, and when"),
+    "lifecycle": ("engagement", "who is new, who stayed, who came back, who is gone"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
 GROUPS = {
     "Start": ("init", "sample", "check"),
     "Choose": ("list", "show", "stage"),
-    "Ask": ("compute", "active", "sessions", "funnel", "cohort"),
+    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle"),
     "Tell": ("report", "lab"),
 }
 

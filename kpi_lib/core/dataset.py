@@ -16,6 +16,8 @@ PURCHASE = "purchase"
 SEGMENT_LIMIT = 200
 # columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
 RESERVED_AS_TEXT = """
+number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
+left_censored
 kpi start end value low high n unripe unit status step event units from_start from_previous previous_low
 previous_high median_seconds p25_seconds p75_seconds in_progress excluded tie_sensitive group user_id time nth
 row depth killed killer ripe usable counted sensitive period first stop key count left_out fold days seen
@@ -228,6 +230,14 @@ def join_segments(units: pl.LazyFrame, data: Dataset) -> pl.LazyFrame:
             raise SegmentMissing(column, {*data.columns(data.activity), *data.columns("users")})
     users = data["users"].select("user_id", *wanted).unique("user_id", keep="first", maintain_order=True)
     return units.join(users, on="user_id", how="left", maintain_order="left")
+
+
+def segment_spine(rows: pl.DataFrame, data: Dataset, found: pl.DataFrame) -> pl.DataFrame:
+    """Rows once for each combination of segment values: those of the whole data set and those that were found."""
+    for column in data.by:
+        values = pl.concat([data.segments(column), found[column].cast(pl.String)]).unique().sort(nulls_last=True)
+        rows = rows.join(pl.DataFrame({column: values}), how="cross", maintain_order="left_right")
+    return rows
 
 
 def plain_name(column: str) -> str:

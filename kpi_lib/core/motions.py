@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset, join_segments
+from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.measure import Measure
 from kpi_lib.core.period import Grid
 
@@ -100,10 +100,7 @@ def figures(summed: pl.DataFrame, stats: Tally, spine: pl.DataFrame, extra: tupl
 
 def spine_of(stats: Tally, data: Dataset, periods: pl.DataFrame) -> pl.DataFrame:
     """Every period times every segment value times every component that occurs."""
-    spine = periods
-    for column in stats.by:
-        seen = pl.concat([data.segments(column), stats.frame[column].cast(pl.String)]).unique().sort(nulls_last=True)
-        spine = spine.join(pl.DataFrame({column: seen}), how="cross", maintain_order="left_right")
+    spine = segment_spine(periods, data, stats.frame)
     if stats.parts:
         parts = stats.frame.select(stats.parts).unique().sort(stats.parts, nulls_last=True)
         if parts.is_empty():  # nothing happened: one row says so

@@ -8,11 +8,13 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.show import theme
 from kpi_lib.show.charts_cohort import cohort_picture
 from kpi_lib.show.charts_funnel import funnel_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import actives_picture, values_pictures
+from kpi_lib.show.lifecycles import lifecycle_picture
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import kpis
 
@@ -23,13 +25,14 @@ theme.enable()
 def chart(result: object) -> Picture:
     """Draw a result: one question, one chart, with a layout for a desk and one for a phone."""
     raise TypeError(
-        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, actives, values and scorecards have."
+        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, lifecycles, actives, values and scorecards have."
     )
 
 
 chart.register(FunnelResult, funnel_picture)
 chart.register(CohortResult, cohort_picture)
 chart.register(Actives, actives_picture)
+chart.register(Lifecycle, lifecycle_picture)
 
 
 @chart.register

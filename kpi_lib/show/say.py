@@ -9,8 +9,9 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import active, advice, cohorts, funnels, intakes, quality, tiles, values
+from kpi_lib.show import active, advice, cohorts, funnels, intakes, lifecycles, quality, tiles, values
 from kpi_lib.show.blocks import Headline, Say
 
 
@@ -26,6 +27,7 @@ say.register(FunnelResult, funnels.sentence)
 say.register(CohortResult, cohorts.sentence)
 say.register(Actives, active.actives_sentence)
 say.register(Sessions, active.sessions_sentence)
+say.register(Lifecycle, lifecycles.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
 say.register(Intake, intakes.sentence)

@@ -43,3 +43,37 @@ def lifecycle(
         )
         label, before, known = after, now, known | now
     return found
+
+
+def daily_states(rows: Iterable[tuple[Any, ...]], *, zone: str, observed_until: int) -> dict[str, dict[str, int]]:
+    """Users in each of the seven states, by day from the first event to the last observed day.
+
+    The days since the last active day before decide: up to 7 is current, up to 30 reactivated, more resurrected; of those
+    who are not active today, 6 days or fewer is at_risk_wau, 29 or fewer at_risk_mau, more dormant.
+    """
+    calendar = Calendar(zone)
+    days: dict[str, set[date]] = {}
+    for row in as_rows(rows):
+        days.setdefault(row.unit, set()).add(calendar.label(row.time, "day"))
+    found: dict[str, dict[str, int]] = {}
+    day = min((each for own in days.values() for each in own), default=None)
+    while day is not None and calendar.start(day) < observed_until:
+        counts = dict.fromkeys(
+            ("new", "current", "reactivated", "resurrected", "at_risk_wau", "at_risk_mau", "dormant"), 0
+        )
+        for own in days.values():
+            if state := _state(own, day, calendar):
+                counts[state] += 1
+        found[day.isoformat()] = counts
+        day = calendar.next(day, "day")
+    return found
+
+
+def _state(own: set[date], day: date, calendar: Calendar) -> str:
+    earlier = [each for each in own if each < day]
+    if not earlier:
+        return "new" if day in own else ""
+    away = calendar.distance(max(earlier), day, "day")
+    if day in own:
+        return "current" if away <= 7 else "reactivated" if away <= 30 else "resurrected"
+    return "at_risk_wau" if away <= 6 else "at_risk_mau" if away <= 29 else "dormant"

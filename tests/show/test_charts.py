@@ -21,6 +21,7 @@ from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.core.units import COUNT, MONEY, RATIO, SECONDS, SHARE
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.show import theme
 from kpi_lib.show.blocks import Tile
 from kpi_lib.show.canvas import DESK, PHONE, marks_of, round_scale, spread
@@ -63,6 +64,9 @@ def pictures() -> dict[str, Picture]:
         "split": chart(funnel(data.with_by(("plan",)), STEPS)),
         "cohort": chart(cohorts(data, Cohorts(grain="week"))),
         "actives": chart(actives(data, WEEKS)),
+        "lifecycle": chart(lifecycle(data)),
+        "lifecycle split": chart(lifecycle(data.with_by(("plan",)))),
+        "states": chart(daily_states(data)),
         "actives split": chart(actives(data, WEEKS, ["plan"])),
         "series": chart(compute("average_order_value", shop(), MONTHS)),
         "ranked": chart(compute("goal_conversion_rate", data, parse_period("2026-01", zone="UTC"), ["plan"])),
@@ -130,6 +134,18 @@ def test_lines_start_at_zero_and_end_in_a_label(drawn: dict[str, Picture]) -> No
     assert scales
     assert all(scale["domain"][0] == 0 for scale in scales)
     assert any(str(row.get("text", "")).startswith("$") for row in data_of(spec))
+
+
+def test_what_is_lost_stands_below_the_line(drawn: dict[str, Picture]) -> None:
+    rows = [row for row in data_of(specs(drawn["lifecycle"])[0]) if "series" in row]
+    table = lifecycle(visits()).table
+    for word, column, sign in (
+        ("New", "new", 1),
+        ("Stayed", "returning", 1),
+        ("Came back", "resurrected", 1),
+        ("Gone", "dormant", -1),
+    ):
+        assert [row["value"] for row in rows if row["series"] == word] == [sign * n for n in table[column]]
 
 
 def test_a_period_that_is_not_over_is_hollow() -> None:
@@ -222,7 +238,12 @@ def test_hostile_names_are_drawn_as_text(layout: Any, dots: bool) -> None:  # no
 def test_any_log_can_be_drawn(data: Dataset) -> None:
     split = data.with_by(("plan",))
     for seen in (data, split):
-        for result in (funnel(seen, STEPS), cohorts(seen, Cohorts(grain="week")), actives(data, WEEKS, seen.by)):
+        for result in (
+            funnel(seen, STEPS),
+            cohorts(seen, Cohorts(grain="week")),
+            lifecycle(seen),
+            actives(data, WEEKS, seen.by),
+        ):
             if not result.table.is_empty():
                 assert "<script" not in still(drawable(chart(result).wide))
 

@@ -17,6 +17,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.sessions import session_figures
 from kpi_lib.show.blocks import Headline, Say
 from kpi_lib.show.faces import FACES, faces
@@ -292,6 +293,7 @@ def test_each_result_has_a_face() -> None:
         cohorts(data, Cohorts()),
         actives(data, WEEKS),
         session_figures(data),
+        lifecycle(data),
         compute("dau", data, WEEKS),
         compute("orders", data, JUNE),
         stage(data, stage="growth"),
@@ -300,3 +302,15 @@ def test_each_result_has_a_face() -> None:
     ]
     assert {type(each) for each in shown} == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
+
+
+def test_the_lifecycle_tells_its_last_whole_period() -> None:
+    rows = [(f"u{user}", 24.0 * 7 * week, "look", "free") for user in range(4) for week in range(3) if week != user]
+    told = plain(say(lifecycle(log(rows, days=21))).phrase)
+    assert told == (
+        "In the week of 19 January 2026, 3 people were active: 0 new, 2 who stayed and 1 who came back; 1 of the period "
+        "before did not. So as many are won as lost: 1 won for each lost."
+    )
+    late = log([*rows, ("u0", 24.0 * 35, "look", None)], days=36)
+    assert "1 person came: 0 new, 0 who had come in the week before, 1 back" in plain(say(daily_states(late)).phrase)
+    assert "cannot be told yet" in plain(say(lifecycle(log(rows, days=7))).phrase)
