@@ -6,13 +6,14 @@ from typing import Any
 
 import polars as pl
 
+from kpi_lib.answers.demands import missing_inputs, units_of, value_of
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
-from kpi_lib.core.errors import UsageError, shown, unknown
+from kpi_lib.core.errors import unknown
 from kpi_lib.core.measure import DERIVED
 from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
-from kpi_lib.core.period import Grid, last_complete
+from kpi_lib.core.period import Grid
 from kpi_lib.core.units import SHARE, minor_digits
-from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, catalogue, find
+from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, find
 
 FIGURES = ("value", "low", "high")
 TAIL = ("start", "end", *FIGURES, "n", "unripe", "unit", "status")
@@ -53,18 +54,6 @@ class Values:
         return replace(self, table=self.table.filter(pl.col("kpi") == name))
 
 
-def missing_inputs(kpi: Kpi, data: Dataset) -> list[str]:
-    """The columns that a KPI needs and the workspace does not have, written table.column."""
-    missing = []
-    for each in kpi.inputs:
-        table, column = each.split(".")
-        if table == "events" and data.activity == "transactions":
-            table, column = "transactions", "time" if column == "event" else column
-        if column not in data.columns(table):
-            missing.append(each)
-    return missing
-
-
 def compute(
     names: str | Sequence[str],
     data: Dataset,
@@ -98,26 +87,6 @@ def compute(
     return Values(table, seen.by, parts, reasons, hashes, data.currency, data.fingerprint, own.every if asked else "")
 
 
-def available(data: Dataset) -> dict[str, list[str]]:
-    """Every KPI with the inputs that this workspace lacks for it (none: it can be computed)."""
-    return {name: missing_inputs(kpi, data) for name, kpi in catalogue().items()}
-
-
-def choices_open(data: Dataset) -> dict[str, str]:
-    """The KPIs whose inputs are there and that still wait for a choice in kpi.toml, with what to write."""
-    last = last_complete("day", data.observed_until, zone=data.zone)
-    waiting = {}
-    for name, lacking in available(data).items():
-        kpi = find(name)
-        if lacking or kpi.measure is DERIVED:
-            continue
-        try:
-            _units(kpi, data, last, data.settings)
-        except ChoiceNeeded as needed:
-            waiting[name] = str(needed)
-    return waiting
-
-
 def _check_segments(asked: list[Kpi], data: Dataset) -> None:
     """A column that no asked KPI has is a mistake; one that some lack is told per KPI."""
     for column in data.by:
@@ -131,14 +100,14 @@ def _check_segments(asked: list[Kpi], data: Dataset) -> None:
 
 def _tables(kpi: Kpi, data: Dataset) -> set[str]:
     """The tables that a KPI reads, and the users."""
-    tables = {each.split(".")[0] for each in kpi.inputs} | {"users"}
+    tables = kpi.tables | {"users"}
     return {
         data.activity if table == "events" else table for table in tables if data.columns(table) or table == "events"
     }
 
 
 def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
-    tables = {each.split(".")[0] for each in kpi.inputs} | {"users"}
+    tables = kpi.tables | {"users"}
     if "events" in tables:
         tables.add(data.activity)
     return next((c for c in data.by if not any(c in data.columns(table) for table in tables)), None)
@@ -154,7 +123,7 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     try:
         if column := _lacks_segment(kpi, data):
             if kpi.measure is not DERIVED:
-                _units(kpi, data, grid, choices)  # a choice that is missing is told first
+                units_of(kpi, data, grid, choices)  # a choice that is missing is told first
             raise SegmentMissing(column)
         figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
     except ChoiceNeeded as needed:
@@ -176,30 +145,9 @@ def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
     return periods.with_columns(kpi=pl.lit(kpi.name), **nothing, **counts)
 
 
-def _units(kpi: Kpi, data: Dataset, window: Grid, choices: Mapping[str, Any]) -> pl.LazyFrame:
-    given = {name: choices[name] for name in kpi.options if name in choices}
-    for name, value in given.items():
-        if wanted := _unfit(value, kpi.options[name]):
-            raise UsageError(
-                f"{kpi.name}: the setting {name} is {shown(value)}; it must be {wanted}. `kpi show {kpi.name}` lists them."
-            )
-    units: pl.LazyFrame = kpi.function(data, window, **given)
-    return units
-
-
-def _unfit(value: Any, default: Any) -> str:  # noqa: ANN401 - whatever stands in kpi.toml
-    """What a setting must be, judged by its default; empty if it is that."""
-    if isinstance(default, int):
-        return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
-    if isinstance(default, tuple):
-        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-        return "" if fits else 'a list of texts, as in ["login"]'
-    return "" if isinstance(value, str) or value is default else "a text"
-
-
 def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
     window = grid.trailing(kpi.window_on(grid.every))
-    units = _units(kpi, data, window, choices)
+    units = units_of(kpi, data, window, choices)
     stats = tally(units, kpi.measure, data, window, parts=kpi.parts, folds=kpi.measure.jackknife)
     return settle(stats, data, _periods(kpi, data, grid, window))
 
@@ -218,37 +166,47 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
     # a count of nothing is 0 only where somebody looked
     unseen = grid.frame(data.observed_from, data.observed_until)["seen"] <= 0
     void = (early if voids else early & False) | unseen
+    for part in kpi.components:
+        moved, theirs = _moved(window, part)
+        own = _periods(theirs, data, moved, moved.trailing(theirs.window_on(grid.every)))
+        early, void = early | own["early"], void | own["void"]
     return frame.with_columns(early=early, void=void)
+
+
+def _moved(window: Grid, part: str) -> tuple[Grid, Kpi]:
+    """The periods and the KPI that a part of a derived KPI means."""
+    shift, name = base_of(part)
+    return {"": lambda: window, "previous_": window.before, "year_before_": window.year_before}[shift](), find(name)
 
 
 def _derived(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
     """A KPI made of others: computed on the parts of everybody, and on the parts with each twentieth of users left out."""
     window = grid.trailing(kpi.window_on(grid.every))
     periods = _periods(kpi, data, grid, window)
-    whole: pl.DataFrame | None = None
-    keys = ["period", *data.by, "left_out"]
-    for part in kpi.components:
-        copies = _part(part, data, (window, periods.select("period", "days", "seen")), choices)
-        kept = copies.select(*keys, "n", "unripe", pl.col("value").alias(part))
-        whole = (
-            kept
-            if whole is None
-            else whole.drop("n", "unripe").join(kept, on=keys, nulls_equal=True, maintain_order="left")
-        )
-    if whole is None:
-        raise TypeError(f"{kpi.name} is derived from nothing")
-    value = kpi.function(*(pl.col(part) for part in kpi.components))
-    finite = pl.when(value.is_finite()).then(value)
-    found = interval_of_replicates(whole.with_columns(value=finite), ["period", *data.by]).drop(kpi.components)
+    copies = _copies(kpi, data, grid, choices)
+    found = interval_of_replicates(copies, ["period", *data.by])
     return periods.join(found, on="period", maintain_order="left")
 
 
-def _part(part: str, data: Dataset, place: tuple[Grid, pl.DataFrame], choices: Mapping[str, Any]) -> pl.DataFrame:
-    (shift, name), (window, periods) = base_of(part), place
-    kpi = find(name)
-    moved = {"": window, "previous_": window.before(), "year_before_": window.year_before()}[shift]
-    stats = tally(_units(kpi, data, moved, choices), kpi.measure, data, moved, folds=True)
-    return replicates(stats, spine_of(stats, data, periods))
+def _copies(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
+    """A KPI of everybody (left_out −1) and with each twentieth of users left out; n and unripe are those of the last part."""
+    window = grid.trailing(kpi.window_on(grid.every))
+    if kpi.measure is not DERIVED:
+        stats = tally(units_of(kpi, data, window, choices), kpi.measure, data, window, folds=True)
+        frame = window.frame(data.observed_from, data.observed_until)
+        return replicates(stats, spine_of(stats, data, frame.select("period", "days", "seen")))
+    keys = ["period", *data.by, "left_out"]
+    whole: pl.DataFrame | None = None
+    for part in kpi.components:
+        moved, theirs = _moved(window, part)
+        kept = _copies(theirs, data, moved, choices).select(*keys, "n", "unripe", pl.col("value").alias(part))
+        if whole is not None:  # a segment may be known to one part only, as a channel that nobody came by
+            whole = whole.drop("n", "unripe")
+            kept = whole.join(kept, on=keys, how="full", nulls_equal=True, coalesce=True, maintain_order="left_right")
+        whole = kept.with_columns(pl.col("n", "unripe").fill_null(0))
+    if whole is None:
+        raise TypeError(f"{kpi.name} is derived from nothing")
+    return whole.with_columns(value=value_of(kpi, choices)).drop(kpi.components)
 
 
 def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
@@ -291,7 +249,7 @@ def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> dict[int, float | None] |
         return None
     if kpi.measure is DERIVED:
         return None
-    stats = tally(_units(kpi, data, window, data.settings), kpi.measure, data, window, parts=kpi.parts, folds=True)
+    stats = tally(units_of(kpi, data, window, data.settings), kpi.measure, data, window, parts=kpi.parts, folds=True)
     copies = replicates(stats, spine_of(stats, data, periods))
     rows = _scaled(copies, minor_digits(data.currency)) if kpi.unit.money else copies
     return dict(rows.select("left_out", "value").iter_rows())

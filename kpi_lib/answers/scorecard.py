@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.compute import Values, available, compute, replicated
+from kpi_lib.answers.compute import Values, compute, replicated
+from kpi_lib.answers.demands import available
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import COUNT
 from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.compute import missing_inputs
+from kpi_lib.answers.demands import missing_inputs
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.kpis.registry import GEEKS, UNDERSTANDING, catalogue

@@ -34,8 +34,8 @@ def list_kpis(place: Place, category: str | None, stage: str | None, available: 
     records = [kpi.record() for kpi in kept]
     waiting: Mapping[str, str] = {}
     if available:
-        from kpi_lib.answers.compute import available as lacking
-        from kpi_lib.answers.compute import choices_open
+        from kpi_lib.answers.demands import available as lacking
+        from kpi_lib.answers.demands import choices_open
 
         data = place.open().data
         missing, waiting = lacking(data), choices_open(data)

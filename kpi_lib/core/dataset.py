@@ -26,6 +26,7 @@ watched at day worth since events earliest furthest last session seconds users s
 events_per_session single_event_share dau wau mau stickiness feature from target error place next begun whole
 took back done goal amount hits squares rate upto spread active_periods variance members team source version
 percentile competitor benchmark promoters detractors down failures exposure of
+customer mrr opening closing new expansion reactivation contraction churn price before begun
 """
 RESERVED = frozenset(RESERVED_AS_TEXT.split())
 MARK = " (segment)"

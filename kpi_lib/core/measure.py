@@ -181,6 +181,8 @@ def _stock(frame: pl.DataFrame) -> pl.DataFrame:
 QUOTIENT = Measure("quotient", ("num", "den"), {"num": pl.col("num").sum(), "den": pl.col("den").sum()}, _quotient)
 # the last reading stands; before the first one nothing is known
 STOCK = Measure("stock", ("value",), {"total": pl.col("value").sum()}, _stock)
+# a sum of what was booked; where nobody booked anything, it is not known to be 0
+BOOKED = replace(STOCK, name="total")
 
 
 def hidden_below(fewest: int, measure: Measure) -> Measure:

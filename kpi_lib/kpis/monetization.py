@@ -1,6 +1,7 @@
-"""Money: what customers pay, how it grows, and on how many it rests. Amounts are summed in integer minor units."""
+"""Monetization: what customers pay, once and every month, what of it stays, and what a customer is worth."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from kpi_lib.core.measure import COUNT, DERIVED, RATIO, TOTAL
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import COUNT as PEOPLE
 from kpi_lib.core.units import DOWN, MONEY, MONEY_PER_USER, SHARE, UP
+from kpi_lib.core.units import RATIO as TIMES
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     CLICKUP,
@@ -26,66 +28,70 @@ from kpi_lib.kpis.registry import (
     kpi,
 )
 from kpi_lib.shapes.activity import ANY, distinct, per_user, placed
+from kpi_lib.shapes.bridge import movements
+from kpi_lib.shapes.revenue import standing
 
 PAID = ("transactions.user_id", "transactions.time", "transactions.amount")
+RECURRING = (
+    "subscriptions.subscription_id",
+    "subscriptions.user_id",
+    "subscriptions.start",
+    "subscriptions.mrr|subscriptions.amount+interval",
+)
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
+AT_THE_END = "Known when the period is over."
+REVENUE = f"{KPIS_101}: revenue and monetization"
+FINANCIAL = f"{UNDERSTANDING}: financial"
+BUSINESS = f"{CLICKUP}: business performance"
+
+_declare = partial(kpi, direction=UP, stages=(GROWTH, MATURE), cadence="month", ripeness=AT_ONCE, use=ACTIONABLE)
+_standard = partial(_declare, references=(STANDARD,), sources_wrong="")
+_recurring = partial(_standard, inputs=RECURRING, ripeness=AT_THE_END)
 
 
-@kpi(
+@_declare(
     title="Revenue",
     unit=MONEY,
-    direction=UP,
     measure=TOTAL,
     inputs=PAID,
     stages=(EARLY, GROWTH, MATURE),
-    cadence="month",
     formula="sum of the amounts of the period, refunds and credits negative in the period in which they happen",
-    ripeness=AT_ONCE,
     counter=("revenue_concentration",),
-    references=(KPIS_101, NOTE, UNDERSTANDING),
+    references=(REVENUE, f"{NOTE}: revenue", FINANCIAL, BUSINESS),
     sources_wrong="",
-    use=ACTIONABLE,
 )
 def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How much customers paid in the period. One row per transaction; value in minor units."""
     return data["transactions"].select("user_id", "time", *data.carried("transactions"), value="amount")
 
 
-@kpi(
+@_declare(
     title="Revenue growth",
     unit=SHARE,
-    direction=UP,
     measure=DERIVED,
     inputs=PAID,
     lookback="before",
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="revenue / revenue of the period before − 1, complete periods only; null when the base is not above 0",
-    ripeness="Known when the period is over.",
+    ripeness=AT_THE_END,
     counter=("revenue_concentration",),
-    references=(KPIS_101, NOTE, UNDERSTANDING),
+    references=(REVENUE, f"{NOTE}: revenue", GEEKS, FINANCIAL),
     sources_wrong="One source gives the amount of the increase; growth is a rate: from 100 to 120 is 20 %.",
-    use=ACTIONABLE,
 )
 def revenue_growth_rate(total_revenue: pl.Expr, previous_total_revenue: pl.Expr) -> pl.Expr:
     """How fast revenue grows against the period before."""
     return pl.when(previous_total_revenue > 0).then(total_revenue / previous_total_revenue - 1)
 
 
-@kpi(
+@_declare(
     title="Revenue concentration (top tenth of payers)",
     unit=SHARE,
     direction=DOWN,
     measure=TOP_SHARE(0.10),
     inputs=PAID,
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="revenue of the 10 % of customers who paid most in the period (rounded up) / revenue of all who paid",
-    ripeness=AT_ONCE,
     counter=("total_revenue",),
-    references=(UNDERSTANDING,),
+    references=(FINANCIAL,),
     sources_wrong="The source only describes the risk.",
-    use=ACTIONABLE,
 )
 def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """On how few customers the revenue rests. One row per paying customer and period; key = what they paid."""
@@ -93,21 +99,17 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     return paid.filter(pl.col("key") > 0)
 
 
-@kpi(
+@_declare(
     title="Revenue by use of a feature",
     unit=MONEY_PER_USER,
-    direction=UP,
     measure=RATIO,
     inputs=("events.user_id", "events.event", "events.time", *PAID),
     parts=("feature", "group"),
     stages=(GROWTH,),
-    cadence="month",
     formula="revenue per active user, of the users of a feature (group = users) and of the others (group = others), in the period",
-    ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
     references=(UNDERSTANDING,),
     sources_wrong="That users of a feature pay more does not mean that the feature makes them pay: association, not cause.",
-    use=ACTIONABLE,
 )
 def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What users of a feature pay beside what the others pay. One row per active user, period and feature."""
@@ -118,35 +120,23 @@ def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequ
     named = [(name, event) for name, events in data.features.items() for event in events]
     features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
     pair = ["user_id", "period"]
-    used = (
-        placed(data.events().select("user_id", "time", "event"), grid)
-        .join(features, on="event")
-        .select(*pair, "feature")
-        .unique()
-    )
-    active = placed(distinct(data, grid, events=active_events), grid)
-    active = active.unique(pair, keep="first", maintain_order=True).join(
-        features.select("feature").unique(), how="cross"
-    )
+    events = placed(data.events().select("user_id", "time", "event"), grid)
+    used = events.join(features, on="event").select(*pair, "feature").unique().with_columns(group=pl.lit("users"))
+    active = placed(distinct(data, grid, events=active_events), grid).unique(pair, keep="first", maintain_order=True)
+    active = active.join(features.select("feature").unique(), how="cross")
     paid = _paid(data, grid).group_by(pair).agg(pl.col("num").sum())
-    grouped = active.join(used.with_columns(group=pl.lit("users")), on=[*pair, "feature"], how="left")
-    met = grouped.join(paid, on=pair, how="left")
+    met = active.join(used, on=[*pair, "feature"], how="left").join(paid, on=pair, how="left")
     return met.with_columns(pl.col("group").fill_null("others"), pl.col("num").fill_null(0), den=pl.lit(1, pl.Int64))
 
 
-@kpi(
+@_standard(
     title="Orders",
     unit=PEOPLE,
-    direction=UP,
     measure=COUNT,
     inputs=("transactions.user_id", "transactions.time"),
     stages=(EARLY, GROWTH, MATURE),
-    cadence="month",
     formula="orders of the period; without an order id one row is one order; refunds are no orders",
-    ripeness=AT_ONCE,
     counter=("average_order_value",),
-    references=(STANDARD,),
-    sources_wrong="",
     use=SEMI,
 )
 def orders(data: Dataset, grid: Grid) -> pl.LazyFrame:
@@ -154,20 +144,13 @@ def orders(data: Dataset, grid: Grid) -> pl.LazyFrame:
     return data.orders().select("user_id", "time", *data.carried("transactions"))
 
 
-@kpi(
+@_standard(
     title="Average order value",
     unit=MONEY,
-    direction=UP,
     measure=RATIO,
     inputs=PAID,
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="amounts of the period's orders before refunds / number of orders",
-    ripeness=AT_ONCE,
     counter=("orders",),
-    references=(STANDARD,),
-    sources_wrong="",
-    use=ACTIONABLE,
 )
 def average_order_value(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What an order is worth. One row per customer and period; num = amount, den = orders."""
@@ -175,40 +158,26 @@ def average_order_value(data: Dataset, grid: Grid) -> pl.LazyFrame:
     return placed_orders.group_by(*_keys(data)).agg(num=pl.col("amount").sum(), den=pl.len().cast(pl.Int64))
 
 
-@kpi(
+@_standard(
     title="Active customers",
     unit=PEOPLE,
-    direction=UP,
     measure=COUNT,
     inputs=("transactions.user_id", "transactions.time"),
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="distinct customers with an order in the period",
-    ripeness=AT_ONCE,
     counter=("average_order_value",),
-    references=(STANDARD,),
-    sources_wrong="",
-    use=ACTIONABLE,
 )
 def active_customers(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many people bought in the period. One row per customer and run of periods."""
     return distinct(data.reading("transactions"), grid)
 
 
-@kpi(
+@_standard(
     title="Revenue per paying user (ARPPU)",
     unit=MONEY_PER_USER,
-    direction=UP,
     measure=RATIO,
     inputs=PAID,
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="revenue of the period / distinct customers with an order in it",
-    ripeness=AT_ONCE,
     counter=("active_customers",),
-    references=(STANDARD,),
-    sources_wrong="",
-    use=ACTIONABLE,
 )
 def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What a paying customer brings in the period. One row per customer and period; num = revenue, den = 1 if ordering."""
@@ -216,20 +185,15 @@ def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     return per_user([_paid(data, grid), payers], _keys(data))
 
 
-@kpi(
+@_declare(
     title="Revenue per active user (ARPU)",
     unit=MONEY_PER_USER,
-    direction=UP,
     measure=RATIO,
     inputs=("events.user_id", "events.time", *PAID),
-    stages=(GROWTH, MATURE),
-    cadence="month",
     formula="revenue of the period / distinct users active in it",
-    ripeness=AT_ONCE,
     counter=("mau",),
-    references=(NOTE, GEEKS, CLICKUP),
+    references=(REVENUE, f"{NOTE}: revenue", f"{GEEKS}: monetization", BUSINESS),
     sources_wrong="The sources leave open which users count. Here: users active in the period.",
-    use=ACTIONABLE,
 )
 def arpu(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What an active user brings in the period. One row per user and period; num = revenue, den = 1 if active."""
@@ -240,6 +204,138 @@ def arpu(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl
     return per_user([_paid(data, grid).select(*keys, "num"), active], keys)
 
 
+@_recurring(
+    title="Monthly recurring revenue (MRR)",
+    unit=MONEY,
+    measure=TOTAL,
+    formula="sum, at the end of the period, of what subscriptions bring in a month (a year's price / 12, a quarter's / 3, a week's "
+    "× 52 / 12); without trials, free plans, one-off payments and refunds",
+    counter=("gross_mrr_churn",),
+    references=(BUSINESS,),
+    sources_wrong="The source multiplies revenue per user by all users, which is just the month's revenue with one-off payments. "
+    "With ten customers at 20 a month and one at 1,200 a year it is 300.",
+)
+def mrr(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """What subscriptions bring in every month. One row per customer and run of period ends; value in minor units."""
+    return standing(data, grid).rename({"mrr": "value"})
+
+
+@_recurring(
+    title="Recurring revenue per customer (ARPA)",
+    unit=MONEY_PER_USER,
+    measure=RATIO,
+    formula="monthly recurring revenue at the end of the period / customers who pay it",
+    counter=("customer_churn_rate",),
+)
+def arpa(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """What a subscribing customer pays a month. One row per customer and period; num = MRR, den = 1."""
+    return standing(data, grid).rename({"mrr": "num"}).with_columns(den=pl.lit(1, pl.Int64))
+
+
+@_recurring(
+    title="Net revenue retention (NRR)",
+    unit=TIMES,
+    measure=RATIO,
+    formula="MRR at the period's end of the customers who paid at its start / their MRR at its start",
+    counter=("grr",),
+)
+def nrr(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """What is left of recurring revenue, growth of the customers included. One row per customer at the start."""
+    return _of_opening(data, grid, pl.col("closing"))
+
+
+@_recurring(
+    title="Gross revenue retention (GRR)",
+    unit=SHARE,
+    measure=RATIO,
+    formula="sum over the customers who paid at the start of min(MRR at the start, at the end) / their MRR at the start",
+    counter=("nrr",),
+)
+def grr(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """What is left of recurring revenue without any growth; never above 100 %. One row per customer at the start."""
+    return _of_opening(data, grid, pl.min_horizontal("opening", "closing"))
+
+
+@_recurring(
+    title="Gross MRR churn",
+    unit=TIMES,
+    direction=DOWN,
+    measure=RATIO,
+    formula="(churned + contracted MRR of the period) / MRR at its start",
+    counter=("mrr",),
+)
+def gross_mrr_churn(
+    data: Dataset,
+    grid: Grid,
+    *,
+    mrr_movements: str = "net",
+    joined_and_left: str = "both",
+    reactivation_within: str | None = None,
+) -> pl.LazyFrame:
+    """How much recurring revenue is lost. One row per customer and period; num = lost MRR, den = MRR at the start."""
+    moved = movements(
+        data,
+        grid,
+        mrr_movements=mrr_movements,
+        joined_and_left=joined_and_left,
+        reactivation_within=reactivation_within,
+    )
+    return _over(moved, data, _lost(), pl.col("opening"))
+
+
+@_recurring(
+    title="Net MRR churn",
+    unit=TIMES,
+    direction=DOWN,
+    measure=RATIO,
+    formula="(churned + contracted − expanded − reactivated MRR of the period) / MRR at its start; below 0 where more came than went",
+    counter=("gross_mrr_churn",),
+)
+def net_mrr_churn(
+    data: Dataset,
+    grid: Grid,
+    *,
+    mrr_movements: str = "net",
+    joined_and_left: str = "both",
+    reactivation_within: str | None = None,
+) -> pl.LazyFrame:
+    """How much recurring revenue is lost after what old customers add. One row per customer and period."""
+    moved = movements(
+        data,
+        grid,
+        mrr_movements=mrr_movements,
+        joined_and_left=joined_and_left,
+        reactivation_within=reactivation_within,
+    )
+    return _over(moved, data, _lost() - pl.col("expansion") - pl.col("reactivation"), pl.col("opening"))
+
+
+@_recurring(
+    title="Quick ratio of recurring revenue",
+    unit=TIMES,
+    measure=RATIO,
+    formula="(new + expanded + reactivated MRR) / (churned + contracted MRR) of the period; null where nothing was lost",
+    counter=("gross_mrr_churn",),
+)
+def quick_ratio(
+    data: Dataset,
+    grid: Grid,
+    *,
+    mrr_movements: str = "net",
+    joined_and_left: str = "both",
+    reactivation_within: str | None = None,
+) -> pl.LazyFrame:
+    """How much recurring revenue comes for what goes. One row per customer and period; num = gained, den = lost MRR."""
+    moved = movements(
+        data,
+        grid,
+        mrr_movements=mrr_movements,
+        joined_and_left=joined_and_left,
+        reactivation_within=reactivation_within,
+    )
+    return _over(moved, data, pl.col("new") + pl.col("expansion") + pl.col("reactivation"), _lost())
+
+
 def _keys(data: Dataset) -> list[str]:
     return ["user_id", *data.carried("transactions"), "period"]
 
@@ -247,3 +343,15 @@ def _keys(data: Dataset) -> list[str]:
 def _paid(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """One row per transaction and period: num = amount in minor units."""
     return placed(data["transactions"], grid).select(*_keys(data), num=pl.col("amount"))
+
+
+def _lost() -> pl.Expr:
+    return pl.col("churn") + pl.col("contraction")
+
+
+def _of_opening(data: Dataset, grid: Grid, num: pl.Expr) -> pl.LazyFrame:
+    return _over(movements(data, grid).filter(pl.col("opening") > 0), data, num, pl.col("opening"))
+
+
+def _over(moved: pl.LazyFrame, data: Dataset, num: pl.Expr, den: pl.Expr) -> pl.LazyFrame:
+    return moved.select("user_id", "period", *data.carried("subscriptions"), num=num, den=den)

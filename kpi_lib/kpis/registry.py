@@ -18,7 +18,8 @@ from kpi_lib.kpis.documents import CLICKUP, GEEKS, KPIS_101, NOTE, STANDARD, UND
 
 __all__ = [
     "ACTIONABLE", "CATEGORIES", "CLICKUP", "CONTEXTUAL", "EARLY", "GEEKS", "GROWTH", "KPIS_101", "MATURE", "NOTE", "REGISTRY",
-    "REQUIRED", "SEMI", "STANDARD", "UNDERSTANDING", "VANITY", "ChoiceNeeded", "Kpi", "base_of", "catalogue", "faults", "find", "kpi",
+    "REQUIRED", "SEMI", "STANDARD", "UNDERSTANDING", "VANITY", "ChoiceNeeded", "Kpi", "alternatives", "base_of", "catalogue", "faults",
+    "find", "kpi",
 ]  # fmt: skip
 
 EARLY, GROWTH, MATURE = "early", "growth", "mature"
@@ -79,6 +80,11 @@ class Kpi:
         return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
+    def tables(self) -> set[str]:
+        """The tables that it reads, all those among which it has a choice included."""
+        return {table for each in self.inputs for way in alternatives(each) for table, _ in way}
+
+    @property
     def components(self) -> tuple[str, ...]:
         """The KPIs that a derived KPI is made of, in the order numerator, denominator."""
         if self.measure is not DERIVED:
@@ -128,6 +134,16 @@ class Kpi:
 
 
 REGISTRY: dict[str, Kpi] = {}
+
+
+def alternatives(asked: str) -> list[list[tuple[str, str]]]:
+    """The ways in which an input can be met, each a list of tables and columns.
+
+    >>> alternatives("subscriptions.mrr|subscriptions.amount+interval")
+    [[('subscriptions', 'mrr')], [('subscriptions', 'amount'), ('subscriptions', 'interval')]]
+    """
+    ways = (way.split(".") for way in asked.split("|"))
+    return [[(table, column) for column in names.split("+")] for table, names in ways]
 
 
 def kpi(

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kpi_lib.answers.compute import TAIL, available, compute, replicated
+from kpi_lib.answers.compute import TAIL, compute, replicated
+from kpi_lib.answers.demands import available
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.motions import FOLDS, WHOLE

@@ -19,7 +19,7 @@ from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.sources.workspace import Workspace, open_workspace
 from tests.brute.periods import Calendar
-from tests.build import row_of, told
+from tests.build import moment, row_of, told
 
 from .worlds import NAMES, SEEDS, grid_of, usual, world
 
@@ -210,10 +210,15 @@ def test_g10_a_negative_amount_is_a_refund_or_an_error_that_names_its_row(worksp
 
 
 def test_g11_who_pays_nothing_is_no_customer_by_subscription() -> None:
-    """Trials and free plans bring no recurring revenue; no KPI of this catalogue reads subscriptions yet."""
-    reads = {each.split(".")[0] for kpi in catalogue().values() for each in kpi.inputs}
-    assert "subscriptions" not in reads
-    # until then paying is told by orders alone, and a customer without one is none
+    """Trials and free plans bring no recurring revenue, and nobody is a customer by them."""
+    rows = [("trial", True, 900), ("free", False, 0), ("paying", False, 500)]
+    columns = {"user_id": pl.String, "is_trial": pl.Boolean, "mrr": pl.Int64}
+    subscriptions = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        subscription_id="user_id", start=pl.lit(moment("01-05"))
+    )
+    shop = told("ann 01-05 v", tables={"subscriptions": subscriptions})
+    assert (row_of("mrr", shop)["value"], row_of("arpa", shop)["n"]) == (5.0, 1)
+    # where paying is told by orders, a customer without one is none
     data = told("ann 01-05 trial\nbob 01-05 trial\n", "ann 01-06 500\n")
     assert (row_of("active_customers", data)["value"], row_of("arppu", data)["value"]) == (1, 5.0)
 

@@ -74,7 +74,7 @@ def world(seed: int) -> Dataset:
     countries = [draw.choice(("DE", "FR", None)) for _ in range(48)]
     tables = {
         "events": pl.DataFrame(_visits(draw, fresh, zone), schema=columns, orient="row"),
-        "transactions": transactions(_sales(draw, fresh)),
+        "transactions": transactions(_sales(draw, fresh)).with_columns(product="p" + pl.col("order_id").str.slice(-1)),
         "users": pl.DataFrame({"user_id": [f"u{i}" for i in range(48)], "country": countries}),
     }
     until = start + DAYS * DAY - 3_600_000_000 * (seed < 2)  # the clocks went forward
