@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from kpi_lib.core.errors import DataError, UsageError, nearest, unknown
 from kpi_lib.core.period import INSTANT, local_day, midnight
-from kpi_lib.core.schema import TABLES, empty
+from kpi_lib.core.schema import TABLES, empty, moment
 
 PURCHASE = "purchase"
 SEGMENT_LIMIT = 200
@@ -31,12 +31,7 @@ customer mrr opening closing new expansion reactivation contraction churn price 
 RESERVED = frozenset(RESERVED_AS_TEXT.split())
 MARK = " (segment)"
 # since when a row is there, where that is not its `time` or `date`; users and products are there whatever their times say
-BORN = {
-    "users": "", "products": "", "tickets": "opened", "defects": "opened", "incidents": "start", "units": "start",
-    "features": "started", "work_items": "created", "subscriptions": "start", "deals": "lead_ts", "inquiries": "received",
-    "emails": "delivered",
-}  # fmt: skip
-PLANNED = ("due", "term_end", "trial_end", "launch_ts")  # known before they come
+ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie ahead have not happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +66,17 @@ class Dataset:
     ) -> "Dataset":
         """Order the tables and take the observed span from the data where it is not given.
 
-        The span begins with the first and ends after the last local day that has an event or a transaction.
+        The span begins with the first and ends after the last local day that has an event or a transaction; without
+        any, that has anything which happened.
         """
         ordered = {name: _ordered(frame) for name, frame in tables.items()}
-        times = [frame["time"] for name, frame in ordered.items() if name in ("events", "transactions") and len(frame)]
-        first = min((t.min() for t in times), default=None)  # type: ignore[type-var]
-        last = max((t.max() for t in times), default=None)  # type: ignore[type-var]
+        days = _days(ordered, ("events", "transactions"), zone) or _days(ordered, tuple(ordered), zone)
         if observed_from is None:
-            known = first if isinstance(first, datetime) else observed_until
-            if known is None:
-                known = midnight(datetime(1970, 1, 1).date(), zone)
-            observed_from = midnight(local_day(known, zone), zone)
+            known = min(days) if days else local_day(observed_until, zone) if observed_until else date(1970, 1, 1)
+            observed_from = midnight(known, zone)
         if observed_until is None:
-            until = last if isinstance(last, datetime) else observed_from
-            observed_until = midnight(local_day(until, zone) + timedelta(days=1), zone)
+            until = max(days) if days else local_day(observed_from, zone)
+            observed_until = midnight(until + timedelta(days=1), zone)
         activity = choices.pop("activity", None) or ("events" if "events" in ordered else "transactions")
         return cls(MappingProxyType(ordered), observed_from, observed_until, zone=zone, activity=activity, **choices)
 
@@ -203,8 +195,12 @@ class Dataset:
         return replace(self, activity=table)
 
     def as_of(self, until: datetime) -> "Dataset":
-        """The data as they stood at an instant: later rows are left out and the observed span ends there."""
-        tables = {name: _known(name, frame.lazy(), until, self.zone).collect() for name, frame in self.tables.items()}
+        """The data as they stood at an instant: the observed span ends there, and what came later is not known yet.
+
+        Rows that happened later, or were `ingested` later, are left out; in the others later times are null. Other
+        columns that change in time, such as the status of a defect, keep their last value.
+        """
+        tables = {n: _known_at(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
         return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
 
 
@@ -250,15 +246,36 @@ def plain_name(column: str) -> str:
     return column.removesuffix(MARK)
 
 
-def _known(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.LazyFrame:
-    there = frame.collect_schema().names()
-    born = BORN.get(name, "time" if "time" in there else "date")
-    last = local_day(until - timedelta(microseconds=1), zone)
-    later = pl.col("date") > last if born == "date" else pl.col(born or "time") >= until
-    times = [c.name for c in TABLES.get(name, ()) if c.kind == "time" and c.name in there]
-    yet = [pl.when(pl.col(c) < until).then(c).alias(c) for c in times if c not in (born, *PLANNED)]
-    rows = frame.filter(~later.fill_null(False)) if born in there else frame
-    return rows.with_columns(yet)
+def _days(tables: Mapping[str, pl.DataFrame], names: tuple[str, ...], zone: str) -> list[date]:
+    """The first and the last local day on which something happened, by table; plans do not count."""
+    found: list[date] = []
+    for name in names:
+        frame = tables.get(name, pl.DataFrame())
+        times = [c for c in TABLES.get(name, ()) if c.kind in ("time", "day") and not c.planned]
+        for series in (frame[c.name].drop_nulls() for c in times if c.name in frame.columns):
+            for edge in (series.min(), series.max()):
+                if isinstance(edge, date):
+                    found.append(local_day(edge, zone) if isinstance(edge, datetime) else edge)
+    return found
+
+
+def _known_at(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.LazyFrame:
+    """What was known of a table at an instant; users stay, because only some have a sign-up time."""
+    schema = frame.collect_schema()
+    if "ingested" in schema:
+        frame = frame.filter(pl.col("ingested").is_null() | (pl.col("ingested") <= until))
+    own = moment(name) if name in TABLES else None
+    if own in schema and name != "users":
+        last = local_day(until - timedelta(microseconds=1), zone)
+        later = pl.col(own) > last if schema[own] == pl.Date else pl.col(own) >= until
+        frame = frame.filter(~later.fill_null(False))
+    times = [
+        c for c in TABLES.get(name, ()) if c.kind == "time" and c.name in schema and c.name not in (own, "ingested")
+    ]
+    yet = [c.name for c in times if not c.planned or c.name in ENDS]
+    if name == "users":
+        yet += [own] if own in schema else []
+    return frame.with_columns(pl.when(pl.col(c) < until).then(c).alias(c) for c in yet)
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The canonical tables: which columns each has, of what kind, and which it cannot do without.
 
-Written as text, one table a line, because that is how people read a schema: `name:kind`, `!` = required, `#` = unique key.
+Written as text, one table a line, because that is how people read a schema: `name:kind`, `!` = required, `#` = unique key,
+`~` = a plan, so the time may lie ahead of the data.
 Kinds: id (text key), text, time (instant), day (calendar day), money (amount in a currency), number, whole, flag (true/false).
 """
 
@@ -15,12 +16,12 @@ TABLES_AS_TEXT = """
 events: user_id:id! event:text! time:time! event_id:id# ingested:time session_id:id
 transactions: user_id:id! time:time! amount:money! currency:text order_id:id transaction_id:id# product:text kind:text
 users: user_id:id!# signup_ts:time account_id:id channel:text deleted_ts:time plan:text
-subscriptions: subscription_id:id! user_id:id! start:time! end:time mrr:money amount:money interval:text currency:text plan:text is_trial:flag trial_start:time trial_end:time term_end:time renewed_ts:time
+subscriptions: subscription_id:id! user_id:id! start:time! end:time~ mrr:money amount:money interval:text currency:text plan:text is_trial:flag trial_start:time trial_end:time~ term_end:time~ renewed_ts:time
 marketing_spend: date:day! channel:text! impressions:whole reach:whole campaign:text amount:money conversions:whole clicks:whole
 web_visits: visitor_id:id! user_id:id time:time! source:text session_id:id page:text medium:text
 costs: date:day! category:text! amount:money!
 installs: device_id:id! user_id:id time:time! store:text
-products: product:text!# launch_ts:time!
+products: product:text!# launch_ts:time!~
 deals: deal_id:id!# lead_ts:time! closed_ts:time stage:text won:flag amount:money opportunity_ts:time
 surveys: user_id:id time:time! kind:text! score:number answer:text ticket_id:id
 reviews: user_id:id time:time! source:text rating:number text:text
@@ -35,12 +36,12 @@ tests: run_id:id! test_id:id! time:time! automated:flag result:text!
 releases: release_id:id!# time:time! kind:text version:text
 incidents: incident_id:id!# start:time! end:time kind:text severity:text repair_start:time detected:time
 units: unit_id:id!# start:time! failed:time
-features: feature:text!# started:time launched:time
-work_items: item_id:id!# team:text assignee:id created:time! due:time completed:time points:number
-rates: date:day! currency:text! rate:number!
+features: feature:text!# started:time launched:time~
+work_items: item_id:id!# team:text assignee:id created:time! due:time~ completed:time points:number
+rates: date:day!~ currency:text! rate:number!
 work_log: item_id:id! assignee:id date:day!
 notifications: member:id! time:time! cleared_ts:time
-goals: goal:text! target:text! type:text! start_value:number target_value:number current_value:number start:day due:day weight:number
+goals: goal:text! target:text! type:text! start_value:number target_value:number current_value:number start:day~ due:day~ weight:number
 emails: email_id:id! user_id:id campaign:text delivered:time opened:time clicked:time
 social: date:day! platform:text! followers:whole impressions:whole likes:whole comments:whole shares:whole clicks:whole
 market: period:text! competitor:text! metric:text! value:number!
@@ -70,6 +71,7 @@ class Column:
     kind: str
     required: bool
     key: bool
+    planned: bool = False
 
     @property
     def dtype(self) -> pl.DataType:
@@ -79,7 +81,7 @@ class Column:
 
 def _column(text: str) -> Column:
     name, kind = text.split(":")
-    return Column(name, kind.rstrip("!#"), "!" in kind, "#" in kind)
+    return Column(name, kind.rstrip("!#~"), "!" in kind, "#" in kind, "~" in kind)
 
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -97,6 +99,18 @@ def columns(table: str) -> dict[str, Column]:
     if table not in TABLES:
         raise unknown("table", table, TABLES, where="kpi.toml")
     return {column.name: column for column in TABLES[table]}
+
+
+def moment(table: str) -> str | None:
+    """The column that says when a row of the table happened; none where rows only state or plan something.
+
+    >>> moment("tickets"), moment("users"), moment("rates")
+    ('opened', 'signup_ts', None)
+    """
+    optional = {"users": "signup_ts", "features": "started", "emails": "delivered"}
+    return optional.get(table) or next(
+        (c.name for c in TABLES[table] if c.required and c.kind in ("time", "day") and not c.planned), None
+    )
 
 
 def empty(table: str) -> pl.DataFrame:

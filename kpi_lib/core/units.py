@@ -34,19 +34,14 @@ UP = "higher_better"
 DOWN = "lower_better"
 CONTEXT = "context"
 
+# ISO 4217, list one: every currency whose smallest unit is not a hundredth
+DIGITS_AS_TEXT = """
+0: BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+3: BHD IQD JOD KWD LYD OMR TND
+4: CLF UYW
+"""
 MINOR_DIGITS = {
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-    "CLP": 0,
-    "ISK": 0,
-    "XAF": 0,
-    "XOF": 0,
-    "BHD": 3,
-    "KWD": 3,
-    "OMR": 3,
-    "TND": 3,
-    "JOD": 3,
+    code: int(line[0]) for line in DIGITS_AS_TEXT.strip().splitlines() for code in line.split(":")[1].split()
 }
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 

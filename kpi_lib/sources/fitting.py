@@ -1,12 +1,14 @@
 """One file's rows become rows of a canonical table: columns found and converted, amounts in the workspace's money."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.errors import nearest, shown
-from kpi_lib.core.schema import TABLES, Column
+from kpi_lib.core.period import local_day
+from kpi_lib.core.schema import TABLES, Column, moment
 from kpi_lib.sources.bench import Bench, Verdicts
 from kpi_lib.sources.csvfile import FILE, LINE
 from kpi_lib.sources.findings import (
@@ -209,7 +211,19 @@ def _with_amounts(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
     )
     changed, missing = exchange(usable, [c.name for c in amounts], time, rates)
     work.verdicts.add("currency", missing, currency)
+    _exchanged(work, usable["currency"])
     return changed if "currency" in work.sources else changed.drop("currency")
+
+
+def _exchanged(work: Fit, currency: pl.Series) -> None:
+    """Say how many amounts came in by the rate of their day."""
+    home = work.bench.setting.currency
+    other = (currency != home) & work.verdicts.fine
+    if count := int(other.sum()):
+        codes = ", ".join(currency.filter(other).unique().sort())
+        message = f"{count:,} rows in {codes} were changed into {home} by the rate of their day"
+        place = {"line": work.rows[LINE][int(other.arg_max() or 0)], "file": work.raw.name, "rows": count}
+        work.bench.note(message, "nothing to do if the rates table is right", column="currency", **place)
 
 
 def _rounded(work: Fit, name: str, rounded: pl.Series) -> None:
@@ -231,10 +245,12 @@ def _signed(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _not_after_the_end(work: Fit, frame: pl.DataFrame) -> None:
-    if "time" not in frame.columns:
-        return
     setting = work.bench.setting
-    limit: Any = setting.until or setting.latest
-    reason = UNOBSERVED if setting.until else FUTURE
-    late = frame.select(pl.when(pl.col("time") >= limit).then(pl.lit(reason))).to_series()
-    work.verdicts.add("time", late, work.values("time"))
+    name = moment(setting.table)
+    if name not in frame.columns:
+        return
+    limit = setting.until or setting.latest
+    last: Any = local_day(limit - timedelta(microseconds=1), setting.zone)
+    late = pl.col(name) > last if frame.schema[name] == pl.Date else pl.col(name) >= limit
+    reason = pl.lit(UNOBSERVED if setting.until else FUTURE)
+    work.verdicts.add(name, frame.select(pl.when(late).then(reason)).to_series(), work.values(name))

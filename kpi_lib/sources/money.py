@@ -14,6 +14,7 @@ from kpi_lib.sources.kinds import as_text, blank_to_null
 SHAPE = r"^(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?$"
 SCIENTIFIC = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,2}$"
 LARGEST = 10**17
+RATE_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +110,24 @@ def exchange(frame: pl.DataFrame, columns: list[str], time: str, rates: Rates) -
         found.select("\x00row", "rate"), on="\x00row", how="left", maintain_order="left"
     )["rate"]
     own = frame["currency"] == rates.currency
-    home = minor_digits(rates.currency)
+    scaled = [pl.when(own).then(pl.col(c)).otherwise(_times(pl.col(c), rate, rates.currency)).alias(c) for c in columns]
+    changed = frame.with_columns(scaled)
+    lost = pl.any_horizontal(frame[c].is_not_null() & changed[c].is_null() for c in columns)
+    reason = pl.when(~own & rate.is_null()).then(pl.lit(NO_RATE)).when(lost).then(pl.lit(TOO_LARGE))
+    return changed, pl.select(reason).to_series()
+
+
+def _times(amount: pl.Expr, rate: pl.Series, home: str) -> pl.Expr:
+    """Amount by rate in whole minor units of the home currency: no float on the way, halves away from zero.
+
+    The rate counts with the digits that it is written with, up to twelve after the point.
+    """
     digits = pl.col("currency").replace_strict(MINOR_DIGITS, default=minor_digits("?"), return_dtype=pl.Int64)
-    scaled = [
-        pl.when(own)
-        .then(pl.col(c))
-        .otherwise((pl.col(c) * rate * 10.0 ** (home - digits)).round().cast(pl.Int64, strict=False))
-        .alias(c)
-        for c in columns
-    ]
-    missing = pl.select(pl.when(~own & rate.is_null()).then(pl.lit(NO_RATE))).to_series()
-    return frame.with_columns(scaled), missing
+    units = {places: 10 ** (RATE_DIGITS + places - minor_digits(home)) for places in range(5)}
+    unit = digits.replace_strict(units, return_dtype=pl.Int64).cast(pl.Int128)
+    product = amount.cast(pl.Int128) * (rate * 10.0**RATE_DIGITS).round().cast(pl.Int128)
+    found = (product.abs() * 2 + unit) // (unit * 2) * product.sign()
+    return pl.when(found.abs() < LARGEST).then(found).cast(pl.Int64)
 
 
 def _mixed(frame: pl.DataFrame, rates: Rates) -> DataError:

@@ -47,10 +47,10 @@ def _native(frame: pl.DataFrame, zone: str | None) -> pl.DataFrame:
 
 def _text(values: pl.Series) -> pl.Series:
     if values.dtype.is_float():
-        whole = values.floor().cast(pl.Int64, strict=False)
-        rest = ((values - values.floor()) * MICRO).round().cast(pl.Int64, strict=False).cast(pl.String).str.zfill(6)
-        with_rest = pl.select(pl.format("{}.{}", whole.cast(pl.String), rest)).to_series()
-        return pl.select(pl.when(rest == "000000").then(whole.cast(pl.String)).otherwise(with_rest)).to_series()
+        micros = ((values - values.floor()) * MICRO).round().cast(pl.Int64, strict=False)
+        whole = (values.floor().cast(pl.Int64, strict=False) + micros // MICRO).cast(pl.String)
+        rest = (micros % MICRO).cast(pl.String).str.zfill(6)
+        return pl.select(pl.when(rest == "000000").then(whole).otherwise(pl.format("{}.{}", whole, rest))).to_series()
     return values.cast(pl.String, strict=False).str.strip_chars()
 
 

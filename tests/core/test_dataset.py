@@ -166,3 +166,60 @@ def test_the_data_as_they_stood_leave_out_what_came_later() -> None:
     assert data.tables["events"]["event"].to_list() == ["a"]
     assert data.tables["users"].height == 3
     assert data.observed_until == at(1)
+
+
+def utc(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
+
+
+def tickets() -> pl.DataFrame:
+    return pl.DataFrame(
+        {"ticket_id": ["a", "b"], "opened": [utc(2, 9), utc(4, 9)], "resolved": [utc(9, 9), None]},
+        schema={"ticket_id": pl.String, "opened": INSTANT, "resolved": INSTANT},
+    )
+
+
+def test_without_events_and_orders_the_span_is_that_of_what_else_happened() -> None:
+    data = Dataset.of({"tickets": tickets()})
+    assert (data.observed_from, data.observed_until) == (utc(2), utc(10))
+    spend = pl.DataFrame({"date": [date(2026, 3, 3)], "channel": ["ads"]})
+    zoned = Dataset.of({"marketing_spend": spend}, zone="Asia/Tokyo")
+    assert zoned.observed_until == datetime(2026, 3, 3, 15, tzinfo=UTC)
+
+
+def test_plans_and_rates_are_nothing_that_happened() -> None:
+    plan = pl.DataFrame({"user_id": ["u"], "start": [utc(1)], "end": [utc(30)], "term_end": [utc(31)]})
+    rates = pl.DataFrame({"date": [date(2026, 5, 1)], "currency": ["EUR"], "rate": [1.1]})
+    data = Dataset.of({"subscriptions": plan, "rates": rates})
+    assert (data.observed_from, data.observed_until) == (utc(1), utc(2))
+    alone = Dataset.of({"rates": rates}, observed_until=utc(5))
+    assert (alone.observed_from, alone.observed_until) == (utc(5), utc(5))
+
+
+def test_events_decide_where_there_are_any() -> None:
+    data = Dataset.of({"events": events([("u", 0, "a")]), "tickets": tickets()})
+    assert data.observed_until < utc(2)
+
+
+def test_as_of_an_instant_nothing_later_is_known() -> None:
+    data = Dataset.of({"tickets": tickets()})
+    then = data.as_of(utc(4)).tables["tickets"]
+    assert then["ticket_id"].to_list() == ["a"]
+    assert then["resolved"].to_list() == [None]
+    assert data.as_of(utc(10)).tables["tickets"].equals(data.tables["tickets"])
+    spend = pl.DataFrame({"date": [date(2026, 3, 3), date(2026, 3, 4)], "channel": ["ads"] * 2})
+    assert Dataset.of({"marketing_spend": spend}).as_of(utc(4)).tables["marketing_spend"].height == 1
+
+
+def test_as_of_an_instant_what_was_ingested_later_is_not_there() -> None:
+    ingested = pl.Series([utc(2), utc(3), utc(4), None], dtype=INSTANT)
+    rows = pl.DataFrame({"user_id": list("abcd"), "event": ["e"] * 4, "time": [utc(1)] * 4, "ingested": ingested})
+    then = Dataset.of({"events": rows}).as_of(utc(3)).tables["events"]
+    assert then["user_id"].to_list() == ["a", "b", "d"]
+
+
+def test_as_of_keeps_plans_that_lie_ahead() -> None:
+    plan = {"start": [utc(1)], "end": [utc(30)], "renewed_ts": [utc(20)], "term_end": [utc(28)]}
+    data = Dataset.of({"subscriptions": pl.DataFrame({"user_id": ["u"], **plan})})
+    then = data.as_of(utc(5)).tables["subscriptions"].row(0, named=True)
+    assert (then["end"], then["renewed_ts"], then["term_end"]) == (None, None, utc(28))

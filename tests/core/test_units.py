@@ -95,3 +95,16 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_a_duration_beyond_all_calendars_is_refused() -> None:
     with pytest.raises(UsageError, match="longer than any calendar"):
         duration("999999999999w")
+
+
+@pytest.mark.parametrize(
+    ("digits", "codes"),
+    [
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+        (2, "USD EUR GBP CHF INR BRL HUF TWD IDR COP"),
+    ],
+)
+def test_minor_units_are_those_of_iso_4217(digits: int, codes: str) -> None:
+    assert {code: minor_digits(code) for code in codes.split()} == dict.fromkeys(codes.split(), digits)

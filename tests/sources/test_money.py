@@ -1,14 +1,16 @@
 """Amounts lose no cent on the way in, and other currencies come in by the rate of their day."""
 
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpi_lib.sources.findings import NO_AMOUNT, NO_RATE
-from kpi_lib.sources.money import parse_amounts
+from kpi_lib.core.units import minor_digits
+from kpi_lib.sources.findings import NO_AMOUNT, NO_RATE, TOO_LARGE
+from kpi_lib.sources.money import Rates, exchange, parse_amounts
 
 from .conftest import Maker
 
@@ -83,9 +85,41 @@ def test_amounts_take_the_latest_rate_on_or_before_their_day(make: Maker) -> Non
     )
     assert workspace.data.tables["transactions"]["amount"].to_list() == [950, 950, 900, 600, 777]
     assert workspace.log.counts["transactions"].quarantined == 2
+    told = next(finding for finding in workspace.log.findings if "changed into CHF" in finding.message)
+    assert (told.severity, told.rows, told.line) == ("warning", 4, 2)
+    assert "4 rows in EUR, JPY were changed" in told.message
     reasons = " ".join(finding.message for finding in workspace.log.findings)
     assert NO_RATE in reasons
     assert "rate is not above zero" in reasons
+
+
+@given(
+    st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=10),
+    st.decimals("0.000001", "30000", places=6),
+    st.sampled_from(["EUR", "JPY", "KWD", "CLF"]),
+    st.sampled_from(["USD", "JPY", "KWD"]),
+)
+@example([50], Decimal("1.01"), "EUR", "USD")  # 50.5 cents: a float rounds to the even 50
+@example([100], Decimal("1.005"), "EUR", "USD")  # 100.5, and 1.005 as a float is a little less
+def test_a_rate_multiplies_exactly_and_halves_go_up(amounts: list[int], rate: Decimal, code: str, home: str) -> None:
+    day = date(2026, 1, 5)
+    table = pl.DataFrame({"date": [day], "currency": [code], "rate": [float(rate)]})
+    frame = pl.DataFrame({"date": [day] * len(amounts), "currency": code, "amount": amounts})
+    found, reasons = exchange(frame, ["amount"], "date", Rates(table, home, "UTC", ""))
+    if code != home:
+        whole = [Decimal(a).scaleb(minor_digits(home) - minor_digits(code)) * rate for a in amounts]
+        amounts = [int(each.quantize(Decimal(1), ROUND_HALF_UP)) for each in whole]
+    assert found["amount"].to_list() == amounts
+    assert reasons.null_count() == len(amounts)
+
+
+def test_an_amount_that_a_rate_makes_too_large_is_no_amount() -> None:
+    day = date(2026, 1, 5)
+    table = pl.DataFrame({"date": [day], "currency": ["EUR"], "rate": [1e4]})
+    frame = pl.DataFrame({"date": [day] * 2, "currency": "EUR", "amount": [10**14, 1]})
+    found, reasons = exchange(frame, ["amount"], "date", Rates(table, "USD", "UTC", ""))
+    assert found["amount"].to_list() == [None, 10_000]
+    assert reasons.to_list() == [TOO_LARGE, None]
 
 
 def test_refunds_are_negative_however_they_are_written(make: Maker) -> None:

@@ -1,11 +1,12 @@
 """Times come in as the instants they mean, in every zone and form, and go wrong only with a reason."""
 
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kpi_lib.core.period import local_day, midnight
@@ -156,6 +157,15 @@ def test_seconds_as_floats_keep_their_fraction() -> None:
     found = parse_times(pl.Series([1767607200.0, 1767607200.25, None]), workspace_zone="UTC", file_zone=None)
     start = datetime(2026, 1, 5, 10, tzinfo=UTC)
     assert found["time"].to_list() == [start, start + timedelta(milliseconds=250), None]
+
+
+@given(st.lists(st.floats(1e9, 9_999_999_999, exclude_max=True), min_size=1, max_size=20))
+@example([1700000000.9999998])
+def test_seconds_as_floats_are_the_nearest_microsecond(seconds: list[float]) -> None:
+    found = parse_times(pl.Series(seconds), workspace_zone="UTC", file_zone=None)["time"].to_list()
+    for time, value in zip(found, seconds, strict=True):
+        exact = Fraction(value) * 1_000_000
+        assert abs(Fraction((time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)) - exact) <= 1
 
 
 def test_typed_days_are_days_of_the_workspace() -> None:
