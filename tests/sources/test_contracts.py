@@ -308,19 +308,14 @@ def test_findings_are_plain_json(make: Maker) -> None:
     assert found["findings"][0]["mend"] == "write codes such as 200 or 503"
 
 
-@pytest.mark.parametrize(
-    ("until", "reason"), [("", "lies in the future"), ("2026-02-01", "at or after observed_until")]
-)
-@pytest.mark.parametrize(
-    ("table", "column"), [("tickets", "opened"), ("marketing_spend", "date"), ("users", "signup_ts")]
-)
-def test_nothing_happens_after_the_end_of_the_data(
-    make: Maker, table: str, column: str, until: str, reason: str
-) -> None:
+@pytest.mark.parametrize("until", ["", "2026-02-01"])
+@pytest.mark.parametrize("place", ["tickets.opened", "marketing_spend.date", "users.signup_ts"])
+def test_nothing_happens_after_the_end_of_the_data(make: Maker, place: str, until: str) -> None:
+    table, column = place.split(".")
     late = {name: value for name, value in row(table).items() if name in ("channel", "amount")} | keyed(table, 7)
     end = f"[workspace]\nobserved_until = {until}\n" if until else ""
     rows = csv(row(table) | {column: "2026-01-05"}, late | {column: "2026-02-01" if until else "2026-07-01"})
     workspace = make(f'{end}[tables.{table}]\npath = "rows.csv"\n', rows_csv=rows)
     (finding,) = workspace.log.findings
     assert (finding.line, finding.column) == (3, column)
-    assert reason in finding.message
+    assert ("at or after observed_until" if until else "lies in the future") in finding.message
