@@ -6,6 +6,7 @@ Verbs are loaded when they are used, so that `kpi --help` answers at once.
 import importlib
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,10 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status; errors become one message, never a traceback (but for --debug)."""
-    from kpi_lib.core.errors import KpiError
+    from kpi_lib.core.errors import KpiError, KpiWarning
 
     try:
-        status = cli.main(args=list(arguments), prog_name="kpi", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", KpiWarning)
+            warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+            status = cli.main(args=list(arguments), prog_name="kpi", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.Abort:
         return _failed("stopped.")

@@ -1,5 +1,6 @@
 """The data that every calculation starts from: canonical tables, what has been observed, and the workspace's choices."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -8,12 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.errors import DataError, UsageError, nearest, unknown
+from kpi_lib.core.errors import DataError, KpiWarning, UsageError, nearest, unknown
 from kpi_lib.core.period import INSTANT, local_day, midnight
 from kpi_lib.core.schema import TABLES, empty, moment
 
 PURCHASE = "purchase"
 SEGMENT_LIMIT = 200
+OTHER = "(other)"
 # columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
 RESERVED_AS_TEXT = """
 number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
@@ -122,21 +124,32 @@ class Dataset:
         return grouped.agg(pl.col("time").min(), pl.col("amount").sum(), *first).sort("user_id", "time")
 
     def segments(self, column: str) -> pl.Series:
-        """All values of a segment column in the whole data set, wherever it is found; the axis never comes from an answer."""
+        """All values of a segment column in the whole data set, wherever it is found; the axis never comes from an answer.
+
+        Of more than 200 values the 200 with most rows stay, and the rest is `(other)`; null stays null.
+        """
+        values = self._sizes(column)[column]
+        if (known := self._most(column)) is None:
+            return values.sort(nulls_last=True)
+        there = [*known, OTHER, *([None] if values.null_count() else [])]
+        return pl.Series(column, there, dtype=pl.String).sort(nulls_last=True)
+
+    def _sizes(self, column: str) -> pl.DataFrame:
+        """Every value of a column with its rows in all tables that tell of it."""
         places = [name for name in ("events", "transactions", "users") if column in self.columns(name)]
         places = places or [name for name in self.tables if column in self.columns(name)]
         if not places:
             there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
             raise unknown("column", column, there, where="--by")
-        values = pl.concat(
-            [self.tables[name][column].cast(pl.String).unique() for name in dict.fromkeys(places)]
-        ).unique()
-        if len(values) > SEGMENT_LIMIT:
-            raise DataError(
-                f"column {column!r} has {len(values):,} values, too many for segments (at most {SEGMENT_LIMIT}). "
-                f"Choose a coarser column, or group its values before you load them."
-            )
-        return values.sort(nulls_last=True)
+        parts = [self.tables[name].select(pl.col(column).cast(pl.String)) for name in places]
+        return pl.concat(parts).group_by(column).len("rows")
+
+    def _most(self, column: str) -> list[str] | None:
+        """The values with most rows, where a column has more than can be segments."""
+        sizes = self._sizes(column).drop_nulls().filter(pl.col(column) != OTHER)
+        if len(sizes) <= SEGMENT_LIMIT:
+            return None
+        return sizes.sort("rows", column, descending=[True, False])[column].head(SEGMENT_LIMIT).to_list()
 
     def segment_columns(self, most: int = 12) -> tuple[str, ...]:
         """The columns of the activity table and of users that cut the data into a few groups, by name."""
@@ -148,14 +161,29 @@ class Dataset:
         return tuple(dict.fromkeys(found))
 
     def with_by(self, by: tuple[str, ...]) -> "Dataset":
-        """The same data seen by other segment columns, which become text."""
+        """The same data seen by other segment columns, which become text; of very many values the rest is `(other)`."""
         columns = tuple(dict.fromkeys(by))
         named = {column: column + MARK if column in RESERVED else column for column in columns}
+        found = {c: self._segment(c, tell=True).alias(n) for c, n in named.items() if self._has(c)}
         tables = {
-            name: frame.with_columns(pl.col(c).cast(pl.String).alias(n) for c, n in named.items() if c in frame.columns)
+            name: frame.with_columns(each for c, each in found.items() if c in frame.columns)
             for name, frame in self.tables.items()
         }
         return replace(self, by=tuple(named.values()), tables=MappingProxyType(tables))
+
+    def _has(self, column: str) -> bool:
+        return any(column in frame.columns for frame in self.tables.values())
+
+    def _segment(self, column: str, *, tell: bool = False) -> pl.Expr:
+        """A column as a segment: text, and `(other)` for what is not among the most frequent values."""
+        known = self._most(column)
+        if known is None:
+            return pl.col(column).cast(pl.String)
+        if tell:
+            kept = f"the {SEGMENT_LIMIT} with most rows are segments, the rest is {OTHER}"
+            warnings.warn(f"column {column!r} has more than {SEGMENT_LIMIT} values: {kept}.", KpiWarning, stacklevel=3)
+        text = pl.col(column).cast(pl.String)
+        return pl.when(text.is_null() | text.is_in(known)).then(text).otherwise(pl.lit(OTHER)).alias(column)
 
     def only(self, segment: str) -> "Dataset":
         """The part of the data in one segment, written column=value; an empty text means everything.
@@ -170,7 +198,7 @@ class Dataset:
             raise DataError(f"{segment!r} is no segment: write column=value, as in plan=pro.")
         if value not in set(self.segments(column).drop_nulls()):
             raise unknown(f"value of {column}", value, self.segments(column).drop_nulls())
-        inside = pl.col(column).cast(pl.String) == value
+        inside = self._segment(column) == value
         users = self.tables["users"].filter(inside)["user_id"] if column in self.columns("users") else None
         kept = {}
         for name, frame in self.tables.items():

@@ -34,6 +34,10 @@ class ReportError(KpiError):
     """A report could not be rendered."""
 
 
+class KpiWarning(UserWarning):
+    """Something that was done and that a person should know; the message is complete."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant, or list what is there.
 

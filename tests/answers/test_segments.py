@@ -8,10 +8,11 @@ import pytest
 from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import MARK, RESERVED, Dataset, plain_name
-from kpi_lib.core.errors import UsageError
+from kpi_lib.core.errors import KpiWarning, UsageError
 from kpi_lib.core.period import parse_period
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.cohort import Cohorts, cohorts
+from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.sessions import group_name, session_figures
 
 MARCH = parse_period("2026-03", zone="UTC")
@@ -144,3 +145,29 @@ def test_group_names_are_never_the_same_for_different_groups() -> None:
     assert len({group_name(row, ["p", "q"]) for row in rows}) == 4
     assert group_name({"p": None}, ["p"]) == "null"
     assert group_name({"p": "a / b"}, ["p"]) == "a / b"
+
+
+def test_more_values_than_segments_leave_one_axis_for_every_answer() -> None:
+    """300 users in 201 cities: 99 cities have two users each, the others one; the last by name is `(other)`."""
+    cities = [f"c{i:03}" for i in range(201)]
+    homes = cities + cities[:99]
+    rows = [(f"u{i}", T0 + timedelta(hours=i), event, home) for i, home in enumerate(homes) for event in "ab"]
+    schema = {"user_id": pl.String, "time": pl.Datetime("us", "UTC"), "event": pl.String, "city": pl.String}
+    data = Dataset.of({"events": pl.DataFrame(rows, schema=schema, orient="row")})
+    axis = ["(other)", *cities[:200]]
+    told = "'city' has more than 200 values"
+    with pytest.warns(KpiWarning, match=told):
+        seen = data.with_by(("city",))
+    with pytest.warns(KpiWarning, match=told):
+        values = compute("active_users", data, MARCH, ("city",)).table
+    with pytest.warns(KpiWarning, match=told):
+        active = actives(data, MARCH, ("city",), events=("*",)).table
+    assert values["city"].to_list() == active["city"].to_list() == axis
+    assert values["value"].to_list() == active["mau"].to_list() == [1, *[2] * 99, *[1] * 101]
+    steps = funnel(seen, Funnel(("a", "b"))).to_dict()["groups"]
+    assert {name: body["steps"][0]["units"] for name, body in steps.items()} == dict(
+        zip(axis, values["value"], strict=True)
+    )
+    members = cohorts(seen, Cohorts(grain="month")).table.filter(pl.col("k") == 0)
+    assert dict(members.select("city", "size").iter_rows()) == dict(zip(axis, values["value"], strict=True))
+    assert session_figures(seen).table["city"].to_list() == axis

@@ -144,3 +144,13 @@ def test_people_can_read_it_too(kpi: Kpi, stranger: Path) -> None:
         assert said.status == 0, said.err
         assert said.out.strip()
         assert "Traceback" not in said.err
+
+
+def test_too_many_segments_are_put_together_and_said(kpi: Kpi, tmp_path: Path) -> None:
+    rows = "".join(f"u{i},2026-03-01T10:00:00Z,a\n" for i in range(201))
+    (tmp_path / "log.csv").write_text("user_id,time,event\n" + rows)
+    (tmp_path / "kpi.toml").write_text('[tables.events]\npath = "log.csv"\n')
+    said = kpi("sessions", "--by", "user_id", "--workspace", tmp_path, "--json")
+    assert said.status == 0
+    assert said.json["groups"]["(other)"]["sessions"] == 1
+    assert "warning: column 'user_id' has more than 200 values" in said.err

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from kpi_lib.core.dataset import PURCHASE, SEGMENT_LIMIT, Dataset
-from kpi_lib.core.errors import DataError, UsageError
+from kpi_lib.core.dataset import OTHER, PURCHASE, SEGMENT_LIMIT, Dataset
+from kpi_lib.core.errors import DataError, KpiWarning, UsageError
 from kpi_lib.core.period import INSTANT
 from tests.build import transactions
 
@@ -131,12 +131,26 @@ def test_segments_come_from_wherever_the_column_is() -> None:
         data.segments("contry")
 
 
-def test_a_column_with_too_many_values_is_no_segment() -> None:
-    rows = [(f"u{i}", 0.0, "a") for i in range(SEGMENT_LIMIT + 1)]
-    data = Dataset.of({"events": events(rows)})
-    with pytest.raises(DataError, match=r"201 values, too many for segments \(at most 200\)"):
-        data.segments("user_id")
-    assert len(Dataset.of({"events": events(rows[1:])}).segments("user_id")) == SEGMENT_LIMIT
+def test_of_too_many_values_those_with_most_rows_stay() -> None:
+    """Value v has v rows, but for the least two, which have one each: the later by name is `(other)`."""
+    names = {f"c{i:03}": max(i, 1) for i in range(SEGMENT_LIMIT + 1)}
+    rows = [("u", 0.0, "a")] * (sum(names.values()) + 1)
+    data = Dataset.of({"events": events(rows, city=[None, *(n for n, times in names.items() for _ in range(times))])})
+    kept = [name for name in names if name != "c001"]
+    assert data.segments("city").to_list() == [OTHER, *kept, None]
+    with pytest.warns(KpiWarning, match="'city' has more than 200 values"):
+        seen = data.with_by(("city",))
+    counts = dict(seen.tables["events"].group_by("city").len().iter_rows())
+    assert counts == {name: names[name] for name in kept} | {OTHER: 1, None: 1}
+    assert seen.segments("city").to_list() == [OTHER, *kept, None]
+    assert data.only(f"city={OTHER}").tables["events"]["city"].to_list() == ["c001"]
+    fewer = data.only("city=c005")
+    assert fewer.segments("city").to_list() == ["c005"]
+
+
+def test_as_many_values_as_allowed_are_all_segments() -> None:
+    rows = [(f"u{i:03}", 0.0, "a") for i in range(SEGMENT_LIMIT)]
+    assert Dataset.of({"events": events(rows)}).segments("user_id").to_list() == [user for user, *_ in rows]
 
 
 def test_segment_columns_become_text_and_are_carried_by_their_own_table() -> None:
