@@ -228,7 +228,7 @@ class Dataset:
         Rows that happened later, or were `ingested` later, are left out; in the others later times are null. Other
         columns that change in time, such as the status of a defect, keep their last value.
         """
-        tables = {n: _known_at(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
+        tables = {n: _known(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
         return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
 
 
@@ -287,22 +287,18 @@ def _days(tables: Mapping[str, pl.DataFrame], names: tuple[str, ...], zone: str)
     return found
 
 
-def _known_at(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.LazyFrame:
+def _known(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.LazyFrame:
     """What was known of a table at an instant; users stay, because only some have a sign-up time."""
     schema = frame.collect_schema()
     if "ingested" in schema:
         frame = frame.filter(pl.col("ingested").is_null() | (pl.col("ingested") <= until))
     own = moment(name) if name in TABLES else None
-    if own in schema and name != "users":
+    if own and own in schema and name != "users":
         last = local_day(until - timedelta(microseconds=1), zone)
         later = pl.col(own) > last if schema[own] == pl.Date else pl.col(own) >= until
         frame = frame.filter(~later.fill_null(False))
-    times = [
-        c for c in TABLES.get(name, ()) if c.kind == "time" and c.name in schema and c.name not in (own, "ingested")
-    ]
-    yet = [c.name for c in times if not c.planned or c.name in ENDS]
-    if name == "users":
-        yet += [own] if own in schema else []
+    times = [c for c in TABLES.get(name, ()) if c.kind == "time" and c.name in schema and c.name != "ingested"]
+    yet = [c.name for c in times if (not c.planned or c.name in ENDS) and (c.name != own or name == "users")]
     return frame.with_columns(pl.when(pl.col(c) < until).then(c).alias(c) for c in yet)
 
 
