@@ -58,12 +58,20 @@ def test_nothing_is_set_aside_and_only_what_was_planted_is_odd(workspace: Worksp
     assert all(counts.read for counts in found.counts.values())
 
 
+def test_every_table_is_there_with_all_its_columns(raw: dict[str, Rows]) -> None:
+    assert set(raw) == set(TABLES)
+    assert {
+        name: lacking for name, rows in raw.items() if (lacking := {c.name for c in TABLES[name]} - set(rows[0]))
+    } == {}
+
+
 def test_columns_have_their_canonical_names(raw: dict[str, Rows]) -> None:
     extra = {name: set(rows[0]) - {c.name for c in TABLES[name]} for name, rows in raw.items()}
     assert {name: found for name, found in extra.items() if found} == {
         "events": {"platform", "version"},
         "users": {"country", "platform", "onboarding"},
         "subscriptions": {"seats"},
+        "requests": {"platform"},
         "surveys": {"wave"},
     }
 
@@ -246,7 +254,7 @@ def test_a_seed_is_a_company_byte_for_byte(demo: Path, tmp_path: Path) -> None:
     assert again == first
     assert set(other) == set(first)
     same = {name for name in first if other[name] == first[name]}
-    assert same <= {"kpi.toml", "raw/products.csv"}
+    assert same <= {"kpi.toml", *(f"raw/{name}.csv" for name in ("products", "goals", "benchmarks", "releases"))}
 
 
 def test_the_folder_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

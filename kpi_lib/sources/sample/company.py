@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from kpi_lib.sources.sample import money, people, service, usage
+from kpi_lib.sources.sample import delivery, market, money, people, service, usage
 from kpi_lib.sources.sample.story import Ints, Story
 
 Table = tuple[str, pl.DataFrame]
@@ -45,10 +45,14 @@ class Company:
         yield "events", self._events()
         yield from self._money()
         yield from self._service()
+        yield from self._delivery()
+        yield from self._market()
 
     def _people(self) -> Iterator[Table]:
         yield "users", people.users(self.story, self.who, *money.plans(self.story, self.who, self.signed))
-        yield "marketing_spend", people.marketing_spend(self.story, self.who)
+        spend = people.marketing_spend(self.story, self.who)
+        yield "marketing_spend", spend
+        yield "costs", market.costs(self.story, spend)
         yield "web_visits", people.web_visits(self.story, self.who)
         yield "installs", people.installs(self.story, self.who)
         yield "emails", service.emails(self.story, self.come)
@@ -87,3 +91,19 @@ class Company:
         yield "usability_tasks", service.usability_tasks(self.story, self.come)
         yield "inquiries", service.inquiries(self.story)
         yield "notifications", service.notifications(self.story)
+
+    def _delivery(self) -> Iterator[Table]:
+        items, log = delivery.work_items(self.story)
+        yield "work_items", items
+        yield "work_log", log
+        for make in (
+            delivery.requests, delivery.incidents, delivery.units, delivery.releases, delivery.features, delivery.defects,
+            delivery.code_size, delivery.tests, delivery.goals,
+        ):  # fmt: skip
+            yield make.__name__, make(self.story)
+
+    def _market(self) -> Iterator[Table]:
+        for make in (
+            market.deals, market.social, market.mentions, market.market, market.benchmarks, market.employee_surveys,
+        ):  # fmt: skip
+            yield make.__name__, make(self.story)

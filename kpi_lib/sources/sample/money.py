@@ -37,7 +37,7 @@ MONTHS = {"month": 1, "year": 12}
 ADDON, ADDON_PRICE = "insights pack", 2900
 LAPSE, COMES_BACK = 0.012, 0.6
 REFUNDS = 0.015
-WHALE_SEATS = 9
+WHALE_SEATS = 7
 TIMES = ["start", "end", "trial_start", "trial_end", "term_end", "renewed_ts"]
 
 

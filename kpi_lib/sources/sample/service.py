@@ -98,7 +98,7 @@ def ticket_messages(story: Story, table: pl.DataFrame, course: Course) -> pl.Dat
 def surveys(story: Story, who: People, come: Visits, asked: pl.DataFrame) -> pl.DataFrame:
     """One row per answer: NPS in waves, CSAT all the time and after tickets, and a rating of the product on 1 to 5."""
     parts = [_nps(story, who, come), _asked_at_random(story, come, "csat", share=0.008, mean=3.9)]
-    parts.append(_asked_at_random(story, come, "product_rating", share=0.002, mean=3.8))
+    parts.append(_asked_at_random(story, come, "rating", share=0.002, mean=3.8))
     rated = asked.filter(pl.col("csat").is_not_null())
     parts.append(rated.select("user_id", time="resolved", kind=pl.lit("csat"), score="csat", ticket_id="ticket_id"))
     table = pl.concat(parts, how="diagonal_relaxed").sort("time", "user_id", "kind")
@@ -121,10 +121,11 @@ def _nps(story: Story, who: People, come: Visits) -> pl.DataFrame:
     for number, wave in enumerate(story.waves):
         day = story.number(wave)
         lately = np.unique(come.user[(come.day >= day - 14) & (come.day < day)])
-        answering = lately[chance.random(len(lately)) < 0.25]
+        answering = lately[chance.random(len(lately)) < 0.4]
         mood = nps_mood(story, number) + 0.6 * who.activated[answering] + chance.normal(-0.2, 2.4, len(answering))
         lowest = 1 if wave == story.odd_wave else 0
-        score = np.clip(np.rint(mood), lowest, 10)
+        angry = chance.random(len(answering)) < 0.04
+        score = np.clip(np.rint(np.where(angry, 0.0, mood)), lowest, 10) + 0.0  # no minus zero
         time = story.within(
             np.full(len(answering), day) + chance.integers(0, 5, len(answering)), busy_hour(chance, len(answering))
         )

@@ -11,15 +11,19 @@ from kpi_lib.sources.sample.story import (
     CREEP,
     CREEPING,
     DUPLICATE_SHARE,
+    ERRORS,
     FEATURE,
     FEATURE_EVENT,
     INCIDENT_DAYS,
     INCIDENT_DROP,
+    INCIDENT_ERRORS,
     LATE_SHARE,
     PAID,
     RESPONSE_HOURS,
     SEAT_GROWTH,
     SIGNUPS,
+    SLOW_CREEP,
+    SLOW_ROUTE,
     TRIAL_DAYS,
     TRIAL_RATE,
     USE,
@@ -86,7 +90,8 @@ def _use(story: Story) -> Found:
     yield (
         "incident", "The Android app fails for some days: fewer people come there and more requests fail; the web is as always.",
         "kpi compute dau --every day --by platform; tables incidents and requests",
-        {"platform": "android", "start": story.calendar_day(story.incident), "end": story.calendar_day(end), "drop": INCIDENT_DROP},
+        {"platform": "android", "start": story.calendar_day(story.incident), "end": story.calendar_day(end), "drop": INCIDENT_DROP,
+         "error_rate": INCIDENT_ERRORS, "usual_error_rate": ERRORS},
     )  # fmt: skip
     yield (
         "release_lift", f"A release brings {FEATURE} to people's eyes: the share of users who use it jumps.",
@@ -131,6 +136,10 @@ def _service(story: Story) -> Found:
 
 
 def _record(story: Story) -> Found:
+    yield (
+        "slow_route", "One route gets slower week by week.", "table requests, column route; kpi compute api_latency --by route",
+        {"route": SLOW_ROUTE, "growth_per_week": SLOW_CREEP, "from": story.calendar_day(story.slowdown)},
+    )  # fmt: skip
     yield "outage", "Of one day no event was recorded.", "kpi check", {"day": story.calendar_day(story.outage)}
     yield (
         "duplicates", "A part of one day was exported twice: the same rows with the same event_id.", "kpi check",
