@@ -19,7 +19,7 @@ OTHER = "(other)"
 # columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
 RESERVED_AS_TEXT = """
 number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
-left_censored
+left_censored all_sessions in_progress share name named closes begun begins over one
 kpi start end value low high n unripe unit status step event units from_start from_previous previous_low
 previous_high median_seconds p25_seconds p75_seconds in_progress excluded tie_sensitive group user_id time nth
 row depth killed killer ripe usable counted sensitive period first stop key count left_out fold days seen
