@@ -11,12 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
+from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.sessions import by_group, labelled, over
 
+RULES = ("from_event", "to_event", "max_steps", "top", "collapse")
 START, END, OTHER, MORE = "(start)", "(end)", "(other)", "(more)"
 
 
@@ -99,26 +100,10 @@ def paths(
     step = max_steps - (pl.col("last") - pl.col("at")) if back else pl.col("at") + 1
     shown = walks.with_columns(step=step).filter(pl.col("step").is_between(1, max_steps))
     moves = _moves(_named(shown, top, [name for name in (from_event, to_event) if name is not None]), list(data.by))
-    by, keys = list(data.by), ["step", "event"]
-    edges = _counted(moves, [*by, "step", "from", "to"])
-    begun = moves.filter("begins").select(*by, "session", "user_id", "step", event="from")
-    reached = moves.select(*by, "session", "user_id", pl.col("step") + 1, event="to")
-    nodes = _counted(pl.concat([begun, reached]), [*by, *keys])
-    there = nodes.select(*by, "step", pl.col("event").alias("from"), there="sessions")
-    edges = edges.join(there, on=[*by, "step", "from"], how="left", nulls_equal=True)
-    edges = edges.with_columns(share=pl.col("sessions") / pl.col("there")).drop("there")
-    rules: dict[str, Any] = {
-        "from_event": from_event,
-        "to_event": to_event,
-        "max_steps": max_steps,
-        "top": top,
-        "collapse": collapse,
-    }
-    rules |= {"gap_seconds": None if gap is None else gap.total_seconds(), "by": [plain_name(column) for column in by]}
-    totals = _totals(data, stays, walks)
-    return Paths(
-        _largest_first(edges, by, ["from", "to"]), _largest_first(nodes, by, ["event"]), totals, rules, data.by
-    )
+    edges, nodes = _tables(moves, list(data.by))
+    rules: dict[str, Any] = dict(zip(RULES, (from_event, to_event, max_steps, top, collapse), strict=True))
+    rules["gap_seconds"] = None if gap is None else gap.total_seconds()
+    return Paths(edges, nodes, _totals(data, stays, walks), rules, data.by)
 
 
 def _stays(data: Dataset, gap: timedelta | None, grid: Grid | None, *, collapse: bool) -> pl.DataFrame:
@@ -171,6 +156,19 @@ def _moves(shown: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     source = pl.when(pl.col("at") == 0).then(pl.lit(START)).otherwise(pl.lit(MORE)).alias("from")
     into = entry.select(*whole, pl.col("step") - 1, source, to="name", begins=True)
     return pl.concat([into, onward])
+
+
+def _tables(moves: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The moves and the nodes with their sessions and users."""
+    whole = ["session", "user_id", *by]
+    begun = moves.filter("begins").select(*whole, "step", event="from")
+    reached = moves.select(*whole, pl.col("step") + 1, event="to")
+    nodes = _counted(pl.concat([begun, reached]), [*by, "step", "event"])
+    edges = _counted(moves, [*by, "step", "from", "to"])
+    there = nodes.select(*by, "step", pl.col("event").alias("from"), there="sessions")
+    edges = edges.join(there, on=[*by, "step", "from"], how="left", nulls_equal=True)
+    edges = edges.with_columns(share=pl.col("sessions") / pl.col("there")).drop("there")
+    return _largest_first(edges, by, ["from", "to"]), _largest_first(nodes, by, ["event"])
 
 
 def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -62,7 +62,11 @@ def flow_chart(moves: pl.DataFrame, nodes: pl.DataFrame, total: int) -> alt.Laye
     frame = pl.DataFrame(bars, schema=BARS)
     colour = alt.condition("datum.ours", alt.value(INK.ghost), alt.value(INK.accent))
     drawn = alt.Chart(frame).mark_rect().encode(x=_x("x"), x2="x2:Q", y=_y("y"), y2="y2:Q", color=colour, tooltip=told)
-    middle = frame.with_columns(y=(pl.col("y") + pl.col("y2")) / 2).filter(pl.col("y2") - pl.col("y") >= 3)
+    middle = (
+        frame.with_columns(y=(pl.col("y") + pl.col("y2")) / 2)
+        .filter(pl.col("y2") - pl.col("y") >= 3)
+        .select("name", "x2", "y")
+    )
     words = alt.Chart(middle).mark_text(align="left", baseline="middle", dx=4, limit=label)
     named = words.encode(x=_x("x2"), y=_y("y"), text="name:N")
     return alt.LayerChart(layer=[bands, drawn, named]).properties(width=DESK.total - 8, height=HEIGHT)
