@@ -25,7 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compute": ("figures", "KPIs by period and segment"),
     "active": ("figures", "daily, weekly and monthly actives, and stickiness"),
     "sessions": ("figures", "how many sessions, and how long"),
-    "funnel": ("behaviour", "how far people get through a sequence of steps"),
+    "funnel": ("funnels", "how far people get through a sequence of steps"),
     "cohort": ("behaviour", "who comes back, or pays again, and when"),
     "lifecycle": ("engagement", "who is new, who stayed, who came back, who is gone"),
     "paths": ("engagement", "which way sessions take from event to event"),

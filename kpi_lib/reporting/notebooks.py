@@ -54,7 +54,7 @@ def declared_funnel(workspace: Workspace, name: str = "", *, orders: bool = Fals
 
 
 def _of_orders(spec: Funnel) -> bool:
-    return {step.split("@")[0] for step in spec.steps} == {PURCHASE}
+    return spec.names == (PURCHASE,)
 
 
 def _commonest(data: Dataset) -> Funnel:

@@ -295,7 +295,8 @@ def _warnings(data: Dataset, spec: Funnel) -> tuple[str, ...]:
     for column in must_have(spec):
         empty = named_rows(data, spec).select(pl.col(column).is_null().sum()).collect().item()
         if empty:
-            said.append(f"{empty:,} rows have no {column} and belong to nobody: they are left out.")
+            rows = "1 row has no {} and belongs" if empty == 1 else f"{empty:,} rows have no {{}} and belong"
+            said.append(f"{rows.format(column)} to nobody: left out.")
     if data.by and spec.attribution == "all":
         said.append("with attribution all a unit counts in every segment that it enters: segments do not add up.")
     return tuple(said)
