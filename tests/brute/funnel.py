@@ -30,41 +30,15 @@ def funnel(
     *,
     within: int | None,
     observed_until: int,
-    order: str = "ordered",
-    attempt: str = "best",
-    ties: str = "any",
-    ttc: str = "earliest",
-    unripe: str = "exclude",
-    exclude: Sequence[str] = (),
-    entry: tuple[int, int] | None = None,
-    optional: Sequence[bool] = (),
-    within_step: Sequence[int | None] = (),
-    grace: int = 0,
-    repeats: bool = False,
-    exclusion: str = "attempt",
+    **options: Any,  # noqa: ANN401 - the other fields of Rules
 ) -> dict[str, Any]:
     """Answer one funnel question; times and `within` in microseconds.
 
     `units` maps every unit with an entry to its state (`counted`, `in_progress`, `excluded`) and attempts; the other
     keys are those of the funnel's JSON.
     """
-    rules = Rules(
-        steps=tuple(steps),
-        within=within,
-        observed_until=observed_until,
-        order=order,
-        attempt=attempt,
-        ties=ties,
-        ttc=ttc,
-        unripe=unripe,
-        exclude=tuple(exclude),
-        entry=entry,
-        optional=tuple(optional),
-        within_step=tuple(within_step),
-        grace=grace,
-        repeats=repeats,
-        exclusion=exclusion,
-    )
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    rules = Rules(steps=tuple(steps), within=within, observed_until=observed_until, **chosen)
     check(rules)
     logs = split(rows, rules)
     outcomes = {unit: found for unit, log in logs.items() if (found := outcome(log, rules)).state != "absent"}
