@@ -44,7 +44,8 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
     logging.getLogger("papermill").setLevel(logging.ERROR)
     deadline = time.monotonic() + stay.timeout
-    try:
+
+    def play() -> None:
         papermill.execute_notebook(
             notebook,
             str(into).replace("{", "{{").replace("}", "}}"),
@@ -59,6 +60,9 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
             store_widget_state=False,
             on_cell_executed=_counter(notebook, stay.progress),
         )
+
+    try:
+        _with_a_second_start(play)
     except papermill.PapermillExecutionError as error:
         raise ReportError(_stopped(error)) from None
     except CellTimeoutError:
@@ -67,6 +71,18 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
         raise ReportError("the kernel died while the notebook ran; out of memory is the usual reason.") from None
     except RuntimeError as error:  # a kernel that does not come up
         raise ReportError(f"the kernel did not start: {plain(str(error))}") from None
+
+
+def _with_a_second_start(play: Callable[[], None]) -> None:
+    """Another process may take a port between its choice and the kernel's hold on it; new ports are chosen then, once."""
+    from nbclient.exceptions import DeadKernelError
+
+    try:
+        play()
+    except DeadKernelError:  # it was up and ran cells
+        raise
+    except RuntimeError:
+        play()
 
 
 def _kernel_class(env: dict[str, str], cwd: Path) -> type:

@@ -4,15 +4,17 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import nbformat
 import polars as pl
 import pytest
+from jupyter_client.provisioning.local_provisioner import LocalPortCache
 
 from kpi_lib.core.errors import KpiError, ReportError, UsageError
 from kpi_lib.reporting import publish
@@ -20,6 +22,7 @@ from kpi_lib.reporting.runner import Job, run, tidy
 
 Write = Callable[..., Path]
 FILES = ["manifest.json", "report.html", "report.ipynb", "values.parquet"]
+PORTS = 5  # that a kernel listens on
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -135,6 +138,39 @@ class TestAFailedRun:
     def test_that_takes_too_long(self, notebook: Write, job: Job) -> None:
         outcome = run(notebook("import time\ntime.sleep(600)"), {}, dataclasses.replace(job, timeout=5))
         assert "longer than 5 s" in (outcome.error or "")
+
+
+class TestAKernelThatDoesNotComeUp:
+    @pytest.fixture
+    def starts(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], list[int]]]:
+        """Let the first starts choose a port that somebody else took; gives the list of all choices."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            taken, choices = int(other.getsockname()[1]), list[int]()
+
+            def spoil(starts: int) -> list[int]:
+                honest = LocalPortCache.find_available_port
+
+                def find(self: LocalPortCache, ip: str) -> int:
+                    choices.append(honest(self, ip))
+                    return taken if len(choices) <= starts * PORTS else choices[-1]
+
+                monkeypatch.setattr(LocalPortCache, "find_available_port", find)
+                return choices
+
+            yield spoil
+
+    def test_is_started_once_more(self, notebook: Write, job: Job, starts: Callable[[int], list[int]]) -> None:
+        choices = starts(1)
+        assert run(notebook(), {}, job).status == "done"
+        assert len(choices) == 2 * PORTS
+
+    def test_is_told_when_that_fails_too(self, notebook: Write, job: Job, starts: Callable[[int], list[int]]) -> None:
+        choices = starts(2)
+        outcome = run(notebook(), {}, job)
+        assert (outcome.status, len(choices)) == ("failed", 2 * PORTS)
+        assert "the kernel did not start" in (outcome.error or "")
 
 
 class TestBeforeAnyKernel:
