@@ -31,10 +31,10 @@ setup-dev: # the same with what the tests need
 	@setup/chromium.sh
 
 test: setup-dev ## set up and run the test suite with its coverage
-	@$(PYTEST) --cov --cov-report=term
+	@$(PYTEST) -n logical --cov --cov-report=term
 
-test-slow: setup-dev ## the long simulations, property runs and installs
-	@$(PYTEST) -m slow
+test-slow: setup-dev ## the long simulations, wide property searches and installs
+	@$(PYTEST) -n logical -m "slow or hypothesis" --hypothesis-profile=search
 
 lint: setup-dev ## style, types and import floors alone
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -3,17 +3,22 @@
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.scheduling import Pieces, turn
+
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# A deadline would make a busy machine fail the suite; derandomised, so that a red run can be run again.
-settings.register_profile("house", deadline=None, derandomize=True)
+# A deadline would make a busy machine fail the suite. `make test` tries a few cases, the same each time, so that a red run
+# can be run again; `make test-slow` searches on with new cases and prints how to try a failing one again.
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("search", deadline=None, max_examples=250, print_blob=True)
 settings.load_profile("house")
 
 HERE = {"localhost", "127.0.0.1", "::1", "", None}
@@ -55,14 +60,35 @@ def _guard() -> None:
 _guard()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401 - pytest keeps the class private
-    """Say loudly which browser tests did not run: a skip in a long list is easily missed."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Pieces keep the order that the tests are in."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On several cores the long pieces start first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Pieces:  # noqa: ANN401 - untyped there
+    """Files stay together, whatever --dist says."""
+    return Pieces(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:  # noqa: ANN401 - pytest keeps the class private
+    """Say last and loudly which browser tests did not run, and why: a skip in a long list is easily missed."""
+    yield
     skipped = [report for report in terminalreporter.stats.get("skipped", ()) if "browser" in report.keywords]
     if not skipped:
         return
     terminalreporter.write_sep("*", f"{len(skipped)} BROWSER TESTS DID NOT RUN", red=True, bold=True)
     for report in skipped:
         terminalreporter.write_line(f"  {report.nodeid}")
+    for why in sorted({str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)}):
+        terminalreporter.write_line(f"  {why}")
     terminalreporter.write_line("  They need Chromium:  sudo apt install chromium   or   brew install --cask chromium")
     terminalreporter.write_sep("*", red=True, bold=True)
 

@@ -17,7 +17,7 @@ from .logs import ODD_DAYS, Log, Question, cohorts, funnels, logs, random_cohort
 from .sessions import session_summary, sessions
 
 SEEDS = range(150)
-RELAXED = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+RELAXED = settings(suppress_health_check=list(HealthCheck))
 
 
 def test_a_seed_is_a_log() -> None:

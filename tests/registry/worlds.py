@@ -183,16 +183,19 @@ def grid_of(data: Dataset, every: str = "week") -> Grid:
     return Grid.calendar(every, first, first + timedelta(days=DAYS), zone=data.zone)
 
 
-def everything(data: Dataset, grid: Grid, by: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
-    """All KPIs on one grid."""
-    return {name: compute(name, data, grid, by).table for name in NAMES if not by or _has(name, by)}
+class Figures(dict[str, pl.DataFrame]):
+    """The table of every KPI on one grid, each computed when it is first asked for."""
 
+    def __init__(self, data: Dataset, grid: Grid, by: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._asked = (data, grid, by)
 
-def _has(name: str, by: tuple[str, ...]) -> bool:
-    return True if by == ("country",) else any(each.startswith("events.") for each in catalogue()[name].inputs)
+    def __missing__(self, name: str) -> pl.DataFrame:
+        self[name] = compute(name, *self._asked).table
+        return self[name]
 
 
 @cache
-def usual(seed: int, every: str = "week", by: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+def usual(seed: int, every: str = "week", by: tuple[str, ...] = ()) -> Figures:
     """All KPIs of a world as it is."""
-    return everything(world(seed), grid_of(world(seed), every), by)
+    return Figures(world(seed), grid_of(world(seed), every), by)
