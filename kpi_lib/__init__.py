@@ -16,6 +16,7 @@ _PLACES = {
     "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
     "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
     "shapes.lifecycle": ("Lifecycle", "daily_states", "lifecycle"),
+    "shapes.paths": ("Paths", "paths"),
     "shapes.sessions": ("Sessions", "session_figures"),
     "kpis.registry": ("Kpi", "catalogue", "find", "kpi"),
     "answers.actives": ("Actives", "actives"),

@@ -163,8 +163,8 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
         voids = kpi.measure is DERIVED
     elif kpi.lookback == "first":
         early = pl.Series([start <= data.observed_from for start in window.starts])
-    # a count of nothing is 0 only where somebody looked
-    unseen = grid.frame(data.observed_from, data.observed_until)["seen"] <= 0
+    # a count of nothing is 0 only where somebody looked: in the period, and in the window that is counted
+    unseen = (grid.frame(data.observed_from, data.observed_until)["seen"] <= 0) | (frame["seen"] <= 0)
     void = (early if voids else early & False) | unseen
     for part in kpi.components:
         moved, theirs = _moved(window, part)

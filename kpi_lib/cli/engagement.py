@@ -1,12 +1,12 @@
-"""Verbs for how people use the product over time: lifecycle."""
+"""Verbs for how people use the product over time and on their way: lifecycle and paths."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, period, segments, shared, table_choice
+from kpi_lib.cli.options import GAP_HELP, Place, columns, period, segments, shared, table_choice
 from kpi_lib.cli.text import table
-from kpi_lib.core.units import RATIO, show
+from kpi_lib.core.units import RATIO, SHARE, duration, show
 
 if TYPE_CHECKING:
     from kpi_lib.core.dataset import Dataset
@@ -72,4 +72,53 @@ def lifecycle(place: Place, **asked: Any) -> int:  # noqa: ANN401
     return 0
 
 
-COMMANDS = {"lifecycle": lifecycle}
+@click.command("paths")
+@click.option("--from-event", metavar="E", help="Begin at the first such event of a session (default: its start).")
+@click.option("--to-event", metavar="E", help="End at the first such event; alone, steps are counted back from it.")
+@click.option("--max-steps", type=int, default=5, metavar="N", help="Steps to show (default 5).")
+@click.option(
+    "--top", type=int, default=5, metavar="N", help="Events to name at a step (default 5); the rest is (other)."
+)
+@click.option("--repeats", is_flag=True, help="Count the same event in a row as several steps.")
+@click.option("--gap", metavar="D", help=GAP_HELP)
+@click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
+@segments
+@table_choice
+@shared
+def paths(place: Place, **asked: Any) -> int:  # noqa: ANN401
+    """Which way sessions take: the moves from event to event, step by step, in sessions and in users.
+
+    \b
+    Example:
+      kpi paths --from-event add_to_cart --workspace data/clickstream
+    """
+    from kpi_lib.shapes.paths import paths as ways
+
+    gap = duration(asked["gap"]) if asked["gap"] else None
+    workspace, data, _ = opened(place, asked)
+    found = ways(
+        data,
+        gap=gap,
+        grid=workspace.grid(asked["period"]) if asked["period"] else None,
+        collapse=not asked["repeats"],
+        **{name: asked[name] for name in ("from_event", "to_event", "max_steps", "top")},
+    )
+    rows = [
+        [
+            *(r[column] for column in found.by),
+            *(r[name] for name in ("step", "from", "to")),
+            f"{r['sessions']:,}",
+            f"{r['users']:,}",
+            show(r["share"], SHARE),
+        ]
+        for r in found.table.iter_rows(named=True)
+    ]
+    counted, every, users, still = (found.totals[n].sum() for n in ("sessions", "all_sessions", "users", "in_progress"))
+    people = "" if found.by else f" by {users:,} users"
+    head = f"{counted:,} of {every:,} sessions{people}" + (f"; {still:,} may still go on" if still else "") + ":"
+    heads = [*found.by, "step", "from", "to", "sessions", "users", "of those there"]
+    place.show(found.to_dict(), f"{head}\n{table(heads, rows, left=len(found.by) + 3)}")
+    return 0
+
+
+COMMANDS = {"lifecycle": lifecycle, "paths": paths}

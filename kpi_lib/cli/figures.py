@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, segments, shared, table_choice
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import COUNT, FRACTION, RATIO, SHARE, show, span
 
@@ -80,11 +80,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
 
 
 @click.command("sessions")
-@click.option(
-    "--gap",
-    metavar="D",
-    help="A pause longer than this starts a new session (default 30m; a mapped session_id is trusted).",
-)
+@click.option("--gap", metavar="D", help=GAP_HELP)
 @click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
 @segments
 @table_choice

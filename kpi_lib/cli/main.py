@@ -25,16 +25,17 @@ VERBS: dict[str, tuple[str, str]] = {
     "compute": ("figures", "KPIs by period and segment"),
     "active": ("figures", "daily, weekly and monthly actives, and stickiness"),
     "sessions": ("figures", "how many sessions, and how long"),
-    "funnel": ("behaviour", "how far people get through a sequence of steps"),
+    "funnel": ("funnels", "how far people get through a sequence of steps"),
     "cohort": ("behaviour", "who comes back, or pays again, and when"),
     "lifecycle": ("engagement", "who is new, who stayed, who came back, who is gone"),
+    "paths": ("engagement", "which way sessions take from event to event"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
 GROUPS = {
     "Start": ("init", "sample", "check"),
     "Choose": ("list", "show", "stage"),
-    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle"),
+    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths"),
     "Tell": ("report", "lab"),
 }
 

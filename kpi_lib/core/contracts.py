@@ -11,11 +11,11 @@ from kpi_lib.core.schema import TABLES
 # Words are compared, and stored, in small letters.
 WORDS_AS_TEXT = """
 transactions.kind!: sale refund credit
-subscriptions.interval!: day=daily week=weekly month=monthly quarter=quarterly year=yearly,annual,annually
+subscriptions.interval!: day=daily week=weekly month=monthly quarter=quarterly half-year=semi-annual,half-yearly year=yearly,annual,annually
 tests.result!: passed=pass failed=fail skipped=skip blocked
 defects.found_by!: team user
 goals.type!: number percent currency boolean tasks
-surveys.kind: nps csat ces sus rating feature
+surveys.kind: nps csat ces sus rating=product_rating feature
 defects.status: open in_progress=in-progress reopened fixed verified closed rejected duplicate
 defects.severity: blocker critical major moderate minor trivial
 mentions.sentiment: positive neutral negative

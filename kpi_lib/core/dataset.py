@@ -19,7 +19,10 @@ OTHER = "(other)"
 # columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
 RESERVED_AS_TEXT = """
 number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
+left_censored all_sessions in_progress share name named closes begun begins over one
 left_censored
+entered outcome bin low_seconds high_seconds over before since p90_seconds previous_median_seconds previous_p25_seconds
+previous_p75_seconds previous_p90_seconds previous_mean_seconds
 kpi start end value low high n unripe unit status step event units from_start from_previous previous_low
 previous_high median_seconds p25_seconds p75_seconds in_progress excluded tie_sensitive group user_id time nth
 row depth killed killer ripe usable counted sensitive period first stop key count left_out fold days seen
@@ -30,7 +33,7 @@ took back done goal amount hits squares rate upto spread active_periods variance
 percentile competitor benchmark promoters detractors down failures exposure of
 customer mrr opening closing new expansion reactivation contraction churn price before begun
 """
-RESERVED = frozenset(RESERVED_AS_TEXT.split())
+RESERVED = frozenset(RESERVED_AS_TEXT.split()) | {f"{letter}{step}" for letter in "tv" for step in range(1, 100)}
 MARK = " (segment)"
 # since when a row is there, where that is not its `time` or `date`; users and products are there whatever their times say
 ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie ahead have not happened

@@ -24,11 +24,12 @@ def _per_failure(frame: pl.DataFrame) -> pl.DataFrame:
     failed = frame["failures"].cast(pl.Float64)
     some = failed.clip(lower_bound=1.0)
     bounds = {"few": pl.Series(gammaincinv(some, 0.025)), "many": pl.Series(gammaincinv(some + 1, 0.975))}
-    hours, any_failed = pl.col("exposure") / MICRO, pl.col("failures") > 0
+    time, some_failed = pl.col("exposure"), pl.col("failures") > 0
+    # a column as divisor: by a scalar Polars multiplies with its reciprocal, which is off in the last bit
     return frame.with_columns(**bounds).with_columns(
-        value=pl.when(any_failed).then(hours / pl.col("failures")),
-        low=pl.when(any_failed).then(hours / pl.col("many")),
-        high=pl.when(any_failed).then(hours / pl.col("few")),
+        value=pl.when(some_failed).then(time / (pl.col("failures") * MICRO)),
+        low=pl.when(some_failed).then(time / (pl.col("many") * MICRO)),
+        high=pl.when(some_failed).then(time / (pl.col("few") * MICRO)),
     )
 
 

@@ -131,7 +131,10 @@ def funnel_dropoff_rate(data: Dataset, grid: Grid, *, dropoff_funnel: str | None
     # who is still under way may reach any step yet
     furthest = pl.when("ripe").then(pl.min_horizontal("depth", pl.lit(last - 1))).otherwise(last - 1)
     steps = reached.with_columns(step=pl.int_ranges(1, furthest + 1)).explode("step")
-    return steps.with_columns(hit=pl.col("depth") == pl.col("step"))
+    # an optional step is no place to stop at
+    return steps.filter(pl.col("step").is_in([at + 1 for at in spec.required])).with_columns(
+        hit=pl.col("depth") == pl.col("step")
+    )
 
 
 def _reached(data: Dataset, grid: Grid, spec: Funnel) -> pl.LazyFrame:
@@ -140,7 +143,7 @@ def _reached(data: Dataset, grid: Grid, spec: Funnel) -> pl.LazyFrame:
     keys = ["unit", "period"]
     ripe = choose(found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include")), spec, keys)
     # who has reached the goal stays as he is; anybody else may still get further, and the period is not settled
-    done = ripe.filter((pl.col("depth") == len(spec.steps)) | (spec.attempt == "first"))
+    done = ripe.filter((pl.col("depth") == len(spec.steps)) | spec.attempt.startswith("first"))
     young = found.filter(~pl.col("ripe")).join(done, on=keys, how="anti")
     young = young.sort(*keys, "time", "row").unique(keys, keep="first", maintain_order=True)
     columns = ["user_id", "period", "depth", *[c for c in data.by if c in found.columns]]

@@ -95,7 +95,7 @@ def nps_detractor_share(data: Dataset, grid: Grid) -> pl.LazyFrame:
     unit=SHARE,
     direction=UP,
     measure=PROPORTION,
-    formula='answers of csat_satisfied_from (4) or more / answers of kind "csat" on 1 to csat_scale (5), the last of each person',
+    formula='answers of csat_satisfied_from (4) or more / answers of kind "csat" on 1-5, the last of each person',
     counter=("nps_detractor_share",),
     references=(
         EXPERIENCE, f"{NOTE}: satisfaction and loyalty", f"{UNDERSTANDING}: satisfaction", f"{CLICKUP}: customer",
@@ -103,9 +103,9 @@ def nps_detractor_share(data: Dataset, grid: Grid) -> pl.LazyFrame:
     sources_wrong="One source gives three formulas under one name; the scores 4, 5, 3, 2, 5 are 60 % satisfied and 3.8 on "
     "average. Another names it as a stand-in for the net promoter score, which asks something else.",
 )  # fmt: skip
-def csat(data: Dataset, grid: Grid, *, csat_satisfied_from: int = 4, csat_scale: int = 5) -> pl.LazyFrame:
+def csat(data: Dataset, grid: Grid, *, csat_satisfied_from: int = 4) -> pl.LazyFrame:
     """What share is satisfied (top two boxes). One row per person and period; `hit` = satisfied."""
-    return answers(data, grid, "csat", (1, csat_scale)).with_columns(hit=pl.col("score") >= csat_satisfied_from)
+    return answers(data, grid, "csat", CSAT_SCALE).with_columns(hit=pl.col("score") >= csat_satisfied_from)
 
 
 @shown(
@@ -114,15 +114,15 @@ def csat(data: Dataset, grid: Grid, *, csat_satisfied_from: int = 4, csat_scale:
     direction=UP,
     measure=RATIO,
     inputs=ASKED,
-    formula='sum of scores / answers of kind "csat" on 1 to csat_scale (5), the last of each person in the period',
+    formula='sum of scores / answers of kind "csat" on 1-5, the last of each person in the period',
     counter=("csat",),
     references=(f"{CLICKUP}: customer",),
     sources_wrong="Divided by answers, not by the people asked. Not comparable with a share satisfied: 4, 5, 3, 2, 5 are 3.8.",
     use=CONTEXTUAL,
 )
-def csat_mean(data: Dataset, grid: Grid, *, csat_scale: int = 5) -> pl.LazyFrame:
+def csat_mean(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How satisfied people are on average; it hides who is torn. One row per person and period; num = score."""
-    return answers(data, grid, "csat", (1, csat_scale)).with_columns(**mean_of(pl.col("score")))
+    return answers(data, grid, "csat", CSAT_SCALE).with_columns(**mean_of(pl.col("score")))
 
 
 @shown(

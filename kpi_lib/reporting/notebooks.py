@@ -17,6 +17,7 @@ from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import Funnel, FunnelResult
+from kpi_lib.shapes.paths import Paths
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
 
@@ -53,7 +54,7 @@ def declared_funnel(workspace: Workspace, name: str = "", *, orders: bool = Fals
 
 
 def _of_orders(spec: Funnel) -> bool:
-    return {step.split("@")[0] for step in spec.steps} == {PURCHASE}
+    return spec.names == (PURCHASE,)
 
 
 def _commonest(data: Dataset) -> Funnel:
@@ -140,6 +141,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
         case CohortResult():
             rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
             return [_of("cohort", result.table.with_columns(rate=rate)), _of("cohort_pooled", result.pooled)]
+        case Paths():
+            return [_of("paths", result.table), _of("paths_total", result.totals)]
         case Intake():
             fields = ("last_new", "quiet_periods", "ages", "gap", "gap_low", "gap_high")
             everybody = {"all_members": [result.members], **{name: [getattr(result, name)] for name in fields}}

@@ -1,52 +1,74 @@
 """Attempts at a funnel: one row per entry, and the choice of those that count."""
 
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, micros
-from kpi_lib.core.units import duration
-from kpi_lib.shapes.chains import NEVER, Chains, Log, chains
-from kpi_lib.shapes.funnel_rules import Funnel
+from kpi_lib.shapes.chains import FOREVER, NEVER, Chains, Log, Pace, chains, detour
+from kpi_lib.shapes.funnel_rules import Funnel, microseconds
 from kpi_lib.shapes.sessions import labelled
+
+if TYPE_CHECKING:
+    from kpi_lib.shapes.chains import Ints
 
 
 def attempts(data: Dataset, spec: Funnel, grid: Grid | None = None) -> pl.DataFrame:
     """One row per entry: unit, user_id, time, level times t1 … tk (microseconds, null where not reached), depth, ripe, killed, end.
 
-    With a grid, `period` is the period of the entry; entries outside are left out, but chains are followed beyond.
+    `depth` is the place of the furthest required step. Segment columns are read where `attribution` says. With `value`
+    there are v1 … vk, the column at the events that met the steps. With a grid, `period` is the period of the entry;
+    entries outside are left out, but chains are followed beyond.
     """
     rows = _rows(data, spec)
     log = _log(rows, spec)
-    within = None if spec.within is None else duration(spec.within) // timedelta(microseconds=1)
-    followed = chains(log, spec.steps, within=within, order=spec.order, ties=spec.ties)
-    found = _entries(rows, followed, log, within)
-    ripe = pl.lit(True) if within is None else pl.col("time").to_physical() + within <= micros(data.observed_until)
+    whole, windows = microseconds(spec.within), tuple(spec.windows[at] for at in spec.required)
+    pace = Pace(whole, windows, spec.ties, grace=microseconds(spec.grace) or 0, repeats=spec.repeats)
+    steps = tuple(spec.events[at] for at in spec.required)
+    found = _entries(
+        rows, chains(log, steps, pace, spec.order), log, spec=spec, pace=pace, carried=data.carried(data.activity)
+    )
+    limit = spec.horizon
+    ripe = pl.lit(True) if limit is None else pl.col("time").to_physical() + limit <= micros(data.observed_until)
     found = found.with_columns(ripe=ripe)
+    if spec.attempt == "first_ever":
+        found = found.filter(pl.col("group") == pl.col("group").min().over("unit"))
     if grid is not None:
         found = found.with_columns(period=grid.period(pl.col("time"))).filter(pl.col("period").is_not_null())
     return found
 
 
-def _rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
-    """The rows that matter, ordered by unit, time and sequence; for strict order all rows of the unit."""
+def named_rows(data: Dataset, spec: Funnel) -> pl.LazyFrame:
+    """The events that the steps and exclusions name; for strict order all events. Unknown columns are errors."""
     table = data.columns(data.activity) | {"event": pl.String()}
-    for column in (spec.hold, spec.unit, spec.ties):
+    for column in (spec.hold, spec.unit, spec.ties, spec.value):
         if column not in (None, "user", "session", "any", "strict") and column not in table:
             raise unknown("column", str(column), table, where=f"table {data.activity}")
+    if spec.value is not None and not table[spec.value].is_numeric():
+        numbers = ", ".join(name for name, kind in table.items() if kind.is_numeric())
+        raise UsageError(f"column {spec.value!r} holds no numbers to add up. There are: {numbers or 'none'}.")
     lazy = labelled(data) if spec.unit == "session" else data.events()
-    unit = {"user": "user_id", "session": "session"}.get(spec.unit, spec.unit)
-    keys = [unit, *([spec.hold] if spec.hold else [])]
-    sequence = [spec.ties] if spec.ties not in ("any", "strict") and spec.order != "unordered" else []
     lazy = _with_occurrences(lazy, spec)
     if spec.order != "strict":
-        names = {each.split("@")[0] for each in spec.steps} | set(spec.exclude)
-        lazy = lazy.filter(pl.col("event").is_in(list(names)))
-    if spec.unit not in ("user", "session"):
-        lazy = lazy.filter(pl.col(spec.unit).is_not_null())
-    ordered = lazy.sort(*keys, "time", *sequence, nulls_last=True, maintain_order=True)
+        lazy = lazy.filter(pl.col("event").is_in([*spec.names, *spec.exclude]))
+    return lazy
+
+
+def must_have(spec: Funnel) -> list[str]:
+    """The columns without whose value a row belongs to no unit."""
+    return [column for column in (spec.unit, spec.hold) if column not in (None, "user", "session")]
+
+
+def _rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
+    """The rows that matter, ordered by unit, time and sequence."""
+    unit = {"user": "user_id", "session": "session"}.get(spec.unit, spec.unit)
+    carried = data.carried(data.activity)
+    keys = list(dict.fromkeys([unit, *filter(None, [spec.hold]), *(carried if spec.attribution == "all" else [])]))
+    sequence = [spec.ties] if spec.ties not in ("any", "strict") and spec.order != "unordered" else []
+    ordered = named_rows(data, spec).drop_nulls(must_have(spec)) if must_have(spec) else named_rows(data, spec)
+    ordered = ordered.sort(*keys, "time", *sequence, nulls_last=True, maintain_order=True)
     same = pl.all_horizontal(pl.col(k).eq_missing(pl.col(k).shift(1)) for k in keys)
     tied = same & (pl.col("time") == pl.col("time").shift(1))
     for column in sequence:
@@ -54,30 +76,27 @@ def _rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
     codes = {
         "unit": (~same.fill_null(False)).cum_sum().cast(pl.Int64),
         "group": (~tied.fill_null(False)).cum_sum().cast(pl.Int64),
+        "worth": pl.col(spec.value) if spec.value else pl.lit(None, pl.Int64),
     }
-    kept = dict.fromkeys(["user_id", *keys, "time", "event", *data.carried(data.activity)])
+    kept = dict.fromkeys(["user_id", *keys, "time", "event", *carried])
     return ordered.select(*kept, *([pl.col("nth")] if _counted(spec) else []), **codes).collect(engine="in-memory")
 
 
 def _counted(spec: Funnel) -> bool:
-    return any("@" in each for each in spec.steps)
+    return any("@" in each for each in spec.events)
 
 
 def _with_occurrences(rows: pl.LazyFrame, spec: Funnel) -> pl.LazyFrame:
     """Number a user's events of each name, where a step asks for the n-th."""
     if not _counted(spec):
         return rows
-    for each in spec.steps:
-        name, _, nth = each.partition("@")
-        if "@" in each and not (name and nth.isdigit() and int(nth) > 0):
-            raise UsageError(f"{each!r} is no step: write the event, @ and a whole number above 0, as in purchase@3.")
     ranked = rows.sort("user_id", "time", maintain_order=True)
     return ranked.with_columns(nth=pl.int_range(1, pl.len() + 1).over("user_id", "event"))
 
 
 def _log(rows: pl.DataFrame, spec: Funnel) -> Log:
     masks = {}
-    for each in spec.steps:
+    for each in spec.events:
         name, _, nth = each.partition("@")
         hit = rows["event"] == name
         masks[each] = (hit & (rows["nth"] == int(nth)) if nth else hit).to_numpy()
@@ -86,24 +105,68 @@ def _log(rows: pl.DataFrame, spec: Funnel) -> Log:
     return Log(rows["unit"].to_numpy(), time, rows["group"].to_numpy(), masks, excluded)
 
 
-def _entries(rows: pl.DataFrame, followed: Chains, log: Log, within: int | None) -> pl.DataFrame:
-    taken = rows[followed.entry].drop("nth", "event", strict=False)
-    width = followed.levels.shape[1]
-    levels = {f"t{k + 1}": pl.Series(followed.levels[:, k]).replace(NEVER, None) for k in range(width)}
-    frame = taken.with_columns(depth=pl.Series(followed.depth), killed=pl.Series(followed.killed), **levels)
-    over = pl.lit(None, dtype=pl.Int64) if within is None else pl.col("t1") + within
-    killer = pl.Series(log.time[followed.killer] if len(rows) else [], dtype=pl.Int64)
-    frame = frame.with_columns(killer=killer, row=pl.int_range(pl.len()))
-    end = pl.when("killed").then("killer").when(pl.col(f"t{width}").is_not_null()).then(f"t{width}").otherwise(over)
-    return frame.with_columns(end=end).drop("killer")
+def _entries(
+    rows: pl.DataFrame, followed: Chains, log: Log, *, spec: Funnel, pace: Pace, carried: list[str]
+) -> pl.DataFrame:
+    places, times = {}, {}
+    for k, event in enumerate(spec.events):
+        if k in spec.required:
+            at = spec.required.index(k)
+            places[k], times[k] = followed.rows[:, at], followed.levels[:, at]
+        else:
+            before = sum(each < k for each in spec.required) - 1
+            places[k], times[k] = detour(log, event, followed, pace, before=before, window=spec.windows[k])
+    reached = pl.Series("depth", followed.depth)
+    depth = reached.replace_strict({n + 1: at + 1 for n, at in enumerate(spec.required)}, return_dtype=pl.Int64)
+    frame = _attributed(rows, followed, places, spec=spec, carried=carried).with_columns(
+        depth,
+        pl.Series("killed", followed.killed),
+        *(pl.Series(f"t{k + 1}", each).replace(NEVER, None) for k, each in times.items()),
+    )
+    if spec.value:
+        frame = frame.with_columns(_at(rows["worth"], each).alias(f"v{k + 1}") for k, each in places.items())
+    killer = pl.Series("killer", log.time[followed.killer] if len(rows) else [], dtype=pl.Int64)
+    over = pl.Series("over", followed.over).replace(FOREVER, None)
+    frame = frame.with_columns(killer, over, row=pl.int_range(pl.len()))
+    last = f"t{len(spec.steps)}"
+    end = pl.when("killed").then("killer").when(pl.col(last).is_not_null()).then(last).otherwise("over")
+    return frame.with_columns(end=end).drop("killer", "over")
+
+
+def _at(column: pl.Series, places: "Ints") -> pl.Series:
+    """A column's values at rows; null where there is no row (−1)."""
+    return column.gather(pl.Series(places).replace(-1, None))
+
+
+def _attributed(
+    rows: pl.DataFrame, followed: Chains, places: "dict[int, Ints]", *, spec: Funnel, carried: list[str]
+) -> pl.DataFrame:
+    """The rows of the entries, their segment columns read at the step that the attribution names."""
+    import numpy as np
+
+    frame = rows[followed.entry].drop("nth", "event", "worth", strict=False)
+    if spec.attribution == "last":
+        source = np.where(places[0] >= 0, places[0], followed.entry)
+        for k in range(1, len(places)):
+            source = np.where(places[k] >= 0, places[k], source)
+    elif spec.attributed is not None:
+        source = places[spec.attributed - 1]
+    else:
+        return frame
+    short = pl.Series(source) < 0
+    nowhere = pl.lit(f"(step {spec.attributed} not reached)")
+    read = [pl.when(short).then(nowhere).otherwise(_at(rows[name], source)).alias(name) for name in carried]
+    return frame.with_columns(read)
 
 
 def choose(found: pl.DataFrame, spec: Funnel, keys: list[str]) -> pl.DataFrame:
     """The attempts that count, of those with a `usable` flag: one per unit (and period), or all that do not overlap."""
     usable = found.filter(pl.col("usable"))
+    if spec.exclusion == "unit":
+        usable = usable.filter(~pl.col("killed").any().over(keys))
     if spec.attempt == "all":
         return _disjoint(usable, keys).filter(~pl.col("killed"))
-    if spec.attempt == "first":
+    if spec.attempt in ("first", "first_ever"):
         return _by_entry(usable, keys).unique(keys, keep="first", maintain_order=True).filter(~pl.col("killed"))
     latest = spec.time_to_convert == "fastest"
     ranked = usable.filter(~pl.col("killed")).sort(

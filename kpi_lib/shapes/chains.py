@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NEVER = -(2**62)
+FOREVER = 2**62
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,38 @@ class Log:
         ends = np.r_[starts[1:], len(self.group)]
         return np.repeat(ends, np.diff(np.r_[starts, len(self.group)]))
 
+    def reach(self, grace: int) -> "Ints":
+        """Index of the unit's first row that lies at most so many microseconds before each row."""
+        import numpy as np
+
+        times = np.unique(self.time)
+        span = len(times) + 1
+        have = self.unit * span + np.searchsorted(times, self.time)
+        found: Ints = np.searchsorted(have, self.unit * span + np.searchsorted(times, self.time - grace)).astype(
+            np.int64
+        )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a chain may go on: microseconds from the entry and from step to step, the rule for ties, grace, repeats."""
+
+    within: int | None = None
+    windows: tuple[int | None, ...] = ()
+    ties: str = "any"
+    grace: int = 0
+    repeats: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """One row per entry: its row, the time of each level (NEVER where not reached), the row after which it was killed."""
+    """One row per entry: its row, row and time of each level (−1 and NEVER where not reached), what killed it, its limit."""
 
     entry: "Ints"
+    rows: "Ints"
     levels: "Ints"
+    over: "Ints"
     killed: "Flags"
     killer: "Ints"
 
@@ -61,20 +87,41 @@ class Chains:
         """How many steps each entry reaches."""
         import numpy as np
 
-        depth: Ints = (self.levels != NEVER).sum(axis=1).astype(np.int64)
+        depth: Ints = (self.rows >= 0).sum(axis=1).astype(np.int64)
         return depth
 
 
-def chains(log: Log, steps: tuple[str, ...], *, within: int | None, order: str, ties: str) -> Chains:
-    """Follow every entry; `within` in microseconds from the entry, both ends included."""
+def chains(log: Log, steps: tuple[str, ...], pace: Pace, order: str = "ordered") -> Chains:
+    """Follow every entry; windows are in microseconds, both ends included."""
     import numpy as np
 
     first = np.logical_or.reduce([log.masks[s] for s in steps]) if order == "unordered" else log.masks[steps[0]]
     entry = np.flatnonzero(first).astype(np.int64)
-    follow = {"ordered": _ordered, "strict": _consecutive, "unordered": _any_order}[order]
-    levels, last = follow(log, steps, entry, (within, ties))
-    killed, killer = _kills(log, entry, (levels, last), within)
-    return Chains(entry, levels, killed, killer)
+    rows = {"ordered": _ordered, "strict": _consecutive, "unordered": _any_order}[order](log, steps, entry, pace)
+    furthest = np.maximum.accumulate(rows, axis=1)
+    levels = np.where(rows >= 0, log.time[furthest], NEVER)
+    over = _limits(rows, levels, pace)
+    killed, killer = _kills(log, (entry, rows, furthest[:, -1]), over)
+    return Chains(entry, rows, levels, over, killed, killer)
+
+
+def _limits(rows: "Ints", levels: "Ints", pace: Pace) -> "Ints":
+    """Cut each chain before the first step that took too long; the instant at which an unfinished attempt is over."""
+    import numpy as np
+
+    over = np.full(len(rows), FOREVER, dtype=np.int64)
+    if pace.within is not None:
+        over = levels[:, 0] + pace.within
+    alive = np.ones(len(rows), dtype=bool)
+    for k in range(1, rows.shape[1]):
+        window = pace.windows[k] if pace.windows else None
+        if window is not None:
+            late = alive & (levels[:, k - 1] != NEVER) & ~(levels[:, k] - levels[:, k - 1] <= window)
+            waiting = alive & (levels[:, k - 1] != NEVER) & ((rows[:, k] < 0) | late)
+            over = np.where(waiting, np.minimum(over, levels[:, k - 1] + window), over)
+            alive &= ~late
+        rows[~alive, k], levels[~alive, k] = -1, NEVER
+    return over
 
 
 def _positions(mask: "Flags") -> "tuple[Ints, Ints]":
@@ -84,27 +131,24 @@ def _positions(mask: "Flags") -> "tuple[Ints, Ints]":
     return np.flatnonzero(mask).astype(np.int64), np.r_[0, np.cumsum(mask)].astype(np.int64)
 
 
-def _ordered(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | None, str]) -> "tuple[Ints, Ints]":
+def _ordered(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "Ints":
     import numpy as np
 
-    within, ties = rule
     places = {name: _positions(log.masks[name]) for name in steps}
-    after = log.group_end if ties == "strict" else log.group_start
-    rows = [entry]
-    alive = np.ones(len(entry), dtype=bool)
-    levels = np.full((len(entry), len(steps)), NEVER, dtype=np.int64)
-    levels[:, 0] = log.time[entry]
+    after = log.group_end if pace.ties == "strict" else log.reach(pace.grace) if pace.grace else log.group_start
+    rows, last = [entry], entry
     for k, name in enumerate(steps[1:], start=1):
         at, before = places[name]
-        place = before[after[rows[-1]]]
+        place = before[after[last]]
         used = [r for r, s in zip(rows, steps, strict=False) if _related(s, name)]
         row = _spare(log, _next_unused(place, at, used), (place, at, used), _reserved(log, steps[k:]))
-        alive = alive & (row >= 0) & (log.unit[row] == log.unit[entry])
-        if within is not None:
-            alive &= log.time[row] - log.time[entry] <= within
-        levels[alive, k] = log.time[row[alive]]
-        rows.append(np.where(alive, row, rows[-1]))
-    return levels, rows[-1]
+        latest = np.maximum(row, last)  # within the grace a step may stand before the one that it follows
+        good = (rows[-1] >= 0) & (row >= 0) & (log.unit[row] == log.unit[entry])
+        if pace.within is not None:
+            good &= log.time[latest] - log.time[entry] <= pace.within
+        rows.append(np.where(good, row, -1))
+        last = np.where(good, latest, last)
+    return np.stack(rows, axis=1)
 
 
 def _related(one: str, other: str) -> bool:
@@ -159,11 +203,10 @@ def _next_unused(place: "Ints", at: "Ints", used: "list[Ints]") -> "Ints":
     return row
 
 
-def _any_order(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | None, str]) -> "tuple[Ints, Ints]":
-    """Times at which the first, second … step is met, whichever it is, on distinct rows from the entry's instant on."""
+def _any_order(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "Ints":
+    """The rows that meet the first, second … step, whichever it is: distinct rows from the entry's instant on."""
     import numpy as np
 
-    never = np.iinfo(np.int64).max
     columns = []
     for name, count in Counter(steps).items():
         at, before = _positions(log.masks[name])
@@ -171,70 +214,67 @@ def _any_order(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int 
         for ahead in range(count):
             row = np.where(place + ahead < len(at), at[np.minimum(place + ahead, len(at) - 1)] if len(at) else -1, -1)
             good = (row >= 0) & (log.unit[row] == log.unit[entry])
-            if rule[0] is not None:
-                good &= log.time[row] - log.time[entry] <= rule[0]
-            columns.append(np.where(good, log.time[row], never))
-    levels = np.sort(np.stack(columns, axis=1), axis=1)
-    levels[levels == never] = NEVER
-    last = levels.max(axis=1)
-    return levels, _row_at(log, entry, last)
+            if pace.within is not None:
+                good &= log.time[row] - log.time[entry] <= pace.within
+            columns.append(np.where(good, row, FOREVER))
+    rows = np.sort(np.stack(columns, axis=1), axis=1)
+    rows[rows == FOREVER] = -1
+    return rows
 
 
-def _row_at(log: Log, entry: "Ints", time: "Ints") -> "Ints":
-    """The first row of the entry's unit at an instant that the unit has."""
-    import numpy as np
-
-    rank: Ints = np.asarray(np.searchsorted(np.unique(log.time), np.r_[log.time, time]), dtype=np.int64)
-    span = int(rank.max(initial=0)) + 1
-    have, want = log.unit * span + rank[: len(log.time)], log.unit[entry] * span + rank[len(log.time) :]
-    found: Ints = np.asarray(np.searchsorted(have, want), dtype=np.int64)
-    return found
-
-
-def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", rule: tuple[int | None, str]) -> "tuple[Ints, Ints]":
+def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "Ints":
     """Strict order: no other event of the unit between two steps, for some order of the tied events."""
     import numpy as np
 
-    levels = np.full((len(entry), len(steps)), NEVER, dtype=np.int64)
-    last = entry.copy()
+    rows = np.full((len(entry), len(steps)), -1, dtype=np.int64)
     names = [tuple(name for name in dict.fromkeys(steps) if log.masks[name][row]) for row in range(len(log.unit))]
     for i, row in enumerate(entry.tolist()):
-        for level, at in _walk(log, (steps, names), row, rule).items():
-            levels[i, level - 1] = log.time[at]
-            last[i] = max(last[i], at)
-    return levels, last
+        reached = _walk(log, (steps, names), row, pace)
+        for start in sorted(set(reached.values())):
+            levels = [level for level, at in sorted(reached.items()) if at == start and level > 1]
+            group = [r for r in range(start, int(log.group_end[start])) if r != row]
+            _, owner = _fits([names[r] for r in group], tuple(steps[level - 1] for level in levels))
+            rows[i, [level - 1 for level in levels]] = start
+            for place, want in owner.items():
+                rows[i, levels[want] - 1] = group[place]
+        rows[i, 0] = row
+    return rows
 
 
-def _walk(
-    log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, rule: tuple[int | None, str]
-) -> dict[int, int]:
+def _walk(log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, pace: Pace) -> dict[int, int]:
     """Level -> first row of the tie group in which it is first reached, from one entry."""
-    (steps, names), (within, ties) = labels, rule
+    steps, names = labels
     start, stop = int(log.group_start[row]), int(log.group_end[row])
     others = [names[r] for r in range(start, stop) if r != row]
-    inside = {1} | ({1 + m for m in _fits(others, steps[1:])} if ties != "strict" else set())
+    inside = {1} | ({1 + m for m in _fits(others, steps[1:])[0]} if pace.ties != "strict" else set())
     found = dict.fromkeys(sorted(inside), start)
     # with strict ties nothing is known to be next to an event that shares its instant
-    states = inside if ties != "strict" or not others else set()
+    known = pace.ties != "strict" or not others or (pace.repeats and _again(others, steps[:1]))
+    states = inside if known else set()
     while states and stop < len(log.unit) and log.unit[stop] == log.unit[row]:
         start, stop = stop, int(log.group_end[stop])
-        if within is not None and log.time[start] - log.time[row] > within:
+        if pace.within is not None and log.time[start] - log.time[row] > pace.within:
             break
         group, states_next = [names[r] for r in range(start, stop)], set()
-        if ties == "strict" and len(group) > 1:
-            break
         for k in states:
-            reach = _fits(group, steps[k:])
+            reach = _fits(group, steps[k:])[0] if pace.ties != "strict" or len(group) == 1 else []
             for m in reach:
                 found.setdefault(k + m, start)
-            if reach and reach[-1] >= len(group):
-                states_next.add(k + len(group))
+            passed = [0, *reach] if pace.repeats else reach
+            states_next |= {
+                k + m for m in passed if m == len(group) or (pace.repeats and _again(group, steps[k - 1 : k + m]))
+            }
         states = states_next
     return found
 
 
-def _fits(group: "list[tuple[str, ...]]", wanted: tuple[str, ...]) -> list[int]:
-    """The lengths m ≥ 1 for which the first m wanted names can be matched to distinct rows of a tie group."""
+def _again(group: "list[tuple[str, ...]]", current: tuple[str, ...]) -> bool:
+    """Whether every row of a tie group is one of the current steps, so that what is not needed is a repeat."""
+    return all(set(has) & set(current) for has in group)
+
+
+def _fits(group: "list[tuple[str, ...]]", wanted: tuple[str, ...]) -> tuple[list[int], dict[int, int]]:
+    """The lengths m ≥ 1 for which the first m wanted names can be matched to distinct rows of a tie group; the matching."""
     lengths: list[int] = []
     owner: dict[int, int] = {}
 
@@ -251,21 +291,47 @@ def _fits(group: "list[tuple[str, ...]]", wanted: tuple[str, ...]) -> list[int]:
         if not place(m, set()):
             break
         lengths.append(m + 1)
-    return lengths
+    return lengths, owner
 
 
-def _kills(log: Log, entry: "Ints", reached: "tuple[Ints, Ints]", within: int | None) -> "tuple[Flags, Ints]":
+def _kills(log: Log, found: "tuple[Ints, Ints, Ints]", over: "Ints") -> "tuple[Flags, Ints]":
     """Whether an exclusion event falls after the entry and before its end, and the row of the first such event."""
     import numpy as np
 
+    entry, rows, last = found
     at, before = _positions(log.excluded)
     if not len(at):
         return np.zeros(len(entry), dtype=bool), np.full(len(entry), -1, dtype=np.int64)
-    levels, last = reached
     place = before[log.group_end[entry]]
     row = np.where(place < len(at), at[np.minimum(place, len(at) - 1)], -1)
     later = (row >= 0) & (log.unit[row] == log.unit[entry])
-    done = levels[:, -1] != NEVER
-    in_time = np.ones(len(entry), dtype=bool) if within is None else log.time[row] - log.time[entry] <= within
-    killed = later & np.where(done, row < log.group_start[last], in_time)
+    killed = later & np.where(rows[:, -1] >= 0, row < log.group_start[last], log.time[row] <= over)
     return killed, np.where(killed, row, -1)
+
+
+def detour(log: Log, name: str, found: Chains, pace: Pace, *, before: int, window: int | None) -> "tuple[Ints, Ints]":
+    """Row and time at which each attempt takes an optional step between its required ones (−1 and NEVER: it does not).
+
+    `before` is the place of the step before, counted among the required ones; `window` the optional step's own.
+    """
+    import numpy as np
+
+    at, count = _positions(log.masks[name])
+    furthest = np.maximum.accumulate(found.rows, axis=1)
+    anchor, following = furthest[:, before], found.rows[:, before + 1]
+    start = (log.group_end if pace.ties == "strict" else log.reach(pace.grace) if pace.grace else log.group_start)[
+        anchor
+    ]
+    place = count[start]
+    row = np.where(place < len(at), at[np.minimum(place, len(at) - 1)] if len(at) else -1, -1)
+    good = (row >= 0) & (found.rows[:, before] >= 0) & (log.unit[row] == log.unit[found.entry])
+    end = furthest[:, before + 1]
+    in_time = row < (log.group_start if pace.ties == "strict" else log.group_end)[end]
+    if pace.grace:
+        in_time = log.time[row] - log.time[end] <= pace.grace
+    good &= np.where(following >= 0, in_time, log.time[row] <= found.over)
+    time = np.maximum(log.time[row], log.time[anchor])
+    time = np.where(following >= 0, np.minimum(time, found.levels[:, before + 1]), time)
+    if window is not None:
+        good &= time - log.time[anchor] <= window
+    return np.where(good, row, -1), np.where(good, time, NEVER)

@@ -7,7 +7,7 @@ earliest.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -16,26 +16,38 @@ from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.errors import nearest
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid
+from kpi_lib.core.schema import TABLES
+from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import event_names
-from kpi_lib.shapes.attempts import attempts, choose
+from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["PRESETS", "Funnel", "FunnelResult", "attempts", "choose", "funnel"]
 
 
+TIMES = ("median", "p25", "p75", "p90", "mean")
+# bins of time to convert: edges that people read, each about three times the one before
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+SHORT = (0.0, 1.0, 3.0, 10.0, 30.0, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE)
+EDGES = (*SHORT, HOUR, 3 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 21 * DAY, 60 * DAY, 180 * DAY, 365 * DAY)
+
+
 @dataclass(frozen=True, slots=True)
 class FunnelResult:
     """One row per segment and step, with the counts that are not steps, and the definition in force.
 
-    Columns: segments, step, event, units, from_start, low, high, from_previous, previous_low, previous_high,
-    median_seconds, p25_seconds, p75_seconds, in_progress, excluded, tie_sensitive, status.
+    Columns: segments, step, event, units, from_start, low, high, from_previous, previous_low, previous_high, then
+    median, p25, p75, p90 and mean seconds from the entry (median_seconds …) and from the required step before
+    (previous_median_seconds …), value (where one was asked for), in_progress, excluded, tie_sensitive, status.
+    `people` has one row per counted attempt, and one per unit that has none.
     """
 
     table: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    people: pl.DataFrame = field(default_factory=pl.DataFrame, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; with segments one result a group."""
@@ -50,14 +62,63 @@ class FunnelResult:
         steps = part.drop(*self.by, *counts).to_dicts()
         return {"steps": steps, **counts, "definition": dict(self.definition), "warnings": list(self.warnings)}
 
+    def users(self) -> pl.DataFrame:
+        """Who got how far: one row per counted attempt, and one per unit without any, by user and time of entry.
+
+        Columns: user_id, the unit's own columns, segments, entered, step and event reached last, seconds from the entry
+        to it, outcome (converted, dropped, in_progress, excluded). A step of 0 means that no attempt counts.
+        """
+        return self.people.drop(pl.selectors.matches(r"^t\d+$"))
+
+    def histogram(self) -> pl.DataFrame:
+        """How long those who converted took: bins that grow tenfold or so, [low_seconds, high_seconds), units in each.
+
+        One row per segment and bin, from the first to the last bin that anybody is in.
+        """
+        done = self.people.filter(pl.col("outcome") == "converted").select(*self.by, "seconds")
+        bins = pl.DataFrame({"bin": range(len(EDGES)), "low_seconds": EDGES, "high_seconds": [*EDGES[1:], None]})
+        placed = done.with_columns(bin=pl.lit(pl.Series(EDGES)).search_sorted(pl.col("seconds"), side="right") - 1)
+        counted = placed.group_by(*self.by, pl.col("bin").cast(pl.Int64)).agg(units=pl.len().cast(pl.Int64))
+        used = bins.filter(pl.col("bin").is_between(counted["bin"].min(), counted["bin"].max()))
+        groups = self.table.select(self.by).unique(maintain_order=True) if self.by else pl.DataFrame({"whole": [0]})
+        spine = groups.join(used, how="cross", maintain_order="left_right")
+        rows = spine.join(counted, on=[*self.by, "bin"], how="left", nulls_equal=True, maintain_order="left")
+        return rows.select(*self.by, "low_seconds", "high_seconds", pl.col("units").fill_null(0))
+
 
 def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelResult:
     """Count units by step: over all entries, or over the entries of one period read on to the end of the window."""
-    found = attempts(data, spec, grid)
-    found = join_segments(found.lazy(), data).collect().with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
+    return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=segment_axis(data))
+
+
+def found_by_ties(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, pl.DataFrame]:
+    """The attempts under the rule asked for ("asked"), with tied events in either order and in none.
+
+    Unordered steps do not know ties.
+    """
+    asked = _found(data, spec, grid)
+    if spec.order == "unordered":
+        return {"asked": asked}
+    free = asked if spec.ties == "any" else _found(data, replace(spec, ties="any"), grid)
+    fixed = asked if spec.ties == "strict" else _found(data, replace(spec, ties="strict", grace=None), grid)
+    return {"asked": asked, "any": free, "strict": fixed}
+
+
+def _found(data: Dataset, spec: Funnel, grid: Grid | None) -> pl.DataFrame:
+    found = join_segments(attempts(data, spec, grid).lazy(), data).collect()
+    return found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
+
+
+def answer(
+    data: Dataset, spec: Funnel, variants: Mapping[str, pl.DataFrame], *, grid: Grid | None, axis: pl.DataFrame
+) -> FunnelResult:
+    """The result that attempts give."""
+    found = variants["asked"]
     chosen = choose(found, spec, ["unit"])
-    sensitive = _sensitive(data, spec, chosen, grid)
-    table = _table(_standing(found, chosen, sensitive, data=data, spec=spec), chosen, data, spec)
+    rest = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
+    rest = rest.join(chosen, on="unit", how="anti", maintain_order="left")
+    standing = _standing(found, chosen, rest, sensitive=_sensitive(variants, spec), data=data, spec=spec)
+    table = _table(standing, chosen, axis, data=data, spec=spec)
     open_ones = spec.unripe == "include" and not found["ripe"].all()
     partial = open_ones or (grid is not None and grid.ends[-1] > data.observed_until)
     status = (
@@ -70,54 +131,83 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
         .otherwise(pl.lit("ok"))
     )
     rows = table.with_columns(status=status).drop("open")
-    return FunnelResult(rows, _definition(data, spec, grid), data.by, _warnings(data, spec))
+    people = _people(chosen, rest, data=data, spec=spec)
+    return FunnelResult(rows, _definition(data, spec, grid), data.by, _warnings(data, spec), people)
 
 
-def _sensitive(data: Dataset, spec: Funnel, chosen: pl.DataFrame, grid: Grid | None) -> pl.DataFrame:
-    """Units whose depth depends on whether tied events may stand in either order. Unordered steps do not know ties."""
-    if spec.order == "unordered":
-        return chosen.select("unit").clear()
+def _sensitive(variants: Mapping[str, pl.DataFrame], spec: Funnel) -> pl.Series:
+    """Units whose depth depends on whether tied events may stand in either order."""
+    if "any" not in variants:
+        return variants["asked"]["unit"].clear()
     depths = []
     for ties in ("any", "strict"):
-        counted = chosen
-        if spec.ties != ties:
-            found = attempts(data, replace(spec, ties=ties), grid)
-            counted = choose(found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include")), spec, ["unit"])
+        counted = choose(variants[ties], spec, ["unit"])
         depths.append(counted.sort("unit", "time", "row").group_by("unit", maintain_order=True).agg(pl.col("depth")))
     both = depths[0].join(depths[1], on="unit", how="full", coalesce=True)
-    return both.filter(pl.col("depth").ne_missing(pl.col("depth_right"))).select("unit")
+    return both.filter(pl.col("depth").ne_missing(pl.col("depth_right")))["unit"]
 
 
 def _standing(
-    found: pl.DataFrame, chosen: pl.DataFrame, sensitive: pl.DataFrame, *, data: Dataset, spec: Funnel
+    found: pl.DataFrame, chosen: pl.DataFrame, rest: pl.DataFrame, *, sensitive: pl.Series, data: Dataset, spec: Funnel
 ) -> pl.DataFrame:
-    """One row per unit: its segment (at the chosen entry, else at its first) and where it stands."""
-    first = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
+    """One row per unit: its segment (of the chosen attempt, else of its first) and where it stands."""
     at_choice = chosen.unique("unit", keep="first", maintain_order=True)
-    rest = first.join(at_choice, on="unit", how="anti")
     # who has an attempt under way may still get further, unless the goal is reached or only the first attempt counts
-    settled = chosen.filter((pl.col("depth") == len(spec.steps)) | (spec.attempt == "first"))["unit"]
-    may_change = (spec.attempt == "all") | ~pl.col("unit").is_in(settled.implode())
+    settled = chosen.filter((pl.col("depth") == len(spec.steps)) | spec.attempt.startswith("first"))["unit"]
+    may_change = ~pl.col("unit").is_in(settled.implode()) | (spec.attempt == "all") | (spec.exclusion == "unit")
     usable = found.group_by("unit").agg(pl.col("usable").any(), young=(~pl.col("ripe")).any())
     usable = usable.with_columns(open=pl.col("young") & may_change).drop("young")
     rows = pl.concat([at_choice.select("unit", *data.by), rest.select("unit", *data.by)])
     return rows.join(usable, on="unit").with_columns(
         counted=pl.col("unit").is_in(at_choice["unit"].implode()),
-        sensitive=pl.col("unit").is_in(sensitive["unit"].implode()),
+        sensitive=pl.col("unit").is_in(sensitive.implode()),
     )
 
 
-def _table(standing: pl.DataFrame, chosen: pl.DataFrame, data: Dataset, spec: Funnel) -> pl.DataFrame:
+def _people(chosen: pl.DataFrame, rest: pl.DataFrame, *, data: Dataset, spec: Funnel) -> pl.DataFrame:
+    """One row per counted attempt and per unit without one, with the times of its steps."""
+    last = len(spec.steps)
+    own = [
+        column for column in dict.fromkeys((spec.unit, spec.hold)) if column in chosen.columns and column != "user_id"
+    ]
+    names = pl.Series([None, *spec.events])
+    reached = pl.max_horizontal(f"t{at + 1}" for at in spec.required)
+    counted = chosen.with_columns(
+        step=pl.col("depth"),
+        seconds=(reached - pl.col("time").to_physical()) / 1e6,
+        outcome=pl.when(pl.col("depth") == last).then(pl.lit("converted")).otherwise(pl.lit("dropped")),
+    )
+    others = rest.with_columns(
+        step=pl.lit(0, pl.Int64),
+        seconds=pl.lit(None, pl.Float64),
+        outcome=pl.when("usable").then(pl.lit("excluded")).otherwise(pl.lit("in_progress")),
+    )
+    both = pl.concat([counted, others.with_columns(pl.lit(None, pl.Int64).alias(f"t{k}") for k in range(1, last + 1))])
+    event = pl.col("step").replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+    columns = ["user_id", *own, *data.by, "entered", "step", "event", "seconds", "outcome"]
+    named = (
+        both.rename({"time": "entered"}).with_columns(event=event).sort("user_id", "entered", "row", nulls_last=True)
+    )
+    return named.select(*dict.fromkeys(columns), *(f"t{k}" for k in range(1, last + 1)))
+
+
+def _table(
+    standing: pl.DataFrame, chosen: pl.DataFrame, axis: pl.DataFrame, *, data: Dataset, spec: Funnel
+) -> pl.DataFrame:
     """The spine of segments and steps with units, shares, times and the counts that are no steps."""
     by = list(data.by)
-    axis = _axis(standing, data)
+    if by:
+        axis = (
+            pl.concat([axis, standing.select(pl.col(by).cast(pl.String)).unique()]).unique().sort(by, nulls_last=True)
+        )
     width = len(spec.steps)
-    events = spec.steps if spec.order != "unordered" else [f"any {k} of {width}" for k in range(1, width + 1)]
-    steps = pl.DataFrame({"step": range(1, width + 1), "event": events})
+    events = spec.events if spec.order != "unordered" else [f"any {k} of {width}" for k in range(1, width + 1)]
+    before = [max((at for at in spec.required if at < k), default=0) + 1 for k in range(width)]
+    steps = pl.DataFrame({"step": range(1, width + 1), "event": events, "before": before})
     spine = axis.join(steps, how="cross", maintain_order="left_right")
     filled = spine.join(
-        _levels(chosen, by, width), on=[*by, "step"], how="left", nulls_equal=True, maintain_order="left"
-    ).with_columns(pl.col("units").fill_null(0))
+        _levels(chosen, data, spec), on=[*by, "step"], how="left", nulls_equal=True, maintain_order="left"
+    ).with_columns(pl.col("units").fill_null(0), *([pl.col("value").fill_null(0)] if spec.value else []))
     usable, counted = pl.col("usable"), pl.col("counted")
     flags = {"in_progress": ~usable, "excluded": usable & ~counted, "tie_sensitive": pl.col("sensitive")}
     flags["open"] = pl.col("open")
@@ -126,26 +216,25 @@ def _table(standing: pl.DataFrame, chosen: pl.DataFrame, data: Dataset, spec: Fu
     how = {"on": by, "how": "left", "nulls_equal": True} if by else {"how": "cross"}
     filled = filled.join(counts, maintain_order="left_right", **how)
     filled = filled.with_columns(pl.col(list(flags)).fill_null(0)).with_columns(**_shares(by))
-    quartiles = ("median_seconds", "p25_seconds", "p75_seconds")
-    return filled.select(*by, "step", "event", "units", *_shares(by), *quartiles, *flags)
+    times = [f"{lead}{name}_seconds" for lead in ("", "previous_") for name in TIMES]
+    return filled.select(*by, "step", "event", "units", *_shares(by), *times, *(["value"] * bool(spec.value)), *flags)
 
 
-def _axis(standing: pl.DataFrame, data: Dataset) -> pl.DataFrame:
+def segment_axis(data: Dataset) -> pl.DataFrame:
     """All segments, whether anybody entered there or not."""
     if not data.by:
         return pl.DataFrame({"whole": [0]})
     axis, *others = (data.segments(column).to_frame(column) for column in data.by)
     for other in others:
         axis = axis.join(other, how="cross", maintain_order="left_right")
-    seen = standing.select(pl.col(data.by).cast(pl.String)).unique()
-    return pl.concat([axis, seen]).unique().sort(data.by, nulls_last=True)
+    return axis
 
 
 def _shares(by: list[str]) -> dict[str, pl.Expr]:
-    """Share of the first step and of the step before, each with its interval."""
+    """Share of the first step and of the required step before, each with its interval."""
     group = by or pl.lit(0)
     whole = pl.col("units").first().over(group)
-    before = pl.col("units").shift(1).over(group).fill_null(pl.col("units"))
+    before = pl.col("units").gather(pl.col("before") - 1).over(group)
     shares: dict[str, pl.Expr] = {}
     names = (("from_start", "low", "high"), ("from_previous", "previous_low", "previous_high"))
     for size, (share, low, high) in zip((whole, before), names, strict=True):
@@ -154,22 +243,43 @@ def _shares(by: list[str]) -> dict[str, pl.Expr]:
     return shares
 
 
-def _levels(chosen: pl.DataFrame, by: list[str], width: int) -> pl.DataFrame:
-    """Units and time from the entry by step reached."""
+def _levels(chosen: pl.DataFrame, data: Dataset, spec: Funnel) -> pl.DataFrame:
+    """Units, times from the entry and from the required step before, and value, by step reached."""
     frames = []
-    for k in range(1, width + 1):
-        took = (pl.col(f"t{k}") - pl.col("time").to_physical()) / 1e6
-        reached = chosen.filter(pl.col(f"t{k}").is_not_null()).select(*by, step=pl.lit(k, pl.Int64), took=took)
-        frames.append(reached)
-    quartiles = {f"p{q}_seconds": pl.col("took").quantile(q / 100, "linear") for q in (25, 75)}
-    stats = pl.concat(frames).group_by(*by, "step")
-    return stats.agg(pl.len().cast(pl.Int64).alias("units"), median_seconds=pl.col("took").median(), **quartiles)
+    for k in range(1, len(spec.steps) + 1):
+        before = max((at for at in spec.required if at < k - 1), default=0) + 1
+        took, since = (pl.col(f"t{k}") - pl.col(other).to_physical() for other in ("time", f"t{before}"))
+        worth = pl.col(f"v{k}") if spec.value else pl.lit(0)
+        reached = chosen.filter(pl.col(f"t{k}").is_not_null())
+        frames.append(reached.select(*data.by, step=pl.lit(k, pl.Int64), took=took, since=since, worth=worth))
+    stats = {}
+    for lead, column in (("", pl.col("took")), ("previous_", pl.col("since"))):
+        seconds = column / 1e6
+        stats[f"{lead}median_seconds"] = seconds.median()
+        stats |= {f"{lead}p{q}_seconds": seconds.quantile(q / 100, "linear") for q in (25, 75, 90)}
+        # whole microseconds in 128 bits: no overflow, and the same sum in any order
+        stats[f"{lead}mean_seconds"] = column.cast(pl.Int128).sum().cast(pl.Float64) / pl.len() / 1e6
+    return (
+        pl.concat(frames)
+        .group_by(*data.by, "step")
+        .agg(units=pl.len().cast(pl.Int64), value=pl.col("worth").sum() / scale_of(data, spec), **stats)
+    )
+
+
+def scale_of(data: Dataset, spec: Funnel) -> int:
+    """What a unit of the value column is divided by: amounts of orders are kept in the smallest unit of the currency."""
+    money = {column.name for column in TABLES[data.activity] if column.kind == "money"}
+    return 10 ** minor_digits(data.currency) if spec.value in money else 1
 
 
 def _definition(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, Any]:
     period = None if grid is None else f"{grid.firsts[0]}..{grid.stops[-1]}"
-    kept = asdict(spec) | {"steps": list(spec.steps), "exclude": list(spec.exclude)}
-    return kept | {
+    rules = asdict(spec)
+    return {
+        name: list(each) if isinstance(each, tuple) else each for name, each in rules.items() if name != "system"
+    } | {
+        "preset": spec.system,
+        "table": data.activity,
         "by": [plain_name(column) for column in data.by],
         "period": period,
         "zone": data.zone,
@@ -178,9 +288,15 @@ def _definition(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, Any
 
 
 def _warnings(data: Dataset, spec: Funnel) -> tuple[str, ...]:
-    """A step that never occurs is no error, but it must be said."""
+    """What is no error, but must be said: steps that never occur, rows that belong to no unit, sums that mislead."""
     there = event_names(data)
-    names = dict.fromkeys([each.split("@")[0] for each in spec.steps] + list(spec.exclude))
-    return tuple(
-        f"no event is named {name!r} in the data. {nearest(name, there)}" for name in names if name not in there
-    )
+    names = dict.fromkeys([*spec.names, *spec.exclude])
+    said = [f"no event is named {name!r} in the data. {nearest(name, there)}" for name in names if name not in there]
+    for column in must_have(spec):
+        empty = named_rows(data, spec).select(pl.col(column).is_null().sum()).collect().item()
+        if empty:
+            rows = "1 row has no {} and belongs" if empty == 1 else f"{empty:,} rows have no {{}} and belong"
+            said.append(f"{rows.format(column)} to nobody: left out.")
+    if data.by and spec.attribution == "all":
+        said.append("with attribution all a unit counts in every segment that it enters: segments do not add up.")
+    return tuple(said)

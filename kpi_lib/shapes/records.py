@@ -72,7 +72,12 @@ def fixed(value: pl.Expr) -> pl.Expr:
 
 def seconds(span: pl.Expr) -> pl.Expr:
     """Length of a time span in seconds."""
-    return span.dt.total_microseconds() / MICRO
+    return over(span.dt.total_microseconds(), MICRO)
+
+
+def over(number: pl.Expr, size: int) -> pl.Expr:
+    """A number divided by another: as a column, because by a scalar Polars multiplies, which is off in the last bit."""
+    return number / (number * 0 + size)
 
 
 def _own(data: Dataset, table: str) -> list[str]:

@@ -4,6 +4,7 @@ A pause longer than the gap starts a new session; a pause of exactly the gap doe
 its start, lasts from its first to its last event (a single event: 0 s) and may cross midnight.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -81,6 +82,15 @@ def group_name(row: dict[str, Any], by: list[str]) -> str:
     A value that reads null stands in quotes, and a value's own " / " is written " // ", so that no two keys are the same.
     """
     return " / ".join(_key(row[column], alone=len(by) == 1) for column in by)
+
+
+def by_group(table: pl.DataFrame, by: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each segment without its columns, under the key it has in JSON; without segments under an empty one."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in table.iter_rows(named=True):
+        own = {name: value for name, value in row.items() if name not in by}
+        groups.setdefault(group_name(row, list(by)) if by else "", []).append(own)
+    return groups
 
 
 def _key(value: object, *, alone: bool) -> str:

@@ -9,8 +9,10 @@ from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.paths import Paths
 from kpi_lib.show import theme
 from kpi_lib.show.charts_cohort import cohort_picture
+from kpi_lib.show.charts_flow import paths_picture
 from kpi_lib.show.charts_funnel import funnel_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import actives_picture, values_pictures
@@ -25,7 +27,7 @@ theme.enable()
 def chart(result: object) -> Picture:
     """Draw a result: one question, one chart, with a layout for a desk and one for a phone."""
     raise TypeError(
-        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, lifecycles, actives, values and scorecards have."
+        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, lifecycles, paths, actives, values and scorecards have."
     )
 
 
@@ -33,6 +35,7 @@ chart.register(FunnelResult, funnel_picture)
 chart.register(CohortResult, cohort_picture)
 chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)
+chart.register(Paths, paths_picture)
 
 
 @chart.register

@@ -12,6 +12,7 @@ from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_star import north_star
@@ -35,15 +36,18 @@ def faces(result: object) -> tuple[object, ...]:
 @faces.register(Actives)
 @faces.register(Sessions)
 @faces.register(Lifecycle)
-def _(result: FunnelResult | Actives | Sessions | Lifecycle) -> tuple[object, ...]:
+@faces.register(Paths)
+def _(result: FunnelResult | Actives | Sessions | Lifecycle | Paths) -> tuple[object, ...]:
     if not _counts(result):
         return (say(result),)  # an empty picture would look like a broken one
     return (say(result), table(result) if isinstance(result, Sessions) else chart(result))
 
 
-def _counts(result: FunnelResult | Actives | Sessions | Lifecycle) -> bool:
+def _counts(result: FunnelResult | Actives | Sessions | Lifecycle | Paths) -> bool:
     """Whether there is anything to show beside the sentence."""
-    column = {FunnelResult: "units", Actives: "dau", Sessions: "sessions", Lifecycle: "active"}[type(result)]
+    column = {FunnelResult: "units", Actives: "dau", Sessions: "sessions", Lifecycle: "active", Paths: "sessions"}[
+        type(result)
+    ]
     return column in result.table.columns and bool(result.table[column].fill_null(0).sum() > 0)
 
 
@@ -77,7 +81,7 @@ def check_face(check: Checked) -> tuple[object, ...]:
 # by name where this floor must not know the type
 FACES: Mapping[Any, Callable[[Any], object]] = {
     **dict.fromkeys(
-        (FunnelResult, CohortResult, Actives, Sessions, Lifecycle, Values, Advice, Intake, Scorecard), faces
+        (FunnelResult, CohortResult, Actives, Sessions, Lifecycle, Paths, Values, Advice, Intake, Scorecard), faces
     ),
     CHECK: check_face,
 }

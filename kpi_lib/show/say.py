@@ -10,8 +10,9 @@ from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import active, advice, cohorts, funnels, intakes, lifecycles, quality, tiles, values
+from kpi_lib.show import active, advice, cohorts, flows, funnels, intakes, lifecycles, quality, tiles, values
 from kpi_lib.show.blocks import Headline, Say
 
 
@@ -28,6 +29,7 @@ say.register(CohortResult, cohorts.sentence)
 say.register(Actives, active.actives_sentence)
 say.register(Sessions, active.sessions_sentence)
 say.register(Lifecycle, lifecycles.sentence)
+say.register(Paths, flows.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
 say.register(Intake, intakes.sentence)

@@ -10,8 +10,9 @@ from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import active, advice, cohorts, funnels, intakes, lifecycles, quality, standings, values
+from kpi_lib.show import active, advice, cohorts, flows, funnels, intakes, lifecycles, quality, standings, values
 from kpi_lib.show.blocks import Table
 
 
@@ -28,6 +29,7 @@ table.register(CohortResult, cohorts.cohort_table)
 table.register(Actives, active.actives_table)
 table.register(Sessions, active.sessions_table)
 table.register(Lifecycle, lifecycles.lifecycle_table)
+table.register(Paths, flows.paths_table)
 table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)
 table.register(Intake, intakes.intake_table)

@@ -12,6 +12,7 @@ import polars as pl
 from kpi_lib.core.errors import KpiError, nearest, shown
 from kpi_lib.core.period import EVERY, WEEKDAYS
 from kpi_lib.core.units import duration
+from kpi_lib.sources.times import time_form
 
 Check = Callable[[Any], Any]
 
@@ -62,6 +63,18 @@ def names(value: object) -> dict[str, str]:
         if not isinstance(each, str) or not each:
             raise Mismatch(f"must map names to names; {key} = {shown(each)} is no text")
     return plain(value)
+
+
+def time_forms(value: object) -> str | dict[str, str]:
+    """A form of times, or one for each column."""
+    for form in names(value).values() if isinstance(value, dict) else [text(value)]:
+        try:
+            time_form(form)
+        except ValueError:
+            raise Mismatch(
+                f'must say how a day is written, as in "%d.%m.%Y" or "%d/%m/%Y %H:%M", not {shown(form)}'
+            ) from None
+    return names(value) if isinstance(value, dict) else text(value)
 
 
 def meanings(value: object) -> dict[str, dict[str, str]]:
@@ -181,6 +194,7 @@ TABLE: Mapping[str, Check] = {
     "constants": constants,
     "values": meanings,
     "timezone": zone,
+    "time_format": time_forms,
     "where": text,
     "dedupe": flag,
 }
@@ -210,6 +224,12 @@ FUNNEL: Mapping[str, Check] = {
     "unit": text,
     "exclude": texts,
     "hold": text,
+    "within_step": texts,
+    "grace": span,
+    "repeats": flag,
+    "exclusion": text,
+    "attribution": text,
+    "value": text,
     "preset": text,
     "by": texts,
     "period": text,

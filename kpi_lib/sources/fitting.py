@@ -25,6 +25,7 @@ from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
 from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts
 from kpi_lib.sources.obeying import in_words, judge
 from kpi_lib.sources.reading import Raw
+from kpi_lib.sources.times import usual_forms
 from kpi_lib.sources.where import keep
 
 UNREADABLE = (NO_TIME, NO_AMOUNT, NO_NUMBER)
@@ -137,9 +138,13 @@ def _extra(bench: Bench, raw: Raw) -> list[str]:
 def _converted(work: Fit, column: Column) -> pl.Series:
     values = work.values(column.name)
     section = work.bench.setting.section
-    parsed = convert(values, column.kind, Zones(work.bench.setting.zone, section.get("timezone")))
+    form = section.get("time_format")
+    form = form.get(column.name) if isinstance(form, dict) else form
+    parsed = convert(values, column.kind, Zones(work.bench.setting.zone, section.get("timezone"), form))
     if parsed.naive is not None and parsed.naive.any():
         raise _without_zone(work, column, parsed.naive)
+    if parsed.twice is not None and parsed.twice.any():
+        _repeated_hour(work, column.name, parsed.twice)
     _not_all_wrong(work, column, parsed.reasons)
     work.verdicts.add(column.name, parsed.reasons, values)
     if column.required:
@@ -172,14 +177,29 @@ def _without_zone(work: Fit, column: Column, naive: pl.Series) -> Exception:
     )
 
 
+def _repeated_hour(work: Fit, name: str, twice: pl.Series) -> None:
+    """In autumn clocks show an hour twice; without an offset nobody can say which one is meant."""
+    place, value = _first(work, twice, name)
+    count = int(twice.sum())
+    message = f"{name} falls into the hour that clocks showed twice in {count:,} rows; the first pass was taken"
+    line = int(place.rsplit(" ", 1)[1])
+    mend = "give UTC times, or times with their offset, as in 2026-10-25T02:30:00+01:00"
+    work.bench.note(message, mend, column=name, rows=count, line=line, value=value, file=work.raw.name)
+
+
 def _not_all_wrong(work: Fit, column: Column, reasons: pl.Series) -> None:
     """A column in which no value at all can be read is the wrong column or another format, not a run of bad rows."""
-    there = blank_to_null(work.values(column.name)).is_not_null()
+    values = blank_to_null(work.values(column.name))
+    there = values.is_not_null()
     found = reasons.filter(there)
-    if not column.required or len(found) < ENOUGH or found[0] not in UNREADABLE or not found.eq_missing(found[0]).all():
+    many = column.required or len(found) > len(there) / 2
+    if not many or len(found) < ENOUGH or found[0] not in UNREADABLE or not found.eq_missing(found[0]).all():
         return
     place, value = _first(work, there, column.name)
     mend = MENDS[str(found[0])]
+    if found[0] == NO_TIME and (forms := usual_forms(values)):
+        lines = " or ".join(f'time_format = "{form}"' for form in forms)
+        mend = f"add to [tables.{work.bench.setting.table}]: {lines}"
     message = f"column {column.name}: {value} {found[0]}, nor is any other value of this column"
     raise work.bench.error(place, f"{message}.\nMap the right column, or {mend}.")
 

@@ -20,19 +20,21 @@ WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """The zone of calendar days, and the zone of date-times that carry none."""
+    """The zone of calendar days, the zone of date-times that carry none, and the form of times if one is declared."""
 
     workspace: str
     file: str | None
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A canonical column: values, reasons (null where the value is fine), and where a time zone is missing."""
+    """A canonical column: values, reasons (null where the value is fine), where a zone is missing, where clocks repeat."""
 
     values: pl.Series
     reasons: pl.Series
     naive: pl.Series | None = None
+    twice: pl.Series | None = None
 
 
 def convert(values: pl.Series, kind: str, zones: Zones) -> Parsed:
@@ -82,13 +84,14 @@ def _ids(values: pl.Series, _: Zones) -> Parsed:
 def _times(values: pl.Series, zones: Zones) -> Parsed:
     if values.dtype == pl.Boolean:
         return _judged(values, pl.Series([None] * len(values), dtype=pl.Datetime("us", "UTC")), NO_TIME)
-    found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file)
-    return Parsed(found["time"], found["reason"], found["naive"])
+    found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file, form=zones.form)
+    return Parsed(found["time"], found["reason"], found["naive"], found["twice"])
 
 
 def _days(values: pl.Series, zones: Zones) -> Parsed:
     # a date-time without a zone still has its date, so no zone has to be named for it
-    found = parse_times(values, workspace_zone=zones.workspace, file_zone=zones.file or zones.workspace)
+    file_zone = zones.file or zones.workspace
+    found = parse_times(values, workspace_zone=zones.workspace, file_zone=file_zone, form=zones.form)
     day = pl.coalesce("day", local_date(pl.col("time"), zones.workspace))
     return Parsed(found.select(pl.when(pl.col("reason").is_null()).then(day)).to_series(), found["reason"])
 

@@ -172,25 +172,28 @@ def _complete(place: Place, checked: Mapping[str, Any]) -> None:
             raise place.error(section, None, f"has no meaning: {error}") from None
 
 
+UNKNOWN = {
+    "columns": "maps an unknown column {} (write canonical = theirs).",
+    "constants": "sets an unknown column {}.",
+    "values": "gives meanings to an unknown column {}.",
+    "time_format": "names a column without times: {}.",
+}
+
+
 def _columns(place: Place, table: str, body: Mapping[str, Any]) -> None:
     known = {column.name: column.kind for column in TABLES[table]}
-    section = f"tables.{table}"
-    for key in body.get("columns", {}):
-        if key not in known:
-            message = f"maps an unknown column {shown(key)} (write canonical = theirs). {nearest(key, known)}"
-            raise place.error(section, "columns", message)
     fixed = {*known, "currency"} if "money" in known.values() else set(known)
-    for key in body.get("constants", {}):
-        if key not in fixed:
-            raise place.error(section, "constants", f"sets an unknown column {shown(key)}. {nearest(key, fixed)}")
-        if key in body.get("columns", {}):
-            raise place.error(section, "constants", f"sets {key}, which columns maps as well: keep one of them.")
-    for key, pairs in body.get("values", {}).items():
-        if key not in fixed:
-            raise place.error(
-                section, "values", f"gives meanings to an unknown column {shown(key)}. {nearest(key, fixed)}"
-            )
-        _meanings(place, table, key, pairs)
+    timed = {name for name, kind in known.items() if kind in ("time", "day")}
+    section = f"tables.{table}"
+    for key, allowed in (("columns", set(known)), ("constants", fixed), ("values", fixed), ("time_format", timed)):
+        named = body.get(key, {})
+        for name in named if isinstance(named, dict) else ():
+            if name not in allowed:
+                raise place.error(section, key, f"{UNKNOWN[key].format(shown(name))} {nearest(name, allowed)}")
+    if both := sorted(body.get("constants", {}).keys() & body.get("columns", {}).keys()):
+        raise place.error(section, "constants", f"sets {both[0]}, which columns maps as well: keep one of them.")
+    for column, pairs in body.get("values", {}).items():
+        _meanings(place, table, column, pairs)
 
 
 def _meanings(place: Place, table: str, column: str, pairs: Mapping[str, str]) -> None:

@@ -178,9 +178,8 @@ def _unknown_events(workspace: Workspace) -> Iterator[Finding]:
 def _named(workspace: Workspace) -> Iterator[tuple[str, str]]:
     for feature, events in workspace.features.items():
         yield from ((f"[features] {feature}", name) for name in events)
-    for funnel, options in workspace.funnels.items():
-        for name in (*options["steps"], *options.get("exclude", ())):
-            yield f"[funnels.{funnel}]", name.split("@")[0]
+    for funnel, spec in workspace.data.funnels.items():
+        yield from ((f"[funnels.{funnel}]", name) for name in (*spec.names, *spec.exclude))
     for key, value in workspace.settings.items():
         if {"event", "events"} & set(key.split("_")):
             names = value if isinstance(value, list) else [value]

@@ -5,6 +5,7 @@ times of the file's zone; numbers are seconds, milli- or microseconds since 1970
 """
 
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import polars as pl
 
@@ -24,8 +25,14 @@ LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 MICRO = 1_000_000
 
 
-def parse_times(values: pl.Series, *, workspace_zone: str, file_zone: str | None) -> pl.DataFrame:
-    """Read times: columns `time` (instant), `day` (as written), `reason` (null if fine), `naive` (lacks a zone)."""
+def parse_times(
+    values: pl.Series, *, workspace_zone: str, file_zone: str | None, form: str | None = None
+) -> pl.DataFrame:
+    """Read times: columns `time` (instant), `day` (as written), `reason` (null if fine), `naive` (lacks a zone), `twice`.
+
+    `twice` marks local times that clocks showed twice, in autumn: the first pass is taken. A declared `form` is the only one
+    read in a column in which it fits any value.
+    """
     frame = pl.DataFrame({"raw": values})
     if values.dtype == pl.Date:
         frame = frame.with_columns(
@@ -34,7 +41,9 @@ def parse_times(values: pl.Series, *, workspace_zone: str, file_zone: str | None
     elif isinstance(values.dtype, pl.Datetime):
         frame = _native(frame, values.dtype.time_zone)
     else:
-        frame = _written(frame.with_columns(_text(values).alias("raw")))
+        frame = frame.with_columns(_text(values).alias("raw"))
+        formed = _formed(frame, form) if form else None
+        frame = _written(frame) if formed is None else formed
     return _placed(frame, workspace_zone, file_zone)
 
 
@@ -52,6 +61,57 @@ def _text(values: pl.Series) -> pl.Series:
         rest = (micros % MICRO).cast(pl.String).str.zfill(6)
         return pl.select(pl.when(rest == "000000").then(whole).otherwise(pl.format("{}.{}", whole, rest))).to_series()
     return values.cast(pl.String, strict=False).str.strip_chars()
+
+
+def time_form(form: str) -> str:
+    """Check a form such as %d.%m.%Y by writing a day with it and reading it again; ValueError if that fails."""
+    sample = pl.Series([datetime(2026, 11, 23, 10, 15)])
+    try:
+        back = sample.dt.strftime(form).str.to_datetime(form, strict=False)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(str(error)) from None
+    if back[0] is None or back[0].date() != date(2026, 11, 23):
+        raise ValueError("does not name a whole day")
+    return form
+
+
+def _formed(frame: pl.DataFrame, form: str) -> pl.DataFrame | None:
+    """Read text in a declared form; nothing where no value has it."""
+    found = frame["raw"].str.to_datetime(form, strict=False)
+    if not found.count():
+        return None
+    if found.dtype.time_zone:  # type: ignore[attr-defined]
+        return frame.with_columns(
+            day=pl.lit(None, pl.Date), local=pl.lit(None, pl.Datetime("us")), instant=found.cast(INSTANT), shaped=False
+        )
+    found = found.dt.cast_time_unit("us")
+    sample = pl.Series([datetime(2026, 11, 23, 10, 15)]).dt.strftime(form).str.to_datetime(form)
+    dated = sample[0] == datetime(2026, 11, 23)
+    day = found.dt.date() if dated else pl.lit(None, pl.Date)
+    local = pl.lit(None, pl.Datetime("us")) if dated else found
+    return frame.with_columns(day=day, local=local, instant=pl.lit(None, INSTANT), shaped=False)
+
+
+def usual_forms(values: pl.Series) -> list[str]:
+    """The forms that dates such as 31.12.2026 or 12/31/2026 may have; two where the day and the month could be swapped.
+
+    >>> usual_forms(pl.Series(["05/01/2026 10:15"])), usual_forms(pl.Series(["31.12.2026"]))
+    (['%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M'], ['%d.%m.%Y'])
+    """
+    texts = _text(values.drop_nulls())
+    forms = [
+        first.replace(".", mark) + clock
+        for mark in (".", "/", "-")
+        for clock in ("", " %H:%M", " %H:%M:%S")
+        for first in ("%d.%m.%Y", "%m.%d.%Y")
+    ]
+    fits = [
+        form
+        for form in forms
+        if len(texts) and texts.str.to_datetime(form, strict=False).dt.year().gt(999).fill_null(False).all()
+    ]
+    # days first wherever points divide them
+    return [form for form in fits if not (form.startswith("%m.") and form.replace("%m.%d", "%d.%m") in fits)]
 
 
 def _written(frame: pl.DataFrame) -> pl.DataFrame:
@@ -105,10 +165,10 @@ def _epoch() -> pl.Expr:
 
 def _placed(frame: pl.DataFrame, workspace_zone: str, file_zone: str | None) -> pl.DataFrame:
     """Place local times and days, and say for each value that has no place why."""
-    zoned = pl.lit(None, INSTANT)
+    zoned, twice = pl.lit(None, INSTANT), pl.lit(False)
     if file_zone is not None:
-        local = pl.col("local").dt.replace_time_zone(file_zone, ambiguous="earliest", non_existent="null")
-        zoned = local.dt.convert_time_zone("UTC")
+        zoned = _zoned(file_zone, "earliest")
+        twice = (zoned != _zoned(file_zone, "latest")).fill_null(False)
     frame = frame.with_columns(begins=_midnights(frame["day"], workspace_zone))
     time = pl.coalesce("instant", zoned, "begins")
     shaped = pl.col("shaped") if "shaped" in frame.columns else pl.lit(True)
@@ -127,7 +187,12 @@ def _placed(frame: pl.DataFrame, workspace_zone: str, file_zone: str | None) -> 
         .otherwise(pl.lit(NO_TIME))
     )  # fmt: skip
     time = pl.when(time > LATEST).then(pl.lit(LATEST, INSTANT)).otherwise(time)
-    return frame.select(time=time, day=pl.col("day"), reason=reason, naive=naive)
+    return frame.select(time=time, day=pl.col("day"), reason=reason, naive=naive, twice=twice)
+
+
+def _zoned(zone: str, ambiguous: Literal["earliest", "latest"]) -> pl.Expr:
+    local = pl.col("local").dt.replace_time_zone(zone, ambiguous=ambiguous, non_existent="null")
+    return local.dt.convert_time_zone("UTC")
 
 
 def _midnights(days: pl.Series, zone: str) -> pl.Series:

@@ -46,7 +46,8 @@ def actives(
 ) -> list[dict[str, Any]]:
     """The actives' JSON rows for every period that touches the observed time.
 
-    A trailing window (and a month) that begins before `observed_from` gives None. `dau` on weeks and months, and both
+    A trailing window (and a month) that begins before `observed_from`, or after everything observed, gives None. `dau` on
+    weeks and months, and both
     sides of `stickiness`, use the wholly observed days. A period is `complete` when all of it was observed.
     """
     seen = Seen(tuple(as_rows(rows)), Calendar(zone, week_start), observed_from, observed_until)
@@ -80,14 +81,14 @@ def days_of(seen: Seen, label: date, after: date) -> list[date]:
     return [day for day in span if seen.calendar.start(day) < seen.calendar.start(day + timedelta(days=1))]
 
 
-def early(seen: Seen, days: Sequence[date]) -> bool:
-    """Whether a window begins before anything was recorded."""
-    return seen.edges(days[0])[0] < seen.observed_from
+def unknown(seen: Seen, days: Sequence[date]) -> bool:
+    """Whether a window begins before anything was recorded, or lies wholly behind the end of the record."""
+    return seen.edges(days[0])[0] < seen.observed_from or seen.edges(days[0])[0] >= seen.observed_until
 
 
 def over(seen: Seen, days: Sequence[date]) -> int | None:
     """Distinct users over a run of days."""
-    return None if early(seen, days) else seen.users(seen.edges(days[0])[0], seen.edges(days[-1])[1])
+    return None if unknown(seen, days) else seen.users(seen.edges(days[0])[0], seen.edges(days[-1])[1])
 
 
 def mean_dau(seen: Seen, days: Sequence[date]) -> float | None:
@@ -99,7 +100,7 @@ def mean_dau(seen: Seen, days: Sequence[date]) -> float | None:
 def stickiness(seen: Seen, days: Sequence[date]) -> float | None:
     """Mean daily actives over actives of the same days."""
     whole = [day for day in days if seen.whole(day)]
-    if early(seen, days) or not whole:
+    if unknown(seen, days) or not whole:
         return None
     users = seen.users(seen.edges(whole[0])[0], seen.edges(whole[-1])[1])
     daily = mean_dau(seen, whole)

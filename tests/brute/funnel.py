@@ -30,31 +30,15 @@ def funnel(
     *,
     within: int | None,
     observed_until: int,
-    order: str = "ordered",
-    attempt: str = "best",
-    ties: str = "any",
-    ttc: str = "earliest",
-    unripe: str = "exclude",
-    exclude: Sequence[str] = (),
-    entry: tuple[int, int] | None = None,
+    **options: Any,  # noqa: ANN401 - the other fields of Rules
 ) -> dict[str, Any]:
     """Answer one funnel question; times and `within` in microseconds.
 
     `units` maps every unit with an entry to its state (`counted`, `in_progress`, `excluded`) and attempts; the other
     keys are those of the funnel's JSON.
     """
-    rules = Rules(
-        steps=tuple(steps),
-        within=within,
-        observed_until=observed_until,
-        order=order,
-        attempt=attempt,
-        ties=ties,
-        ttc=ttc,
-        unripe=unripe,
-        exclude=tuple(exclude),
-        entry=entry,
-    )
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    rules = Rules(steps=tuple(steps), within=within, observed_until=observed_until, **chosen)
     check(rules)
     logs = split(rows, rules)
     outcomes = {unit: found for unit, log in logs.items() if (found := outcome(log, rules)).state != "absent"}
@@ -78,13 +62,18 @@ def split(rows: Iterable[tuple[Any, ...]], rules: Rules) -> dict[str, list[Label
 
 def outcome(log: Sequence[Labelled], rules: Rules) -> Outcome:
     """One unit's contribution."""
-    entries = [one for one in attempts(log, rules) if in_period(one.entry, rules.entry)]
+    entries = attempts(log, rules)
+    if rules.attempt == "first_ever":
+        entries = [one for one in entries if one.key == entries[0].key]
+    entries = [one for one in entries if in_period(one.entry, rules.entry)]
     considered = [one for one in entries if ripe(one.entry, rules)]
     if not entries:
         return Outcome("absent")
     if not considered:
         return Outcome("in_progress")
-    chosen = {"best": best, "first": first, "all": separate}[rules.attempt](considered, rules)
+    if rules.exclusion == "unit" and any(one.killed_at is not None for one in considered):
+        return Outcome("excluded")
+    chosen = {"best": best, "first": first, "first_ever": first, "all": separate}[rules.attempt](considered, rules)
     return Outcome("counted", tuple(chosen)) if chosen else Outcome("excluded")
 
 
@@ -94,8 +83,16 @@ def in_period(time: int, period: tuple[int, int] | None) -> bool:
 
 
 def ripe(entry: int, rules: Rules) -> bool:
-    """Whether the whole window has been observed; the outcome plays no part."""
-    return rules.unripe == "include" or rules.within is None or entry + rules.within <= rules.observed_until
+    """Whether the whole time allowed has been observed; the outcome plays no part."""
+    allowed = longest(rules)
+    return rules.unripe == "include" or allowed is None or entry + allowed <= rules.observed_until
+
+
+def longest(rules: Rules) -> int | None:
+    """The longest that an attempt can last: the whole window, or the required steps' own windows one after another."""
+    own = [rules.window(step) for step in rules.required[1:]]
+    together = None if None in own else sum(each for each in own if each is not None)
+    return min((each for each in (rules.within, together) if each is not None), default=None)
 
 
 def best(considered: Sequence[Attempt], rules: Rules) -> list[Attempt]:
@@ -128,35 +125,56 @@ def end_of(attempt: Attempt, rules: Rules) -> float:
     """When the attempt is over and the unit may start again."""
     if attempt.killed_at is not None:
         return attempt.killed_at
-    if attempt.depth == len(rules.steps):
-        return attempt.times[-1]
-    return float("inf") if rules.within is None else attempt.entry + rules.within
+    last = attempt.times[-1] if attempt.depth == len(rules.required) else attempt.over
+    return float("inf") if last is None else last
 
 
 def tie_sensitive(log: Sequence[Labelled], rules: Rules) -> bool:
-    """Whether the unit's depth depends on how events of one instant are ordered."""
-    free, fixed = (outcome(log, replace(rules, ties=ties)) for ties in ("any", "strict"))
+    """Whether the unit's depth depends on how events of one instant (or within the grace) are ordered."""
+    free = outcome(log, replace(rules, ties="any"))
+    fixed = outcome(log, replace(rules, ties="strict", grace=0))
     return free.depths != fixed.depths
 
 
 def summary(counted: Sequence[Attempt], rules: Rules) -> list[dict[str, Any]]:
     """One record a step, as in the funnel's JSON but without intervals."""
     records: list[dict[str, Any]] = []
-    start = previous = len(counted)
-    for level, event in enumerate(rules.steps, start=1):
-        waits = [one.times[level - 1] - one.entry for one in counted if one.depth >= level]
+    reached = [[one for one in counted if time_of(one, step) is not None] for step in range(len(rules.steps))]
+    for step, event in enumerate(rules.steps):
+        before = max((each for each in rules.required if each < step), default=0)
+        start, previous, here = len(reached[0]), len(reached[before]), len(reached[step])
+        waits = [(time_of(one, step) or 0) - one.entry for one in reached[step]]
+        since = [(time_of(one, step) or 0) - (time_of(one, before) or 0) for one in reached[step]]
         records.append(
             {
-                "step": level,
+                "step": step + 1,
                 "event": event,
-                "units": len(waits),
-                "from_start": len(waits) / start if start else None,
-                "from_previous": len(waits) / previous if previous else None,
-                "median_seconds": median(waits) / SECOND if waits else None,
+                "units": here,
+                "from_start": here / start if start else None,
+                "from_previous": here / previous if previous else None,
+                **times(waits, ""),
+                **times(since, "previous_"),
             }
         )
-        previous = len(waits)
     return records
+
+
+def time_of(one: Attempt, step: int) -> int | None:
+    """When an attempt met a step, if it did."""
+    return one.times[step] if step < len(one.times) else None
+
+
+def times(waits: Sequence[int], lead: str) -> dict[str, float | None]:
+    """Mean, median and other quantiles (linear between neighbours) in seconds."""
+    ordered = sorted(waits)
+    if not ordered:
+        return {f"{lead}{name}_seconds": None for name in ("median", "p25", "p75", "p90", "mean")}
+    found: dict[str, float | None] = {f"{lead}median_seconds": median(ordered) / SECOND}
+    for q in (25, 75, 90):
+        place = (len(ordered) - 1) * q / 100
+        low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+        found[f"{lead}p{q}_seconds"] = (low + (high - low) * (place - int(place))) / SECOND
+    return found | {f"{lead}mean_seconds": sum(ordered) / len(ordered) / SECOND}
 
 
 def describe(found: Outcome) -> dict[str, Any]:

@@ -7,7 +7,7 @@ shrink. Whatever is chosen is chosen from a list whose first item is the plaines
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -97,6 +97,37 @@ def make_funnel(choose: Choose, log: Log) -> Question:
     }
 
 
+FAMILIES = ("windows", "grace", "repeats", "optional", "exclusion")
+
+
+def make_rules(choose: Choose, log: Log, family: str) -> tuple[Log, Question]:
+    """A funnel question about one of the rarer rules, and the log in a form in which that rule matters."""
+    question = make_funnel(choose, log)
+    early, late = sorted((choose(log.instants), choose(log.instants)))
+    near = (SECOND, MINUTE, HOUR, max(late - early, 1))
+    kinds = {"repeats": "ab", "grace": "abb", "optional": "abc"}.get(family, "abc")
+    steps = [choose(kinds) for _ in range(2 + choose(range(3)))]
+    question |= {"steps": steps, "order": "ordered", "within": choose((None, DAY, *near))}
+    question["attempt"] = choose(("best", "best", "first", "first_ever", "all"))
+    if family == "windows":
+        question |= {"order": choose(("ordered", "strict")), "within_step": [None, *(choose(near) for _ in steps[1:])]}
+        question["within_step"][-1] = choose((None, *near))
+    if family == "grace":
+        question |= {"ties": "any", "grace": choose(near)}
+    if family == "repeats":
+        question |= {"order": "strict", "repeats": True, "exclude": ()}
+    if family == "optional":
+        question["steps"] = ["a", choose(("c", "c", "c@2")), *steps[1:-1], "b"]
+        question["steps"][2:] = [choose("ab") for _ in question["steps"][2:]]
+        question["optional"] = [at == 1 for at in range(len(question["steps"]))]
+        question["within_step"] = [None, *(choose((None, *near)) for _ in question["steps"][1:])]
+        question["grace"] = choose((0, *near)) if question["ties"] == "any" else 0
+    if family == "exclusion":
+        question |= {"exclude": ("x",), "exclusion": "unit"}
+    rows = [row._replace(event=choose(kinds) if family == "repeats" else row.event) for row in log.rows]
+    return replace(log, rows=tuple(rows)), question
+
+
 def make_cohort(choose: Choose, log: Log) -> Question:
     """Keyword arguments of `cohort`."""
     mode = choose(("on", "on_or_after", "bracket"))
@@ -127,6 +158,12 @@ def random_funnel(seed: int) -> tuple[Log, Question]:
     choose = Random(seed).choice
     log = make_log(choose)
     return log, make_funnel(choose, log)
+
+
+def random_rules(seed: int, family: str) -> tuple[Log, Question]:
+    """A log and a question about one of the rarer rules."""
+    choose = Random(seed).choice
+    return make_rules(choose, make_log(choose), family)
 
 
 def random_cohort(seed: int) -> tuple[Log, Question]:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from kpi_lib.core.distribution import QUANTILE, SURVIVAL, TOP_SHARE
+from kpi_lib.core.distribution import MEDIAN_TIME, QUANTILE, SURVIVAL, TOP_SHARE
 from kpi_lib.core.measure import Z
 
 from .samples import figure, settled
@@ -151,3 +151,45 @@ def test_ten_percent_of_thirty_are_three() -> None:
 def test_distributions_of_periods_do_not_mix() -> None:
     frame = pl.DataFrame({"key": [1, 2, 3, 100], "period": [0, 0, 0, 1]}, schema_overrides={"period": pl.Int32})
     assert settled(frame, QUANTILE(0.5), count=3)["value"].to_list() == [2.0, 100.0, None]
+
+
+def half_done(lives: Lives) -> float | None:
+    """When the curve of a plain loop crosses one half; where it stays on it, the middle up to the next one done."""
+    share = 1.0
+    done = sorted({length for length, ended in lives if ended})
+    for at, time in enumerate(done):
+        risk = sum(length >= time for length, _ in lives)
+        share *= 1 - sum(length == time and ended for length, ended in lives) / risk
+        if abs(share - 0.5) < 1e-9:
+            return (time + done[at + 1]) / 2 if at + 1 < len(done) else time
+        if share < 0.5:
+            return time
+    return None
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_the_median_time_is_where_half_are_done(seed: int) -> None:
+    draw = Random(seed)
+    lives = [(draw.randrange(12), draw.random() < 0.7) for _ in range(draw.choice((1, 2, 4, 5, 8, 30)))]
+    found = figure(pl.DataFrame(lives, schema=["key", "ended"], orient="row"), MEDIAN_TIME)
+    assert found["value"] == half_done(lives)
+    assert found["n"] == len(lives)
+
+
+def test_the_median_time_of_the_trial_of_freireich() -> None:
+    """21 patients on 6-MP (Freireich 1963): the published median is 23 weeks; 21 on placebo: 8 weeks."""
+    weeks = [6, 6, 6, 7, 10, 13, 16, 22, 23]
+    still = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+    treated = pl.DataFrame({"key": weeks + still, "ended": [True] * 9 + [False] * 12})
+    assert figure(treated, MEDIAN_TIME)["value"] == 23
+    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    found = figure(pl.DataFrame({"key": placebo, "ended": [True] * 21}), MEDIAN_TIME)
+    assert (found["value"], found["low"], found["high"]) == (8, 4, 11)  # the published interval
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 11])
+def test_without_waiting_the_median_time_is_the_median(size: int) -> None:
+    draw = Random(size)
+    values = [draw.randrange(1_000) for _ in range(size)]
+    found = figure(pl.DataFrame({"key": values, "ended": [True] * size}), MEDIAN_TIME)
+    assert found["value"] == np.median(values)

@@ -182,3 +182,11 @@ def test_a_day_is_a_local_day() -> None:
 def test_a_period_that_is_not_over_is_partial() -> None:
     found = row_of("wau", told(VISITS, until="01-08"), WEEK)
     assert (found["value"], found["status"]) == (2, "partial")
+
+
+def test_a_trailing_window_that_nobody_watched_is_unknown_and_not_nobody() -> None:
+    data = told("ann 01-05 use", until="01-20")  # the last week of January lies wholly behind the data
+    found = row_of("wau", data, "2026-01")
+    assert (found["value"], found["n"], found["status"]) == (None, 0, "partial")
+    assert row_of("mau", data, "2026-01")["value"] == 1
+    assert row_of("wau", told("ann 01-05 use", until="01-26"), "2026-01")["value"] == 0  # a day of the week was watched

@@ -56,12 +56,6 @@ def test_csat_is_the_share_satisfied_and_its_mean_another_figure() -> None:
     assert row_of("csat", data, csat_satisfied_from=5)["value"] == 0.4
 
 
-def test_a_scale_of_seven_is_said() -> None:
-    data = surveyed([7, 6, 5, 1], kind="csat")
-    assert row_of("csat", data)["n"] == 2
-    assert row_of("csat", data, csat_scale=7, csat_satisfied_from=6)["value"] == 0.5
-
-
 def test_wrong_csat_answers_about_a_ticket_are_about_support() -> None:
     data = surveyed([5, 5, 1], kind="csat", ticket_id=pl.Series([None, None, "t1"], dtype=pl.String))
     assert (row_of("csat", data)["value"], row_of("csat", data)["n"]) == (1.0, 2)

@@ -19,6 +19,7 @@ SETTINGS = {
     "adoption_within": "6d",
     "adoption_days": 2,
 }
+WITHOUT_USERS: tuple[str, ...] = ()
 Row = dict[str, Any]
 
 
@@ -34,7 +35,9 @@ def tables(draw: Random, start: datetime, until: datetime, users: tuple[str, ...
     def later(time: datetime, days: float, never: float = 0.0) -> datetime | None:
         return None if draw.random() < never else time + timedelta(seconds=draw.expovariate(1 / (days * 86_400)) + 1)
 
-    rows = said(draw, when, person) | helped(draw, when, person, later)
+    rows = (
+        said(draw, when, person) | helped(draw, when, person, later) | built(draw, when, later) | run(draw, when, later)
+    )
     return {name: frame(name, found) for name, found in rows.items()}
 
 
@@ -88,3 +91,65 @@ def helped(draw: Random, when: Any, person: Any, later: Any) -> dict[str, list[R
             messages.append({"ticket_id": f"t{i}", "time": time, "author": author})
             time = later(time, 0.2)
     return {"tickets": tickets, "ticket_messages": messages}
+
+
+def built(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: ANN401
+    names = [f"r{i}" for i in range(36)]
+    releases = [
+        {"release_id": name, "time": when(), "kind": draw.choice(("feature", "fix")), "version": f"1.{i}"}
+        for i, name in enumerate(names)
+    ]
+    shipped = {each["release_id"]: each["time"] for each in releases}
+    defects = []
+    for i in range(300):
+        release = draw.choice((*names, None))
+        opened = when() if release is None else shipped[release] + timedelta(hours=draw.randrange(-240, 300))
+        defects.append({
+            "defect_id": f"d{i}", "release": release, "opened": opened, "found_by": draw.choice(("team", "team", "user")),
+            "severity": draw.choice(("critical", "major", "minor")), "closed": later(opened, 2, 0.01),
+            "status": draw.choice(("open", "closed", "closed", "rejected")),
+        })  # fmt: skip
+    sizes = [{"release": name, "kloc": draw.randrange(1, 90) / 10, "story_points": 5.0} for name in names]
+    tests = [
+        {"run_id": f"n{draw.randrange(60)}", "test_id": f"c{draw.randrange(30)}", "time": when(),
+         "automated": draw.random() < 0.6, "result": draw.choice(("passed", "passed", "failed", "skipped"))}
+        for _ in range(600)
+    ]  # fmt: skip
+    started = [when() for _ in range(60)]
+    features = [{"feature": f"f{i}", "started": at, "launched": later(at, 9)} for i, at in enumerate(started)]
+    goals = [
+        {"goal": draw.choice(("grow", "please")), "target": f"g{i}", "type": draw.choice(("number", "boolean")),
+         "start_value": 0.0, "target_value": 1.0, "current_value": draw.randrange(11) / 10, "weight": draw.choice((1.0, 2.5)),
+         "start": at.date(), "due": at.date() + timedelta(days=draw.randrange(1, 40))}
+        for i, at in enumerate(when() for _ in range(40))
+    ]  # fmt: skip
+    return {
+        "releases": releases,
+        "defects": defects,
+        "code_size": sizes,
+        "tests": tests,
+        "features": features,
+        "goals": goals,
+    }
+
+
+def run(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: ANN401
+    incidents = []
+    for i in range(90):
+        start = when()
+        seen = later(start, 0.02)
+        begun = later(seen, 0.05)
+        incidents.append({
+            "incident_id": f"i{i}", "start": start, "detected": seen, "repair_start": begun, "end": later(begun, 0.5),
+            "kind": draw.choice(("failure", "failure", "maintenance", None)), "severity": "high",
+        })  # fmt: skip
+    requests = [
+        {"time": when(), "service": "web", "status": draw.choice((200, 200, 404, 500, None)), "kind": draw.choice(("page", "api")),
+         "route": "/", "latency_ms": draw.randrange(1, 90_000) / 10}
+        for _ in range(700)
+    ]  # fmt: skip
+    units = []
+    for i in range(60):
+        start = when()
+        units.append({"unit_id": f"k{i}", "start": start, "failed": later(start, 20)})
+    return {"incidents": incidents, "requests": requests, "units": units}

@@ -1,15 +1,16 @@
 """Funnels against the brute-force oracle, by the thousand, and the rules one by one."""
 
+from functools import partial
 from typing import Any
 
 import polars as pl
 import pytest
 
 from kpi_lib.core.errors import UsageError
-from kpi_lib.shapes import attempts as attempts_room
+from kpi_lib.shapes import funnel_rules
 from kpi_lib.shapes.funnel import Funnel, funnel
 from tests.brute.funnel import funnel as oracle
-from tests.brute.logs import random_funnel
+from tests.brute.logs import FAMILIES, random_funnel, random_rules
 from tests.build import dataset, instant
 
 HOUR = 3_600_000_000
@@ -32,19 +33,28 @@ def possible(question: dict[str, Any]) -> bool:
     """Whether the engine takes the question: it refuses one step, and unordered steps that one event could fill twice."""
     steps = question["steps"]
     mixed = len({s.split("@")[0] for s in steps}) < len(set(steps))
-    return len(steps) > 1 and not (question["order"] == "unordered" and mixed) and question["within"] != 0
+    windows = (question["within"], *question.get("within_step", ()))
+    both = set(question["exclude"]) & {s.split("@")[0] for s in steps}
+    free = question["order"] == "unordered" or question.get("grace")
+    return len(steps) > 1 and not (free and mixed) and 0 not in windows and not both
 
 
 def answer(log: Any, question: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:  # noqa: ANN401
     from datetime import timedelta
 
     window = question["within"]
-    if window is not None:  # exact microseconds, which the written durations cannot say
-        monkeypatch.setattr(attempts_room, "duration", lambda _: timedelta(microseconds=window))
+    # exact microseconds, which the written durations cannot say
+    monkeypatch.setattr(funnel_rules, "duration", lambda text: timedelta(microseconds=int(text)))
     ties = {"sequence": "seq"}.get(question["ties"], question["ties"])
+    optional = question.get("optional") or [False] * len(question["steps"])
+    grace = question.get("grace") or None
     spec = Funnel(
-        tuple(question["steps"]),
-        within=None if window is None else "1s",
+        tuple(step + "?" * marked for step, marked in zip(question["steps"], optional, strict=True)),
+        within_step=tuple(each and str(each) for each in question.get("within_step", ())[1:]),
+        grace=grace and str(grace),
+        repeats=question.get("repeats", False),
+        exclusion=question.get("exclusion", "attempt"),
+        within=None if window is None else str(window),
         order=question["order"],
         attempt=question["attempt"],
         ties=ties,
@@ -57,8 +67,11 @@ def answer(log: Any, question: dict[str, Any], monkeypatch: pytest.MonkeyPatch) 
     return funnel(data, spec, grid=grid).to_dict()
 
 
-def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
-    log, question = random_funnel(seed)
+TIMES = [f"{lead}{name}_seconds" for lead in ("", "previous_") for name in ("median", "p25", "p75", "p90", "mean")]
+
+
+def agree(seed: int, monkeypatch: pytest.MonkeyPatch, drawn: Any = random_funnel) -> bool:  # noqa: ANN401
+    log, question = drawn(seed)
     if not possible(question):
         return False
     # the order of a file never decides: rows at one instant stand by event, then by their other columns
@@ -68,7 +81,7 @@ def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     wanted, found = oracle(rows, **question), answer(log, question, monkeypatch)
     for mine, theirs in zip(found["steps"], wanted["steps"], strict=True):
         assert mine["units"] == theirs["units"], (seed, question)
-        for key in ("from_start", "from_previous", "median_seconds"):
+        for key in ("from_start", "from_previous", *TIMES):
             assert mine[key] == pytest.approx(theirs[key]) if theirs[key] is not None else mine[key] is None, (
                 seed,
                 key,
@@ -82,6 +95,27 @@ def agree(seed: int, monkeypatch: pytest.MonkeyPatch) -> bool:
 @pytest.mark.parametrize("block", range(12))
 def test_equals_brute_force(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(agree(seed, monkeypatch) for seed in range(block * 60, block * 60 + 60)) > 20
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rarer_rules_equal_brute_force(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = partial(random_rules, family=family)
+    assert sum(agree(seed, monkeypatch, drawn) for seed in range(210)) >= 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rarer_rules_equal_brute_force_on_thousands(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = partial(random_rules, family=family)
+    assert sum(agree(seed, monkeypatch, drawn) for seed in range(10_000, 12_000)) >= 1_900
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_rarer_rules_matter_in_the_logs_that_try_them(family: str) -> None:
+    without = {"windows": ("within_step", ()), "grace": ("grace", 0), "repeats": ("repeats", False)}
+    name, value = (without | {"optional": ("optional", ()), "exclusion": ("exclusion", "attempt")})[family]
+    drawn = [random_rules(seed, family) for seed in range(100)]
+    assert sum(oracle(log.rows, **asked) != oracle(log.rows, **asked | {name: value}) for log, asked in drawn) >= 5
 
 
 @pytest.mark.slow

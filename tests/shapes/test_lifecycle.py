@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from kpi_lib.answers.actives import actives
 from kpi_lib.core.errors import UsageError
@@ -70,6 +70,7 @@ def test_the_daily_states_equal_brute_force_on_many_more() -> None:
         agree_on_states(seed)
 
 
+@settings(max_examples=40)
 @given(logs())
 def test_what_is_active_is_what_came_and_what_was_is_what_stayed_or_left(log: Log) -> None:
     for every in ("day", "week", "month"):

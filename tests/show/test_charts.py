@@ -22,6 +22,7 @@ from kpi_lib.core.units import COUNT, MONEY, RATIO, SECONDS, SHARE
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.lifecycle import daily_states, lifecycle
+from kpi_lib.shapes.paths import paths
 from kpi_lib.show import theme
 from kpi_lib.show.blocks import Tile
 from kpi_lib.show.canvas import DESK, PHONE, marks_of, round_scale, spread
@@ -67,6 +68,7 @@ def pictures() -> dict[str, Picture]:
         "lifecycle": chart(lifecycle(data)),
         "lifecycle split": chart(lifecycle(data.with_by(("plan",)))),
         "states": chart(daily_states(data)),
+        "paths": chart(paths(data)),
         "actives split": chart(actives(data, WEEKS, ["plan"])),
         "series": chart(compute("average_order_value", shop(), MONTHS)),
         "ranked": chart(compute("goal_conversion_rate", data, parse_period("2026-01", zone="UTC"), ["plan"])),
@@ -146,6 +148,17 @@ def test_what_is_lost_stands_below_the_line(drawn: dict[str, Picture]) -> None:
         ("Gone", "dormant", -1),
     ):
         assert [row["value"] for row in rows if row["series"] == word] == [sign * n for n in table[column]]
+
+
+def test_bands_fill_the_bars_they_join(drawn: dict[str, Picture]) -> None:
+    spec = specs(drawn["paths"])[0]
+    bars = {(round(r["x"], 6), round(r["y"], 6)): r for r in data_of(spec) if "ours" in r and r["y2"] > r["y"]}
+    ends: dict[float, float] = {}
+    for row in (r for r in data_of(spec) if "band" in r):
+        ends[round(row["x"], 6)] = ends.get(round(row["x"], 6), 0.0) + row["y2"] - row["y"]
+    first = min(row["x"] for row in bars.values())
+    for x in {row["x"] for row in bars.values() if row["x"] > first}:
+        assert ends[round(x, 6)] == pytest.approx(sum(r["y2"] - r["y"] for r in bars.values() if r["x"] == x))
 
 
 def test_a_period_that_is_not_over_is_hollow() -> None:

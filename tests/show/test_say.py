@@ -18,6 +18,7 @@ from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.lifecycle import daily_states, lifecycle
+from kpi_lib.shapes.paths import paths
 from kpi_lib.shapes.sessions import session_figures
 from kpi_lib.show.blocks import Headline, Say
 from kpi_lib.show.faces import FACES, faces
@@ -294,6 +295,7 @@ def test_each_result_has_a_face() -> None:
         actives(data, WEEKS),
         session_figures(data),
         lifecycle(data),
+        paths(data),
         compute("dau", data, WEEKS),
         compute("orders", data, JUNE),
         stage(data, stage="growth"),
@@ -314,3 +316,14 @@ def test_the_lifecycle_tells_its_last_whole_period() -> None:
     late = log([*rows, ("u0", 24.0 * 35, "look", None)], days=36)
     assert "1 person came: 0 new, 0 who had come in the week before, 1 back" in plain(say(daily_states(late)).phrase)
     assert "cannot be told yet" in plain(say(lifecycle(log(rows, days=7))).phrase)
+
+
+def test_paths_tell_the_start_the_commonest_way_and_who_stops() -> None:
+    rows = [(f"u{user}", 0.0, "home" if user < 3 else "ad", "free") for user in range(4)]
+    data = log([*rows, *((f"u{user}", 0.1, "look", "free") for user in (1, 2, 3)), ("u3", 0.2, "buy", "free")])
+    assert plain(say(paths(data)).phrase) == (
+        "Of 4 sessions, 75.0\u202f% begin with home; most go from home to look at step 1: 2 sessions, 66.7\u202f% of those who "
+        "were there. After one step 33.3\u202f% of those at home are gone."
+    )
+    assert "Of 3 sessions that hold this path (of 4)" in plain(say(paths(data, from_event="look")).phrase)
+    assert "No session holds such a path (buy)" in plain(say(paths(log([]), to_event="buy")).phrase)

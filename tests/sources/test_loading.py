@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpi_lib.core.errors import DataError, UsageError
+from kpi_lib.core.errors import DataError, UsageError, WorkspaceError
 from kpi_lib.sources.findings import REPEATED, UNOBSERVED
 from kpi_lib.sources.starter import write_starter
 from kpi_lib.sources.workspace import open_workspace
@@ -292,3 +292,46 @@ def test_any_type_in_any_column_is_read_or_refused(make: Maker, column: str, kin
     with suppress(UsageError):
         write_starter([workspace.folder / "t.parquet"], workspace.folder)
         assert tomllib.loads((workspace.folder / "kpi.toml").read_text())["tables"]
+
+
+def test_the_hour_that_clocks_show_twice_is_told(make: Maker) -> None:
+    rows = "user_id,event,time\na,x,2025-10-25 02:30:00\nb,x,2025-10-26 02:30:00\nc,x,2025-10-26 02:59:59\n"
+    toml = '[tables.events]\npath = "e.csv"\ntimezone = "Europe/Berlin"\n'
+    workspace = make(toml, e_csv=rows + "d,x,2025-10-26T02:30:00+01:00\ne,x,2025-10-26 03:00:00\n")
+    (finding,) = workspace.log.findings
+    assert (finding.severity, finding.column, finding.rows, finding.line) == ("warning", "time", 2, 3)
+    assert "+01:00" in finding.mend
+    assert workspace.log.counts["events"].kept == 5
+
+
+GERMAN = "user_id,time,amount,currency\na,31.12.2025,5,USD\nb,1.2.2026,6,USD\n"
+
+
+def test_a_declared_form_of_times_is_read(make: Maker) -> None:
+    toml = '[tables.transactions]\npath = "t.csv"\n'
+    with pytest.raises(DataError, match=r'add to \[tables.transactions\]: time_format = "%d.%m.%Y"'):
+        _ = make(toml, t_csv=GERMAN).data
+    days = [datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)]
+    for form in ('"%d.%m.%Y"', '{ time = "%d.%m.%Y" }'):
+        assert make(f"{toml}time_format = {form}\n", t_csv=GERMAN).data.tables["transactions"]["time"].to_list() == days
+
+
+def test_an_optional_column_in_another_form_says_so_as_well(make: Maker) -> None:
+    rows = "user_id,signup_ts\na,12/31/2025\nb,02/01/2026\n"
+    with pytest.raises(DataError, match="%m/%d/%Y"):
+        _ = make('[tables.users]\npath = "u.csv"\n', u_csv=rows).data
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ('"%d.%m"', "%d.%m.%Y"),
+        ('"DD.MM.YYYY"', "%d.%m.%Y"),
+        ('{ tme = "%d.%m.%Y" }', "Did you mean time"),
+        ("5", "text"),
+    ],
+)
+def test_a_form_that_names_no_day_is_refused(make: Maker, form: str, said: str) -> None:
+    with pytest.raises(WorkspaceError, match=r"time_format") as error:
+        make(f'[tables.transactions]\npath = "t.csv"\ntime_format = {form}\n')
+    assert said in str(error.value)

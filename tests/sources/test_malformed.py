@@ -185,7 +185,7 @@ REFUSED = [
         "no time at all",
         EVENTS,
         HEAD + b"u1,view,05/01/2026\nu1,view,06/01/2026\n",
-        ["line 2", "05/01/2026", "2026-01-05"],
+        ["line 2", "05/01/2026", 'time_format = "%d/%m/%Y" or'],
     ),
     (
         "no amount at all",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kpi_lib.core.period import local_day, midnight
 from kpi_lib.sources.findings import GAP, NO_DAY, NO_TIME
-from kpi_lib.sources.times import parse_times
+from kpi_lib.sources.times import parse_times, usual_forms
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/New_York", "America/St_Johns", "America/Sao_Paulo", "Asia/Kolkata",
@@ -53,6 +53,7 @@ def test_a_local_time_comes_back_and_the_repeated_hour_is_the_earlier_one(times:
     first = [t.replace(fold=0).astimezone(UTC) for t in local]
     assert found["time"].to_list() == first
     assert found["reason"].null_count() == len(times)
+    assert found["twice"].to_list() == [t.replace(fold=0).utcoffset() != t.replace(fold=1).utcoffset() for t in local]
 
 
 @given(
@@ -132,7 +133,7 @@ def test_the_usual_forms_are_read(text: str, instant: str) -> None:
     ],
 )
 def test_other_forms_get_a_reason(text: str, reason: str) -> None:
-    assert read(text).row(0) == (None, None, reason, False)
+    assert read(text).row(0) == (None, None, reason, False, False)
 
 
 def test_an_open_end_in_the_year_9999_stays_inside_the_calendar() -> None:
@@ -171,3 +172,43 @@ def test_typed_days_are_days_of_the_workspace() -> None:
     found = parse_times(pl.Series([date(2026, 1, 5), None]), workspace_zone="Asia/Tokyo", file_zone=None)
     assert found["time"].to_list() == [datetime(2026, 1, 4, 15, tzinfo=UTC), None]
     assert found["reason"].to_list() == [None, None]
+
+
+FORMS = ["%d.%m.%Y", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%y %H:%M:%S", "%d %b %Y %H:%M:%S %z"]
+
+
+@given(st.lists(instants, min_size=1, max_size=20), st.sampled_from(FORMS), st.sampled_from(ZONES))
+def test_a_declared_form_reads_what_it_writes(times: list[datetime], form: str, zone: str) -> None:
+    local = [time.astimezone(ZoneInfo(zone)).replace(microsecond=0) for time in times]
+    texts = pl.Series([t.strftime(form) for t in local])
+    found = parse_times(texts, workspace_zone=zone, file_zone=zone, form=form)
+    whole = [midnight(t.date(), zone) if "H" not in form and "I" not in form else t.astimezone(UTC) for t in local]
+    back = [t.replace(fold=0).astimezone(UTC) for t in local] if "z" not in form and "M" in form else whole
+    assert found["time"].to_list() == back
+    assert found["reason"].null_count() == len(times)
+
+
+def test_where_a_declared_form_fits_no_other_is_read() -> None:
+    mixed = pl.Series(["13.01.2026", "2026-01-14", "01.13.2026", None])
+    found = parse_times(mixed, workspace_zone="UTC", file_zone=None, form="%d.%m.%Y")
+    assert found["day"].to_list() == [date(2026, 1, 13), None, None, None]
+    assert found["reason"].to_list() == [None, NO_TIME, NO_TIME, None]
+    iso = parse_times(pl.Series(["2026-01-14"]), workspace_zone="UTC", file_zone=None, form="%d.%m.%Y")
+    assert iso["day"].to_list() == [date(2026, 1, 14)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "forms"),
+    [
+        (["31.12.2026", "1.2.2026"], ["%d.%m.%Y"]),
+        (["05.01.2026 10:15"], ["%d.%m.%Y %H:%M"]),
+        (["31/12/2026"], ["%d/%m/%Y"]),
+        (["12/31/2026 10:15:30"], ["%m/%d/%Y %H:%M:%S"]),
+        (["05/01/2026"], ["%d/%m/%Y", "%m/%d/%Y"]),
+        (["31/12/2026", "12/31/2026"], []),
+        (["yesterday"], []),
+        ([], []),
+    ],
+)
+def test_the_form_of_dates_is_recognised_where_only_one_fits(texts: list[str], forms: list[str]) -> None:
+    assert usual_forms(pl.Series(texts, dtype=pl.String)) == forms

@@ -1,0 +1,179 @@
+"""Paths against the brute-force oracle, flows that conserve, and the rules one by one."""
+
+from collections import Counter
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+
+from kpi_lib.core.errors import UsageError
+from kpi_lib.core.period import parse_period
+from kpi_lib.shapes.paths import END, MORE, OTHER, START, paths
+from kpi_lib.shapes.sessions import session_figures
+from tests.brute.logs import Log, logs, random_log
+from tests.brute.paths import paths as oracle
+from tests.brute.rows import HOUR, MINUTE
+from tests.build import dataset, told
+
+ENDS = (START, END, MORE)
+
+
+def question(seed: int, log: Log) -> dict[str, Any]:
+    choose, there = Random(seed).choice, sorted({row.event for row in log.rows})
+    return {
+        "from_event": choose([None, None, *there]),
+        "to_event": choose([None, None, *there]),
+        "max_steps": choose((2, 3, 5, 9)),
+        "top": choose((1, 2, 5)),
+        "collapse": choose((True, True, False)),
+    }
+
+
+def moves(found: Any) -> dict[tuple[int, str, str], tuple[int, int]]:  # noqa: ANN401
+    return {(e["step"], e["from"], e["to"]): (e["sessions"], e["users"]) for e in found.to_dict()["edges"]}
+
+
+def agree(seed: int) -> bool:
+    log = random_log(seed)
+    if not log.rows:
+        return False
+    asked, gap = question(seed, log), (30 * MINUTE, HOUR, MINUTE)[seed % 3]
+    data = dataset(log.rows, log.observed_until, zone=log.zone)
+    found = paths(data, gap=timedelta(microseconds=gap), **asked)
+    assert moves(found) == oracle(log.rows, gap=gap, **asked), (seed, asked)
+    return True
+
+
+def test_paths_equal_brute_force() -> None:
+    assert sum(agree(seed) for seed in range(200)) > 150
+
+
+@pytest.mark.slow
+def test_paths_equal_brute_force_on_many_more() -> None:
+    assert sum(agree(seed) for seed in range(200, 1700)) > 1000
+
+
+@settings(max_examples=40)
+@given(logs())
+def test_what_flows_in_flows_out(log: Log) -> None:
+    data = dataset(log.rows, log.observed_until, zone=log.zone)
+    found = paths(data, max_steps=4, top=2).to_dict()
+    came, left = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
+    for edge in found["edges"]:
+        left[edge["step"], edge["from"]] += edge["sessions"]
+        came[edge["step"] + 1, edge["to"]] += edge["sessions"]
+    for node in found["nodes"]:
+        place = (node["step"], node["event"])
+        assert node["event"] in ENDS or came[place] == left[place] == node["sessions"]
+    ends = [sum(n["sessions"] for n in found["nodes"] if n["event"] in names) for names in ((START,), (END, MORE))]
+    assert ends == [found["sessions"]] * 2
+    assert found["sessions"] == found["all_sessions"] == session_figures(data).to_dict()["sessions"]
+
+
+def test_segments_add_up_in_sessions() -> None:
+    for seed in range(40):
+        log = random_log(seed)
+        data = dataset(log.rows, log.observed_until, zone=log.zone)
+        whole, parts = paths(data), paths(data.with_by(("plan",)))
+        keys = ["step", "from", "to"]
+        summed = parts.table.group_by(keys).agg(pl.col("sessions").sum()).sort(keys)
+        assert summed.rows() == whole.table.sort(keys).select(*keys, "sessions").rows()
+        assert parts.totals["sessions"].sum() == whole.totals["sessions"].sum()
+
+
+SHOP = """
+ann 01-05T10:00 home
+ann 01-05T10:01 home
+ann 01-05T10:02 look
+ann 01-05T10:03 buy
+bob 01-06T10:00 home
+bob 01-06T10:01 look
+cat 01-20T10:00 help
+cat 01-20T10:02 look
+cat 01-20T10:03 buy
+cat 01-20T10:04 look
+"""
+
+
+def test_by_hand() -> None:
+    found = moves(paths(told(SHOP)))
+    assert found == {
+        (0, START, "home"): (2, 2),
+        (0, START, "help"): (1, 1),
+        (1, "home", "look"): (2, 2),
+        (1, "help", "look"): (1, 1),
+        (2, "look", "buy"): (2, 2),
+        (2, "look", END): (1, 1),
+        (3, "buy", END): (1, 1),
+        (3, "buy", "look"): (1, 1),
+        (4, "look", END): (1, 1),
+    }
+
+
+def test_to_an_event_steps_are_counted_back_from_it() -> None:
+    found = moves(paths(told(SHOP), to_event="buy", max_steps=2))
+    assert found == {(0, MORE, "look"): (2, 2), (1, "look", "buy"): (2, 2), (2, "buy", END): (2, 2)}
+
+
+def test_from_an_event_to_another_leaves_out_who_does_not_get_there() -> None:
+    found = paths(told(SHOP), from_event="home", to_event="buy")
+    assert moves(found) == {
+        (0, START, "home"): (1, 1),
+        (1, "home", "look"): (1, 1),
+        (2, "look", "buy"): (1, 1),
+        (3, "buy", END): (1, 1),
+    }
+    assert (found.to_dict()["sessions"], found.to_dict()["all_sessions"]) == (1, 3)
+
+
+def test_what_is_rare_is_other_and_repeats_can_be_kept() -> None:
+    found = moves(paths(told(SHOP), top=1, collapse=False, max_steps=2))
+    assert found == {
+        (0, START, "home"): (2, 2),
+        (0, START, OTHER): (1, 1),
+        (1, "home", OTHER): (1, 1),
+        (1, "home", "look"): (1, 1),
+        (1, OTHER, "look"): (1, 1),
+        (2, OTHER, MORE): (1, 1),
+        (2, "look", END): (1, 1),
+        (2, "look", MORE): (1, 1),
+    }
+
+
+def test_a_session_belongs_to_the_period_of_its_start_and_may_go_on() -> None:
+    data = told("ann 01-31T23:50 a\nann 02-01T00:10 b\nbob 02-01T10:00 a", until="02-01T10:20")
+    january, february = (paths(data, grid=parse_period(f"2026-0{n}", zone="UTC")) for n in (1, 2))
+    assert [move[1:] for move in moves(january)] == [(START, "a"), ("a", "b"), ("b", END)]
+    assert [move[1:] for move in moves(february)] == [(START, "a"), ("a", END)]
+    assert [each.to_dict()["in_progress"] for each in (january, february)] == [0, 1]
+
+
+def test_session_numbers_of_the_data_are_trusted() -> None:
+    data = told("ann 01-05T10:00 a\nann 01-05T10:01 b")
+    table = data.tables["events"].with_columns(session_id=pl.Series(["s1", "s2"]))
+    mapped = type(data).of({"events": table}, observed_until=data.observed_until)
+    assert (0, START, "b") in moves(paths(mapped))
+    assert (0, START, "b") not in moves(paths(mapped, gap=timedelta(minutes=30)))
+
+
+def test_an_event_that_is_called_like_a_node_stays_apart() -> None:
+    found = moves(paths(told("ann 01-05T10:00 (end)\nann 01-05T10:01 (other)")))
+    assert found == {(0, START, '"(end)"'): (1, 1), (1, '"(end)"', '"(other)"'): (1, 1), (2, '"(other)"', END): (1, 1)}
+
+
+def test_nothing_is_nothing_and_nonsense_is_refused() -> None:
+    empty = paths(told("-"), from_event="home").to_dict()
+    assert (empty["nodes"], empty["edges"], empty["sessions"]) == ([], [], 0)
+    with pytest.raises(UsageError, match=r"unknown event 'hom'.*Did you mean home"):
+        paths(told(SHOP), from_event="hom")
+    with pytest.raises(UsageError, match="at least 2 steps and 1 event"):
+        paths(told(SHOP), max_steps=1)
+
+
+def test_every_segment_has_its_totals() -> None:
+    data = told("ann 01-05T10:00 a free\nbob 02-05T10:00 a paid").with_by(("plan",))
+    groups = paths(data, grid=parse_period("2026-01", zone="UTC")).to_dict()["groups"]
+    assert {name: group["all_sessions"] for name, group in groups.items()} == {"free": 1, "paid": 0}
