@@ -10,19 +10,22 @@ from kpi_lib.cli.text import table
 
 @click.command("init")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--profile", metavar="P", help="saas, freemium, commerce or app: adds settings that fit.")
 @shared
-def init(place: Place, files: tuple[str, ...]) -> int:
+def init(place: Place, files: tuple[str, ...], profile: str | None) -> int:
     """Write a commented kpi.toml guess for somebody's files. Never overwrites one.
 
     \b
     Example:
-      kpi init exports/orders.csv exports/events.ndjson
+      kpi init exports/orders.csv exports/events.ndjson --profile commerce
     """
     from kpi_lib.sources.starter import write_starter
 
-    written = write_starter([Path(file) for file in files], Path(place.folder))
-    text = f"wrote {written}\nRead it through: every guess has its reason beside it. Then: kpi check"
-    place.show({"written": str(written)}, text)
+    started = write_starter([Path(file) for file in files], Path(place.folder), profile)
+    for each in started.left_out:
+        click.echo(f"left out: {each}", err=True)
+    text = f"wrote {started.path}\nRead it through: every guess has its reason beside it. Then: kpi check"
+    place.show({"written": str(started.path), "left_out": list(started.left_out)}, text)
     return 0
 
 

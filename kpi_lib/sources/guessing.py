@@ -1,17 +1,29 @@
 """What somebody's file probably holds: which canonical table, and which column is which, each with the reason."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
 
-from kpi_lib.core.contracts import words
 from kpi_lib.core.errors import UsageError, shown
+from kpi_lib.core.schema import TABLES
 from kpi_lib.sources.kinds import as_text, blank_to_null
-from kpi_lib.sources.money import currencies, parse_amounts
+from kpi_lib.sources.looks import (
+    anything,
+    as_times,
+    containing,
+    form_of,
+    is_amount,
+    is_currency,
+    is_kind,
+    is_name,
+    is_time,
+    named,
+    plain,
+    same,
+)
 from kpi_lib.sources.reading import Raw
-from kpi_lib.sources.times import parse_times
+from kpi_lib.sources.recognising import constants_of, recognise
 
 # usual names, the surest first; written without separators and in small letters
 USUAL_AS_TEXT = """
@@ -46,8 +58,7 @@ BELONGS = {
     "users": ("channel", "plan"),
 }
 MONEY_WORDS = ("amount", "revenue", "price", "total", "value", "sales")
-ENOUGH = 0.8
-SAMPLE = 100_000
+PEOPLE = ("user", "customer", "member", "account", "client", "people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,7 @@ class Guess:
     naive: bool = False
     where: tuple[str, str] | None = None
     currency: str | None = None
+    forms: tuple[str, ...] = ()
 
     @property
     def unused(self) -> list[str]:
@@ -75,38 +87,47 @@ class Guess:
 
 
 def guess(raw: Raw) -> Guess:
-    """Guess what one file is; a file without a user or a time is refused, with what it has."""
-    table, why, columns = _table(raw)
-    constants: dict[str, tuple[str, str]] = {}
+    """Guess what one file is; a file that is no other table and lacks a user or a time is refused, with what it has."""
+    sure = named(raw, USUAL["sure"], is_name)
+    table, why, columns = (None if sure else recognise(raw)) or _table(raw)
+    constants = constants_of(raw, table) if "kind" not in columns else {}
     if table == "events" and "event" not in columns:
         constants["event"] = ("visit", "no column names what happened, so every row counts as a visit")
-    for name in BELONGS[table]:
-        if found := _named(raw, USUAL[name], _anything):
+    for name in BELONGS.get(table, ()):
+        if found := named(raw, USUAL[name], anything):
             _other(raw, name, found, columns)
     where = currency = None
+    kinds = {column.name: column.kind for column in TABLES[table]}
     if table == "transactions":
-        where, currency = _money_extras(raw, columns, constants)
-    elif (theirs := _same(raw, "event_id")) and "event_id" not in columns:
+        _order_and_kind(raw, columns, constants)
+    if "money" in {kinds[name] for name in columns}:
+        where, currency = _currency(raw, table, columns, constants)
+    elif (theirs := same(raw, "event_id")) and "event_id" not in columns:
         constants["event_id"] = ("", f"{theirs} repeats, so it does not tell rows apart")
-    time = columns.get("time") or columns.get("signup_ts")
-    naive = time is not None and bool(_times(raw, time[0])["naive"].any())
-    return Guess(raw, table, why, columns, constants, naive, where, currency)
+    times = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "time"]
+    days = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "day"]
+    forms = next((tuple(fits) for name in [*times, *days] if (fits := form_of(raw, name))), ())
+    naive = any(as_times(raw, name)["naive"].any() for name in times) or any("%H" in form for form in forms)
+    return Guess(raw, table, why, columns, constants, naive, where, currency, forms)
 
 
 def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    user = _named(raw, USUAL["user"], _anything) or _containing(
+    user = named(raw, USUAL["user"], anything) or containing(
         raw, ("user", "customer", "client", "visitor", "member", "buyer")
     )
+    people = any(word in raw.name.lower().rpartition("/")[2] for word in PEOPLE)
+    if user is None and people:
+        user = next((c for c in raw.columns if plain(c) == "id" and raw.rows[c].is_unique().all()), None)
     if user is None:
         raise _refused(raw, "who did it (a user, customer, visitor or account id)", "user_id")
-    time = _named(raw, USUAL["time"], _is_time) or _containing(raw, ("time", "date", "_at", "day"), _is_time)
-    signup = _named(raw, USUAL["signup"], _is_time)
+    time = named(raw, USUAL["time"], is_time) or containing(raw, ("time", "date", "_at", "day"), is_time)
+    signup = named(raw, USUAL["signup"], is_time)
     if time is None and signup is None:
         raise _refused(raw, "when it happened (a time or a date such as 2026-01-05 10:00)", "time")
-    sure = _named(raw, USUAL["sure"], _is_name)
-    amount = _named(raw, USUAL["amount"], _is_amount) or _containing(raw, MONEY_WORDS, _is_amount)
+    sure = named(raw, USUAL["sure"], is_name)
+    amount = named(raw, USUAL["amount"], is_amount) or containing(raw, MONEY_WORDS, is_amount)
     once = raw.rows[user].n_unique() == len(raw.rows) > 0
-    weak = None if amount or (once and signup) else _named(raw, USUAL["event"], _is_name)
+    weak = None if amount or (once and (signup or people)) else named(raw, USUAL["event"], is_name)
     if once and not (sure or weak or amount):
         return _users(raw, user, signup or str(time))
     columns = {"user_id": _user(raw, user), "time": (str(time or signup), "its values read as times")}
@@ -120,9 +141,9 @@ def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
 
 
 def _users(raw: Raw, user: str, signup: str) -> tuple[str, str, dict[str, tuple[str, str]]]:
-    number = next((c for c in raw.columns if _plain(c) == "id" and raw.rows[c].is_unique().all()), None)
+    number = next((c for c in raw.columns if plain(c) == "id" and raw.rows[c].is_unique().all()), None)
     # a number says less about a person than an address or a name
-    key = number if number and _plain(user) in ("email", "useremail", "customeremail", "username") else user
+    key = number if number and plain(user) in ("email", "useremail", "customeremail", "username") else user
     columns = {"user_id": _user(raw, key), "signup_ts": (signup, "a time, and each user has one row")}
     return "users", "one row for each user, with the day they came", columns
 
@@ -132,7 +153,7 @@ def _user(raw: Raw, column: str) -> tuple[str, str]:
 
 
 def _priced(raw: Raw, amount: str) -> str:
-    many = next((c for c in raw.columns if _plain(c) in ("quantity", "qty", "units", "count")), None)
+    many = next((c for c in raw.columns if plain(c) in ("quantity", "qty", "units", "count")), None)
     if many and "price" in amount.lower():
         return f"its values read as amounts; if they are for one piece, multiply them by {many} before"
     return "its values read as amounts"
@@ -147,32 +168,38 @@ def _other(raw: Raw, name: str, theirs: str, columns: dict[str, tuple[str, str]]
         if name == "transaction_id":
             columns["order_id"] = (theirs, "rows with the same value are one order")
         return
-    if name == "ingested" and not _is_time(raw, theirs):
+    if name == "ingested" and not is_time(raw, theirs):
         return
     columns[name] = (theirs, "by its name")
 
 
-def _money_extras(
-    raw: Raw, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]
-) -> tuple[tuple[str, str] | None, str | None]:
-    """Order, kind and currency of transactions; other currencies than the main one are filtered for now."""
-    if "order_id" not in columns and (order := _named(raw, USUAL["order"], _anything)):
+def _order_and_kind(raw: Raw, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]) -> None:
+    """Order and kind of transactions."""
+    if "order_id" not in columns and (order := named(raw, USUAL["order"], anything)):
         columns["order_id"] = (order, "rows with the same value are one order")
-    kind = next((c for c in raw.columns if _plain(c) in ("kind", "type") and _is_kind(raw, c)), None)
+    kind = next((c for c in raw.columns if plain(c) in ("kind", "type") and is_kind(raw, c)), None)
     if kind:
         columns["kind"] = (kind, "its values are sale, refund or credit")
-    elif theirs := _same(raw, "kind"):
+    elif theirs := same(raw, "kind"):
         constants["kind"] = ("sale", f"{theirs} holds something else than sale, refund or credit")
-    theirs = _named(raw, USUAL["currency"], _is_currency)
+
+
+def _currency(
+    raw: Raw, table: str, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]
+) -> tuple[tuple[str, str] | None, str | None]:
+    """The currency of amounts; without a table of rates, other currencies than the main one are filtered."""
+    amount = columns.get("amount", ("", ""))[0]
+    theirs = named(raw, USUAL["currency"], is_currency)
     if theirs is None:
-        if same := _same(raw, "currency"):
-            constants["currency"] = ("USD", f"{same} holds no currency codes")
-        return None, _currency_in(columns["amount"][0])
-    columns["currency"] = (theirs, "its values are currency codes")
+        if unread := same(raw, "currency"):
+            constants["currency"] = ("USD", f"{unread} holds no currency codes")
+        return None, _currency_in(amount)
+    if any(column.name == "currency" for column in TABLES[table]):
+        columns["currency"] = (theirs, "its values are currency codes")
     codes = as_text(blank_to_null(raw.rows[theirs])).drop_nulls().to_frame("code").group_by("code").len()
     ranked = codes.sort("len", "code", descending=[True, False])
     if ranked.is_empty():
-        return None, _currency_in(columns["amount"][0])
+        return None, _currency_in(amount)
     main = ranked["code"][0]
     if len(ranked) == 1:
         return None, str(main).upper()
@@ -185,78 +212,6 @@ def _money_extras(
 def _currency_in(name: str) -> str | None:
     found = re.search(r"(?:^|[^a-z])(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl)(?:$|[^a-z])", name.lower())
     return found[1].upper() if found else None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _same(raw: Raw, name: str) -> str | None:
-    return name if name in raw.columns else None
-
-
-def _named(raw: Raw, usual: list[str], test: Callable[[Raw, str], bool]) -> str | None:
-    """The first column with a usual name (the surest name first) whose values also look like it."""
-    plain = {name: _plain(name) for name in raw.columns}
-    return next((c for each in usual for c in raw.columns if plain[c] == each and test(raw, c)), None)
-
-
-def _containing(raw: Raw, parts: tuple[str, ...], test: Callable[[Raw, str], bool] | None = None) -> str | None:
-    return next((c for part in parts for c in raw.columns if part in c.lower() and (test or _anything)(raw, c)), None)
-
-
-def _anything(raw: Raw, column: str) -> bool:
-    return not raw.rows.schema[column].is_nested() and (raw.rows.is_empty() or raw.rows[column].count() > 0)
-
-
-def _times(raw: Raw, column: str) -> pl.DataFrame:
-    values = blank_to_null(raw.rows[column].head(SAMPLE))
-    return parse_times(values, workspace_zone="UTC", file_zone=None)
-
-
-def _share(good: int, values: pl.Series) -> bool:
-    return values.is_empty() or good >= ENOUGH * max(values.count(), 1)
-
-
-def _is_time(raw: Raw, column: str) -> bool:
-    values = blank_to_null(raw.rows[column].head(SAMPLE))
-    if values.dtype.is_nested() or values.dtype == pl.Boolean:
-        return False
-    found = _times(raw, column)
-    return _share(int((found["time"].is_not_null() | found["naive"]).sum()), values)
-
-
-def _is_amount(raw: Raw, column: str) -> bool:
-    values = blank_to_null(raw.rows[column].head(SAMPLE))
-    if not (values.dtype.is_numeric() or values.dtype == pl.String):
-        return False
-    code, _ = currencies(None, "USD", len(values))
-    return _share(parse_amounts(values, code).values.count(), values)
-
-
-def _is_name(raw: Raw, column: str) -> bool:
-    """Names of events: text, and far fewer of them than rows."""
-    values = raw.rows[column].head(SAMPLE).drop_nulls()
-    if values.dtype != pl.String:
-        return False
-    if values.is_empty():
-        return True
-    figures = int(values.str.contains(r"^[0-9.,:-]+$").sum())
-    return values.n_unique() <= max(20, len(values) // 5) and not _share(figures, values)
-
-
-def _is_kind(raw: Raw, column: str) -> bool:
-    if raw.rows.schema[column].is_nested():
-        return False
-    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_lowercase()
-    return not values.is_empty() and bool(values.is_in(list(words("transactions")["kind"].words)).all())
-
-
-def _is_currency(raw: Raw, column: str) -> bool:
-    if raw.rows.schema[column].is_nested():
-        return False
-    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_uppercase()
-    return _share(int(values.str.contains("^[A-Z]{3}$").sum()), values)
 
 
 def _refused(raw: Raw, what: str, canonical: str) -> UsageError:

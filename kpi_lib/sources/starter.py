@@ -2,15 +2,17 @@
 
 import json
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from kpi_lib.core.dataset import SEGMENT_LIMIT
-from kpi_lib.core.errors import DataError, UsageError, nearest
+from kpi_lib.core.errors import DataError, KpiError, UsageError, nearest, unknown
 from kpi_lib.core.schema import columns
 from kpi_lib.sources.guessing import Guess, guess
 from kpi_lib.sources.manifest import FILE
+from kpi_lib.sources.profiles import PROFILES, product
 from kpi_lib.sources.reading import read
 
 NAMES = 20
@@ -18,15 +20,28 @@ STEPS = 3
 WIDTH = 34
 
 
-def write_starter(files: list[Path], folder: Path) -> Path:
-    """Write a commented first kpi.toml for somebody's files into a folder; an existing one is never touched."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The file that was written, and why some of the data files are not in it."""
+
+    path: Path
+    left_out: tuple[str, ...]
+
+
+def write_starter(files: list[Path], folder: Path, profile: str | None = None) -> Started:
+    """Write a commented first kpi.toml for somebody's files into a folder; an existing one is never touched.
+
+    A file that cannot be used is left out and told; only when none can be used is that an error.
+    """
+    if profile is not None and profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES, where="--profile")
     target = folder / FILE
     if target.exists():
         raise UsageError(f"{target} is there already and is not overwritten. Edit it, or move it away first.")
     if not files:
         raise UsageError("name at least one file: kpi init events.csv")
-    guesses = [guess(read(_existing(path), str(path))) for path in dict.fromkeys(files)]
-    text = _manifest(folder, list(dict.fromkeys(files)), guesses)
+    guesses, left_out = _guesses(list(dict.fromkeys(files)))
+    text = _manifest(folder, guesses, left_out, profile)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # "x": a file that appeared in the meantime is not overwritten either
@@ -36,7 +51,25 @@ def write_starter(files: list[Path], folder: Path) -> Path:
         raise UsageError(f"{target} is there already and is not overwritten. Edit it, or move it away first.") from None
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}.") from None
-    return target
+    return Started(target, tuple(left_out))
+
+
+def _guesses(files: list[Path]) -> tuple[dict[Path, Guess], list[str]]:
+    """What each usable file holds, and what is wrong with the others; files of one table must have the same columns."""
+    found: dict[Path, Guess] = {}
+    wrong: list[KpiError] = []
+    for path in files:
+        try:
+            one = guess(read(_existing(path), str(path)))
+            _alike([*(each for each in found.values() if each.table == one.table), one])
+            found[path] = one
+        except KpiError as error:
+            wrong.append(error)
+    if not found:
+        if len(wrong) == 1:
+            raise wrong[0]
+        raise UsageError("\n".join(["none of the files can be used.", *(str(e).splitlines()[0] for e in wrong[:4])]))
+    return found, [str(error) for error in wrong]
 
 
 def _existing(path: Path) -> Path:
@@ -48,27 +81,28 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _manifest(folder: Path, files: list[Path], guesses: list[Guess]) -> str:
-    tables: dict[str, list[int]] = {}
-    for index, each in enumerate(guesses):
-        tables.setdefault(each.table, []).append(index)
-    parts = [_head(folder, guesses)]
-    for indexes in tables.values():
-        _alike([guesses[i] for i in indexes])
-        parts.append(_section(guesses[indexes[0]], [_relative(files[i], folder) for i in indexes]))
-    parts.append(_tail(guesses))
-    return "\n".join(parts)
+def _manifest(folder: Path, guesses: dict[Path, Guess], left_out: list[str], profile: str | None) -> str:
+    tables: dict[str, list[Path]] = {}
+    for path, each in guesses.items():
+        tables.setdefault(each.table, []).append(path)
+    parts = [_head(folder, list(guesses.values()), left_out)]
+    for paths in tables.values():
+        one = guesses[paths[0]] if "rates" not in tables else replace(guesses[paths[0]], where=None)
+        parts.append(_section(one, [_relative(path, folder) for path in paths]))
+    parts.append(product(profile) if profile else "")
+    parts.append(_tail(list(guesses.values()), settings=profile is None))
+    return "\n".join(part for part in parts if part)
 
 
 def _alike(guesses: list[Guess]) -> None:
     """Files of one table share one section, so their columns must be the same."""
     first = {name: theirs for name, (theirs, _) in guesses[0].columns.items()}
-    for other in guesses[1:]:
-        if first != {name: theirs for name, (theirs, _) in other.columns.items()}:
-            raise UsageError(
-                f"{guesses[0].raw.name} and {other.raw.name} both look like the table {other.table}, "
-                "but their columns differ.\nBring them to the same column names, or start with one of them."
-            )
+    other = guesses[-1]
+    if first != {name: theirs for name, (theirs, _) in other.columns.items()}:
+        raise UsageError(
+            f"{guesses[0].raw.name} and {other.raw.name} both look like the table {other.table}, "
+            "but their columns differ.\nBring them to the same column names, or start with one of them."
+        )
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -78,12 +112,13 @@ def _relative(path: Path, folder: Path) -> str:
         return path.resolve().as_posix()
 
 
-def _head(folder: Path, guesses: list[Guess]) -> str:
+def _head(folder: Path, guesses: list[Guess], left_out: list[str]) -> str:
     currency = next((each.currency for each in guesses if each.currency), None)
     why = "found in the data" if currency else "assumed; the currency of all amounts"
     return "\n".join([
         "# Written by kpi init from a first look at your files. Every line is a guess: correct what is wrong.",
         "# Then: kpi check, kpi list --available, kpi compute, kpi funnel, kpi cohort.",
+        *("# Left out: " + _comment(line) for text in left_out for line in text.splitlines()),
         "",
         "[workspace]",
         _line("name", _quoted(folder.resolve().name or "workspace"), "stands on every report"),
@@ -106,6 +141,9 @@ def _section(found: Guess, paths: list[str]) -> str:
         lines.append(_line(f"constants.{name}", _quoted(value), why))
     if found.naive:
         lines.append(_line("timezone", '"UTC"', "assumed: the times carry no zone; whose clock wrote them?"))
+    if found.forms:
+        other = f"; {found.forms[1]} would fit as well" if len(found.forms) > 1 else ""
+        lines.append(_line("time_format", _quoted(found.forms[0]), f"the form of the dates{other}"))
     if found.where:
         lines.append(_line("where", _quoted(found.where[0]), found.where[1]))
     if bad := len(found.raw.rejects):
@@ -123,23 +161,26 @@ def _segments(found: Guess) -> list[str]:
             continue
         (good if found.raw.rows[name].n_unique() <= SEGMENT_LIMIT else wide).append(name)
     lines = [f"# Not used, there as segments (--by): {_listing(good)}"] if good else []
-    return lines + ([f"# Not used, too many different values for segments: {_listing(wide)}"] if wide else [])
+    return lines + ([f"# Not used, as segments only the values with most rows: {_listing(wide)}"] if wide else [])
 
 
 def _listing(names: list[str]) -> str:
     return ", ".join(name if name.isidentifier() else _quoted(name) for name in names)
 
 
-def _tail(guesses: list[Guess]) -> str:
+def _tail(guesses: list[Guess], *, settings: bool) -> str:
     events = next((each for each in guesses if each.table == "events"), None)
-    lines = ["# Choices that KPIs ask for; kpi show KPI lists them.", "# [settings]"]
+    lines = ["# Choices that KPIs ask for; kpi show KPI lists them.", "# [settings]"] if settings else []
     if events is None or "event" not in events.columns:
         steps = ["visit@1", "visit@2"] if events else ["purchase@1", "purchase@2", "purchase@3"]
-        lines.append('# active_events = ["*"]')
+        lines += ['# active_events = ["*"]'] if settings else []
     else:
         ranked = _ranked(events)
         steps = [name for name, _, _ in ranked[:STEPS]]
-        lines += [f"# activation_event = {_quoted(steps[0])}", '# activation_within = "7d"', ""] if steps else [""]
+        lines += (
+            [f"# activation_event = {_quoted(steps[0])}", '# activation_within = "7d"'] if steps and settings else []
+        )
+        lines.append("")
         lines.append(f"# Events seen, the widest spread first (at most {NAMES}): users, rows")
         lines += [f"#   {_quoted(name)}: {users:,}, {rows:,}" for name, users, rows in ranked]
     if len(steps) > 1:
@@ -163,6 +204,11 @@ def _line(key: str, value: str, why: str) -> str:
 
 def _line_of(text: str, why: str) -> str:
     return f"{text:<{WIDTH - 1}} # {_quoted(why)[1:-1]}" if why else text
+
+
+def _comment(text: str) -> str:
+    """Text that stays on its line of a comment."""
+    return _quoted(text)[1:-1].replace('\\"', '"')
 
 
 def _quoted(text: str) -> str:

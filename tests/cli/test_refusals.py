@@ -130,3 +130,14 @@ def test_every_verb_has_help_with_an_example(kpi: Kpi) -> None:
         assert verb in overview
         assert "Example:" in kpi(verb, "--help").out
     assert "kpi, version" in kpi("--version").out
+
+
+def test_init_writes_the_good_files_and_tells_of_the_other(kpi: Kpi, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user_id,event,time\nu,a,2026-01-05\n")
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    files = [str(tmp_path / name) for name in ("bad.csv", "log.csv")]
+    said = kpi("init", *files, "--profile", "app", "--workspace", tmp_path, "--json")
+    assert said.status == 0
+    assert "left out:" in said.err
+    assert "bad.csv" in said.json["left_out"][0]
+    assert kpi("check", "--workspace", tmp_path).status == 0

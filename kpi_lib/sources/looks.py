@@ -1,0 +1,118 @@
+"""What a column of somebody's file looks like: its name without decoration, and what its values read as."""
+
+import re
+from collections.abc import Callable
+
+import polars as pl
+
+from kpi_lib.core.contracts import words
+from kpi_lib.core.schema import Column
+from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
+from kpi_lib.sources.money import currencies, parse_amounts
+from kpi_lib.sources.reading import Raw
+from kpi_lib.sources.times import parse_times, usual_forms
+
+ENOUGH = 0.8
+SAMPLE = 100_000
+
+
+def plain(name: str) -> str:
+    """A name without separators and in small letters."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def same(raw: Raw, name: str) -> str | None:
+    """The name, if the file has a column of that very name."""
+    return name if name in raw.columns else None
+
+
+def named(raw: Raw, usual: list[str], test: Callable[[Raw, str], bool]) -> str | None:
+    """The first column with a usual name (the surest name first) whose values also look like it."""
+    bare = {name: plain(name) for name in raw.columns}
+    return next((c for each in usual for c in raw.columns if bare[c] == each and test(raw, c)), None)
+
+
+def containing(raw: Raw, parts: tuple[str, ...], test: Callable[[Raw, str], bool] | None = None) -> str | None:
+    """The first column whose name contains one of the parts (the surest part first)."""
+    return next((c for part in parts for c in raw.columns if part in c.lower() and (test or anything)(raw, c)), None)
+
+
+def anything(raw: Raw, column: str) -> bool:
+    """Whether a column holds single values, and any at all."""
+    return not raw.rows.schema[column].is_nested() and (raw.rows.is_empty() or raw.rows[column].count() > 0)
+
+
+def as_times(raw: Raw, column: str) -> pl.DataFrame:
+    """How the first values of a column read as times."""
+    values = blank_to_null(raw.rows[column].head(SAMPLE))
+    return parse_times(values, workspace_zone="UTC", file_zone=None)
+
+
+def share(good: int, values: pl.Series) -> bool:
+    """Whether enough of the values are good."""
+    return values.is_empty() or good >= ENOUGH * max(values.count(), 1)
+
+
+def form_of(raw: Raw, column: str) -> list[str]:
+    """The forms in which dates such as 31.12.2026 may be meant; none for times in the usual forms."""
+    values = raw.rows[column].head(SAMPLE)
+    return usual_forms(blank_to_null(values)) if values.dtype == pl.String else []
+
+
+def reads_as(raw: Raw, name: str, column: Column) -> bool:
+    """Whether a column of the file reads as a canonical one."""
+    if not anything(raw, name):
+        return False
+    if column.kind in ("time", "day"):
+        return is_time(raw, name)
+    if column.kind == "money":
+        return is_amount(raw, name)
+    values = blank_to_null(raw.rows[name].head(SAMPLE))
+    return share(convert(values, column.kind, Zones("UTC", "UTC")).values.count(), values)
+
+
+def is_time(raw: Raw, column: str) -> bool:
+    """Whether a column reads as times, in the usual forms or in one that can be declared."""
+    values = blank_to_null(raw.rows[column].head(SAMPLE))
+    if values.dtype.is_nested() or values.dtype == pl.Boolean:
+        return False
+    if form_of(raw, column):
+        return True
+    found = as_times(raw, column)
+    return share(int((found["time"].is_not_null() | found["naive"]).sum()), values)
+
+
+def is_amount(raw: Raw, column: str) -> bool:
+    """Whether a column reads as amounts."""
+    values = blank_to_null(raw.rows[column].head(SAMPLE))
+    if not (values.dtype.is_numeric() or values.dtype == pl.String):
+        return False
+    code, _ = currencies(None, "USD", len(values))
+    return share(parse_amounts(values, code).values.count(), values)
+
+
+def is_name(raw: Raw, column: str) -> bool:
+    """Names of events: text, and far fewer of them than rows."""
+    values = raw.rows[column].head(SAMPLE).drop_nulls()
+    if values.dtype != pl.String:
+        return False
+    if values.is_empty():
+        return True
+    figures = int(values.str.contains(r"^[0-9.,:-]+$").sum())
+    return values.n_unique() <= max(20, len(values) // 5) and not share(figures, values)
+
+
+def is_kind(raw: Raw, column: str) -> bool:
+    """Whether a column holds nothing but kinds of transaction."""
+    if raw.rows.schema[column].is_nested():
+        return False
+    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_lowercase()
+    return not values.is_empty() and bool(values.is_in(list(words("transactions")["kind"].words)).all())
+
+
+def is_currency(raw: Raw, column: str) -> bool:
+    """Whether a column holds currency codes."""
+    if raw.rows.schema[column].is_nested():
+        return False
+    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_uppercase()
+    return share(int(values.str.contains("^[A-Z]{3}$").sum()), values)
