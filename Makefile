@@ -5,7 +5,8 @@
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 BIN := .venv/bin
-WORKSPACES := $(sort $(dir $(wildcard data/*/kpi.toml)))
+DEMO := data/demo
+WORKSPACES := $(sort $(dir $(wildcard data/*/kpi.toml)) $(DEMO)/)
 UPGRADE = --upgrade
 UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header
 PYTEST = $(BIN)/python -m pytest
@@ -13,7 +14,7 @@ PYTEST = $(BIN)/python -m pytest
 .DEFAULT_GOAL := report
 .PHONY: report setup setup-dev test test-slow lint lock lab bench clean help
 
-report: setup ## set up and render the demo reports (the default)
+report: setup $(DEMO)/kpi.toml ## set up and render the demo reports (the default)
 	@for workspace in $(WORKSPACES); do \
 		$(BIN)/kpi --workspace $$workspace report --all --out reports || exit $$?; \
 	done
@@ -22,6 +23,10 @@ report: setup ## set up and render the demo reports (the default)
 		case $$page in *.failed/*) continue;; esac; \
 		if [ -f "$$page" ]; then echo "  $(CURDIR)/$$page"; fi; \
 	done
+
+# small, so that its reports take seconds; drawn once and kept until `make clean`
+$(DEMO)/kpi.toml: | setup
+	@$(BIN)/kpi sample $(DEMO) --users 1500
 
 setup: ## make or mend .venv with what the reports need
 	@$(PYTHON) setup/install.py runtime
@@ -50,8 +55,8 @@ lock: setup-dev ## choose new versions of all requirements and lock them by hash
 	@$(UV_COMPILE) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
 	@$(UV_COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
 
-clean: ## remove .venv, rendered reports and caches
-	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+clean: ## remove .venv, rendered reports, the drawn demo data and caches
+	rm -rf $(DEMO) .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find reports -mindepth 1 ! -name README.md -delete 2>/dev/null || true
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -219,6 +219,12 @@ def test_plain_make_renders_each_demo_workspace(root: Path) -> None:
     assert "report --all --out reports" in plan
     assert "data/cdnow" in plan
     assert "data/clickstream" in plan
+    assert "data/demo" in plan
+
+
+def test_the_drawn_demo_is_no_part_of_the_repository(root: Path) -> None:
+    ignored = subprocess.run(["git", "check-ignore", "-q", "data/demo/kpi.toml"], cwd=root, check=False)
+    assert ignored.returncode == 0
 
 
 @pytest.fixture

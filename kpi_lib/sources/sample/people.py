@@ -44,6 +44,7 @@ STAY = {
     ("paid", False): (0.07, 1.3, 0.30),
 }
 FADE = 260.0
+LAUNCH = 0.05
 SOURCES = {
     "organic": ("organic", "organic"), "invite": ("invite", "referral"), "ads": ("ads", "cpc"),
     "social": ("social", "social"), "partner": ("partner", "referral"), "direct": ("direct", "none"),
@@ -104,10 +105,11 @@ def expected_week(came: str, week: int) -> float:
 
 
 def signup_weights(story: Story) -> Floats:
-    """How many sign up on each day, relative to the others: a young product grows, then its growth fades."""
+    """How many sign up on each day, relative to the others: a launch, growth, and then less of it."""
     x = np.arange(story.days) / story.days
     growth = 0.35 + 0.65 / (1 + np.exp(-(x - 0.28) * 11)) - 0.9 * np.clip(x - 0.65, 0, None)
-    weights = growth * np.array(SIGNUPS)[story.weekdays]
+    launch = LAUNCH * growth.sum() * np.exp(-np.arange(story.days) / 3) / 3.5
+    weights = (growth + launch) * np.array(SIGNUPS)[story.weekdays]
     shares: Floats = weights / weights.sum()
     return shares
 
