@@ -35,7 +35,10 @@ def workspace(demo: Path) -> Workspace:
 @pytest.fixture(scope="module")
 def raw(demo: Path) -> dict[str, Rows]:
     """All its tables as they stand in the files, row by row."""
-    return {path.stem: _rows(path) for path in sorted((demo / "raw").iterdir())}
+    found: dict[str, Rows] = {}
+    for path in sorted((demo / "raw").iterdir()):
+        found.setdefault(path.stem.split("-")[0], []).extend(_rows(path))
+    return found
 
 
 def _rows(path: Path) -> Rows:
@@ -102,6 +105,14 @@ def test_everybody_starts_by_signing_up_once(raw: dict[str, Rows], signup: dict[
     ]
     assert len(told) == len({user for user, _ in told})
     assert dict(told) == {user: time for user, time in signup.items() if time.astimezone(BERLIN).date() != lost}
+
+
+def test_events_lie_in_the_file_of_their_quarter(demo: Path) -> None:
+    files = sorted((demo / "raw").glob("events-*.parquet"))
+    assert [path.stem for path in files] == ["events-2026-Q3", "events-2026-Q4"]
+    for path in files:
+        days = {row["time"].astimezone(BERLIN).date() for row in _rows(path)}
+        assert {f"{day.year}-Q{(day.month + 2) // 3}" for day in days} == {path.stem.removeprefix("events-")}
 
 
 def test_sessions_belong_to_one_person_and_one_day(raw: dict[str, Rows]) -> None:

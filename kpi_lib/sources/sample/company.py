@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from kpi_lib.sources.sample import delivery, market, money, people, service, usage
-from kpi_lib.sources.sample.story import Ints, Story
+from kpi_lib.sources.sample.story import NEVER, Ints, Story
 
 Table = tuple[str, pl.DataFrame]
 
@@ -40,9 +40,9 @@ class Company:
         return money.contracts(self.story, money.customers(self.story, self.who, *self.trials))
 
     def tables(self) -> Iterator[Table]:
-        """All tables by name, one after the other."""
+        """All tables, one after the other; events come in several parts, named events-2026-Q3 and so on."""
         yield from self._people()
-        yield "events", self._events()
+        yield from self._events()
         yield from self._money()
         yield from self._service()
         yield from self._delivery()
@@ -57,23 +57,29 @@ class Company:
         yield "installs", people.installs(self.story, self.who)
         yield "emails", service.emails(self.story, self.come)
 
-    def _events(self) -> pl.DataFrame:
-        """Events of all kinds: a trial begins in the first session, a subscription in one of its own."""
-        start = usage.sessions(self.story, self.who, self.come)
-        first = np.flatnonzero(start.event == usage.CODES[usage.SIGNUP])
-        at = first[np.argsort(start.user[first])]  # everybody has exactly one
+    def _events(self) -> Iterator[Table]:
+        """Events quarter by quarter: a trial begins in the first session, a subscription in one of its own."""
         tries, tried_at = self.trials
-        bought = {c.user: c for c, _ in self.signed}.values()
-        time = np.array([money.instant(self.story, c.start, c.clock) for c in bought], dtype=np.int64)
-        user = np.array([c.user for c in bought], dtype=np.int64)
-        parts = [
-            start,
-            usage.actions(self.story, start),
-            usage.milestones(self.story, self.who, self.come, start),
-            usage.told(usage.TRY, tries, tried_at, at[tries]),
-            usage.told(usage.BUY, user, time, len(start.user) + np.arange(len(user))),
-        ]
-        return usage.events(self.story, self.who, parts)
+        bought = list({customer.user: customer for customer, _ in self.signed}.values())
+        paid_at = np.array([money.instant(self.story, c.start, c.clock) for c in bought], dtype=np.int64)
+        payer = np.array([c.user for c in bought], dtype=np.int64)
+        for quarter, first, last in self.story.quarters:
+            use = usage.Usage(self.story, self.who, self.come.between(first, last), quarter)
+            start = usage.sessions(use)
+            signed_up = np.flatnonzero(start.event == usage.CODES[usage.SIGNUP])
+            session = np.full(self.story.users, NEVER)
+            session[start.user[signed_up]] = signed_up
+            trying = session[tries] != NEVER
+            low, high = self.story.starts[[first, last]]
+            paying = (paid_at >= low) & (paid_at < high)
+            parts = [
+                start,
+                usage.actions(use, start),
+                usage.milestones(use, start),
+                usage.told(usage.TRY, tries[trying], tried_at[trying], session[tries[trying]]),
+                usage.told(usage.BUY, payer[paying], paid_at[paying], len(start.user) + np.flatnonzero(paying)),
+            ]
+            yield f"events-{quarter}", usage.events(use, parts)
 
     def _money(self) -> Iterator[Table]:
         yield "subscriptions", money.subscriptions(self.story, self.signed, *self.trials)

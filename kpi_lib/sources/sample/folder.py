@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,16 +55,19 @@ def _free(folder: Path) -> None:
 def _fill(folder: Path, story: Story, told: Callable[[str], None]) -> dict[str, int]:
     raw = folder / "raw"
     raw.mkdir(parents=True)
-    paths, rows = {}, {}
-    for name, table in Company(story).tables():
-        paths[name] = f"raw/{name}.{'parquet' if name in LARGE else 'csv'}"
-        rows[name] = len(table)
-        _write(table, folder / paths[name])
-        told(f"{name}: {len(table):,} rows")
+    paths: dict[str, str] = {}
+    rows: Counter[str] = Counter()
+    for part, table in Company(story).tables():
+        name, _, quarter = part.partition("-")
+        kind = "parquet" if name in LARGE else "csv"
+        _write(table, raw / f"{part}.{kind}")
+        paths[name] = f"raw/{name}{'-*' if quarter else ''}.{kind}"
+        rows[name] += len(table)
+        told(f"{part}: {len(table):,} rows")
     (folder / FILE).write_text(manifest(story, paths), encoding="utf-8", newline="\n")
     (folder / TRUTHS).write_text(tomlkit.dumps(truths(story)), encoding="utf-8", newline="\n")
     (folder / "README.md").write_text(readme(story, rows), encoding="utf-8", newline="\n")
-    return rows
+    return dict(rows)
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +115,14 @@ class Story:
         """For each day, the number of its month; the first one is 0."""
         at = {month: number for number, month in enumerate(self.months)}
         return np.array([at[begin(self.calendar_day(day), "month")] for day in range(self.days)], dtype=np.int64)
+
+    @cached_property
+    def quarters(self) -> list[tuple[str, int, int]]:
+        """All calendar quarters that the span touches: name, first day, day after the last."""
+        firsts = sorted({begin(self.calendar_day(day), "quarter") for day in range(self.days)})
+        edges = [max(0, self.number(first)) for first in firsts] + [self.days]
+        names = [f"{first.year}-Q{first.month // 3 + 1}" for first in firsts]
+        return [(name, *edge) for name, edge in zip(names, pairwise(edges), strict=True)]
 
     def within(self, days: Ints, share: Floats) -> Ints:
         """Instants within days at a share of the day, to the millisecond; a day of 23 hours is a day as well."""

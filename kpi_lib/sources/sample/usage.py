@@ -43,6 +43,7 @@ FEATURES = {
     "automation": [FEATURE_EVENT],
 }  # fmt: skip
 LATEST_HOUR = 22.5
+MANY = 10**8  # more events than a quarter can have: numbers go on from quarter to quarter
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,25 @@ class Visits:
     user: Ints
     day: Ints
     since: Ints
+
+    def between(self, first: int, last: int) -> "Visits":
+        """The visits from one day to another (excluded)."""
+        low, high = np.searchsorted(self.day, (first, last))
+        return Visits(self.user[low:high], self.day[low:high], self.since[low:high])
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What people do in one quarter: drawn and written by itself, so that millions of events need no more memory."""
+
+    story: Story
+    who: People
+    come: Visits
+    quarter: str
+
+    def chance(self, name: str) -> np.random.Generator:
+        """A stream of chance for this quarter."""
+        return self.story.chance(f"{name} {self.quarter}")
 
 
 def visits(story: Story, who: People) -> Visits:
@@ -83,9 +103,9 @@ def visits(story: Story, who: People) -> Visits:
     return Visits(user, np.repeat(np.arange(story.days), [len(each) for each in seen]), who.time[user])
 
 
-def sessions(story: Story, who: People, come: Visits) -> Log:
+def sessions(use: Usage) -> Log:
     """Draw one or more sessions a day; the first one of all begins with signing up."""
-    chance = story.chance("sessions")
+    story, who, come, chance = use.story, use.who, use.come, use.chance("sessions")
     size = len(come.user)
     newcomer = who.day[come.user] == come.day
     begin = np.where(newcomer, who.time[come.user], story.within(come.day, busy_hour(chance, size)))
@@ -99,10 +119,10 @@ def sessions(story: Story, who: People, come: Visits) -> Log:
     return Log(user, time, event, np.arange(len(user)))
 
 
-def actions(story: Story, start: Log) -> Log:
+def actions(use: Usage, start: Log) -> Log:
     """Draw what happens in each session after its first event; what would run past midnight is not recorded."""
-    chance = story.chance("actions")
-    busy = chance.gamma(3, 1 / 3, story.users)
+    chance = use.chance("actions")
+    busy = use.story.chance("busy").gamma(3, 1 / 3, use.story.users)
     count = chance.poisson(1 + 3.4 * busy[start.user])
     session = np.repeat(np.arange(len(count)), count)
     gap = chance.exponential(70 * SECOND, len(session)).clip(SECOND, 10 * MINUTE).astype(np.int64)
@@ -110,7 +130,7 @@ def actions(story: Story, start: Log) -> Log:
     before = np.concatenate([[0], total])[np.cumsum(count) - count]
     time = (start.time[session] + total - before[session]) // 1000 * 1000
     event = draw(chance, list(ACTIONS.values()), len(session))
-    kept = time < _end_of_day(story, start.time)[session]
+    kept = time < _end_of_day(use.story, start.time)[session]
     return Log(start.user[session][kept], time[kept], event[kept], session[kept])
 
 
@@ -119,12 +139,12 @@ def _end_of_day(story: Story, time: Ints) -> Ints:
     return ends
 
 
-def milestones(story: Story, who: People, come: Visits, start: Log) -> Log:
+def milestones(use: Usage, start: Log) -> Log:
     """What follows from who people are: activation after signing up, and the planted feature on each day of its adopters."""
-    chance = story.chance("milestones")
+    who, come, chance = use.who, use.come, use.chance("milestones")
     size = len(come.user)  # the first sessions of each day stand in the order of the visits
     first = (who.day[come.user] == come.day) & who.activated[come.user]
-    adopts = who.adopts[come.user] < np.where(come.day < story.lift, *ADOPTION)
+    adopts = who.adopts[come.user] < np.where(come.day < use.story.lift, *ADOPTION)
     parts = []
     for rows, name, low, high in ((first, ACTIVATE, MINUTE, 40 * MINUTE), (adopts, FEATURE_EVENT, SECOND, 4 * MINUTE)):
         at = np.flatnonzero(rows)
@@ -145,9 +165,9 @@ def told(name: str, user: Ints, time: Ints, session: Ints) -> Log:
     return Log(user, time, np.full(len(user), CODES[name]), session)
 
 
-def events(story: Story, who: People, parts: list[Log]) -> pl.DataFrame:
+def events(use: Usage, parts: list[Log]) -> pl.DataFrame:
     """The table events: without the day of the outage, with late rows and with rows exported twice."""
-    log, chance = _together(parts), story.chance("events")
+    log, story, who, chance = _together(parts), use.story, use.who, use.chance("events")
     lost = (log.time >= story.starts[story.outage]) & (log.time < story.starts[story.outage + 1])
     order = np.lexsort((log.event, log.user, log.time))
     order = order[~lost[order]]
@@ -156,13 +176,14 @@ def events(story: Story, who: People, parts: list[Log]) -> pl.DataFrame:
     ingested = time + chance.integers(SECOND, 5 * MINUTE, len(order)) // 1000 * 1000
     late = (day >= story.late[0]) & (day < story.late[1]) & (chance.random(len(order)) < LATE_SHARE)
     ingested[late] += chance.integers(DAY, 3 * DAY, int(late.sum())) // 1000 * 1000
+    first = int(use.quarter[2:].replace("-Q", "")) * MANY
     table = pl.DataFrame({
-        "event_id": "e" + pl.select(pl.int_range(len(order)).cast(pl.String)).to_series(),
+        "event_id": "e" + pl.Series(first + np.arange(len(order))).cast(pl.String),
         "user_id": ids("u", np.arange(story.users)).gather(pl.Series(user)),
         "event": names(NAMES, log.event[order]),
         "time": instants(time),
         "ingested": instants(ingested),
-        "session_id": "s" + pl.Series(log.session[order]).cast(pl.String),
+        "session_id": "s" + pl.Series(first + log.session[order]).cast(pl.String),
         "platform": names(PLATFORMS, who.platform[user]),
         "version": names(*_versions(story, who, user, day)),
     })  # fmt: skip
