@@ -1,5 +1,6 @@
 """Computing KPIs: names, data and a grid in, one tidy frame out."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,11 +9,11 @@ import polars as pl
 
 from kpi_lib.answers.demands import missing_inputs, units_of, value_of
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
-from kpi_lib.core.errors import unknown
-from kpi_lib.core.measure import DERIVED
+from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.measure import DERIVED, GAP
 from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import SHARE, minor_digits
+from kpi_lib.core.units import DOWN, SHARE, minor_digits
 from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, find
 
 FIGURES = ("value", "low", "high")
@@ -125,6 +126,8 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
             if kpi.measure is not DERIVED:
                 units_of(kpi, data, grid, choices)  # a choice that is missing is told first
             raise SegmentMissing(column)
+        if kpi.measure is GAP:
+            return _gaps(kpi, data, grid, choices), ""
         figures = _derived(kpi, data, grid, choices) if kpi.measure is DERIVED else _direct(kpi, data, grid, choices)
     except ChoiceNeeded as needed:
         return _blank(kpi, data, grid, "needs_choice"), str(needed)
@@ -207,6 +210,31 @@ def _copies(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     if whole is None:
         raise TypeError(f"{kpi.name} is derived from nothing")
     return whole.with_columns(value=value_of(kpi, choices)).drop(kpi.components)
+
+
+def _gaps(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
+    """The KPIs that benchmarks name, each as its distance from the published figure, in parts of it."""
+    if data.by:
+        raise SegmentMissing(data.by[0])
+    published = units_of(kpi, data, grid, choices).select("benchmark", "value").unique().sort("benchmark").collect()
+    frames = [_blank(kpi, data, grid, "no_denominator").with_columns(benchmark=pl.lit(None, pl.String))]
+    for name, figure in published.iter_rows():
+        other = find(name)
+        if other.parts:
+            raise UsageError(f"table benchmarks: {name} has several values; a benchmark needs a KPI that has one.")
+        sign = -1 if other.direction == DOWN else 1
+        ends = ("high", "low") if sign < 0 else ("low", "high")
+        gap = {
+            to: sign * (pl.col(of) - figure) / abs(figure or math.nan)
+            for to, of in zip(FIGURES, ("value", *ends), strict=True)
+        }
+        rows = _values(other, data, grid, choices)[0].with_columns(**gap)
+        known = [pl.when(pl.col(c).is_finite()).then(pl.col(c)).alias(c) for c in FIGURES]
+        frames.append(
+            rows.with_columns(*known, kpi=pl.lit(kpi.name), benchmark=pl.lit(name), unit=pl.lit(kpi.unit.name))
+        )
+    found = pl.concat(frames[1:] or frames, how="diagonal_relaxed")
+    return found.select("kpi", *kpi.parts, *TAIL)
 
 
 def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:

@@ -185,6 +185,22 @@ STOCK = Measure("stock", ("value",), {"total": pl.col("value").sum()}, _stock)
 BOOKED = replace(STOCK, name="total")
 
 
+# a published figure that compute sets against ours
+GAP = Measure("gap", ("value",), {}, exact("value"))
+
+
+def AGAINST(kind: str) -> Measure:
+    """Our figure, own / base, beside somebody else's: divided by it ("ratio") or less it ("gap"). `size` units stand behind ours."""
+
+    def finish(frame: pl.DataFrame) -> pl.DataFrame:
+        none, ours = pl.lit(None, dtype=pl.Float64), pl.col("own") / pl.col("base")
+        value = ours - pl.col("other") if kind == "gap" else ours / pl.col("other")
+        return frame.with_columns(value=pl.when(value.is_finite() & (pl.col("n") > 0)).then(value), low=none, high=none)
+
+    stats = {name: pl.col(name).cast(pl.Float64).sum() for name in ("own", "base", "other")}
+    return Measure(f"against {kind}", (*stats, "size"), stats, finish, counted=pl.col("size"))
+
+
 def hidden_below(fewest: int, measure: Measure) -> Measure:
     """The same measure without a figure where fewer answered: nobody can be picked out of a small group."""
 

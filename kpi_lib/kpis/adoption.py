@@ -6,21 +6,24 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import PROPORTION, RATIO
-from kpi_lib.core.period import Grid
-from kpi_lib.core.units import PER_USER, SHARE, UP
+from kpi_lib.core.period import Grid, local_date
+from kpi_lib.core.units import PER_USER, SHARE, UP, duration
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     EARLY,
     GEEKS,
     GROWTH,
     KPIS_101,
+    MATURE,
     UNDERSTANDING,
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import ANY, distinct, placed, qualifying
+from kpi_lib.shapes.activity import ANY, distinct, first_events, placed, qualifying
+from kpi_lib.shapes.records import rows
 
 EVENTS = ("events.user_id", "events.event", "events.time")
+FEATURES = f"{KPIS_101}: feature adoption and usage"
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
 
 
@@ -36,7 +39,7 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
     formula="distinct active users who used the feature at least feature_min_uses times / distinct active users",
     ripeness=AT_ONCE,
     counter=("feature_engagement_depth",),
-    references=(KPIS_101, GEEKS, UNDERSTANDING),
+    references=(FEATURES, f"{GEEKS}: engagement", f"{UNDERSTANDING}: usage"),
     sources_wrong="The sources leave the base open: all, active or eligible users. Here: users active in the period.",
     use=ACTIONABLE,
 )
@@ -59,7 +62,7 @@ def feature_adoption_rate(
     formula="feature uses in the period / distinct users active in it (= adoption x depth)",
     ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
-    references=(KPIS_101, UNDERSTANDING),
+    references=(FEATURES, f"{UNDERSTANDING}: usage"),
     sources_wrong="Active users or users of the feature: the base must be named. Here: active users.",
     use=ACTIONABLE,
 )
@@ -80,13 +83,85 @@ def feature_usage_frequency(data: Dataset, grid: Grid, *, active_events: Sequenc
     formula="feature uses in the period / distinct users of the feature in it",
     ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
-    references=(UNDERSTANDING,),
+    references=(f"{UNDERSTANDING}: usage",),
     sources_wrong="",
     use=ACTIONABLE,
 )
 def feature_engagement_depth(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How much those who use a feature use it. One row per user of the feature and period; num = uses, den = 1."""
     return _uses(data, grid, ANY).filter(pl.col("num") > 0).with_columns(den=pl.lit(1, pl.Int64))
+
+
+@kpi(
+    title="Product adoption rate",
+    unit=SHARE,
+    direction=UP,
+    measure=PROPORTION,
+    inputs=EVENTS,
+    stages=(EARLY,),
+    cadence="week",
+    formula="new users with adoption_events on adoption_days (3) distinct days within adoption_within (30d) of their sign-up "
+    "(without one: their first event) / new users",
+    ripeness="A new user counts once adoption_within has passed since; younger ones are counted as unripe.",
+    counter=("activation_rate",),
+    references=(UNDERSTANDING,),
+    sources_wrong="The source does not define it. It is neither the first use (activation_rate) nor that of a feature.",
+    use=ACTIONABLE,
+)
+def product_adoption_rate(
+    data: Dataset,
+    grid: Grid,
+    *,
+    adoption_events: Sequence[str] = ANY,
+    adoption_days: int = 3,
+    adoption_within: str = "30d",
+) -> pl.LazyFrame:
+    """What share of new users makes the product a habit. One row per new user; `hit` = used it on enough days."""
+    within = duration(adoption_within)
+    signed = "signup_ts" in data.columns("users")
+    entries = rows(data, "users", time="signup_ts") if signed else first_events(data)
+    events = qualifying(data, adoption_events).select("user_id", at=pl.col("time"))
+    inside = (pl.col("at") >= pl.col("time")) & (pl.col("at") <= pl.col("time") + within)
+    day = local_date(pl.col("at"), data.zone)
+    met = entries.join(events, on="user_id", how="left").with_columns(day=pl.when(inside).then(day))
+    keys = ["user_id", "time", *[c for c in data.by if c in entries.collect_schema().names()]]
+    found = met.group_by(keys).agg(hit=pl.col("day").drop_nulls().n_unique() >= adoption_days)
+    return found.with_columns(ripe=pl.col("time") + within <= data.observed_until)
+
+
+@kpi(
+    title="Product update adoption rate",
+    unit=SHARE,
+    direction=UP,
+    measure=PROPORTION,
+    inputs=("events.user_id", "events.time", "events.version", "releases.version", "releases.time"),
+    parts=("version",),
+    stages=(GROWTH, MATURE),
+    cadence="month",
+    formula="users whose last event within update_within (14d) of a release comes from that version or a later one / users with "
+    "an event in that time, over the releases of the period",
+    ripeness="A release counts once update_within has passed since; the users of younger ones are counted as unripe.",
+    counter=("app_error_rate",),
+    references=(FEATURES,),
+    sources_wrong="The source pools features and updates; that a version is there does not mean that anything in it is used.",
+    use=ACTIONABLE,
+)
+def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d") -> pl.LazyFrame:
+    """How far an update has come. One row per release and user active after it; `hit` = has it. Order is that of release times."""
+    within = duration(update_within)
+    known = pl.col("version").is_not_null()
+    out = rows(data, "releases", where=known, version=pl.col("version")).group_by("version").agg(pl.col("time").min())
+    carried = data.carried("events")
+    seen = data.known("events").filter(known).select("user_id", *carried, at="time", on="version")
+    dated = seen.join(out.select(on="version", since="time"), on="on", how="left")
+    # who has a version before it is out has a test build, and counts as having none
+    dated = dated.with_columns(since=pl.when(pl.col("since") <= pl.col("at")).then("since"))
+    met = dated.join_where(out, pl.col("at") >= pl.col("time"), pl.col("at") <= pl.col("time") + within)
+    last = met.sort("at", "since", nulls_last=False, maintain_order=True).group_by(
+        "user_id", *carried, "version", "time"
+    )
+    hit = (pl.col("since").last() >= pl.col("time").first()).fill_null(False)
+    return last.agg(hit=hit).with_columns(ripe=pl.col("time") + within <= data.observed_until)
 
 
 def _uses(data: Dataset, grid: Grid, active_events: Sequence[str]) -> pl.LazyFrame:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT, PER_DAY, RATIO
+from kpi_lib.core.measure import COUNT, PER_DAY, PROPORTION, RATIO
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import CONTEXT, FRACTION, PER_USER, SECONDS, SHARE, UP, duration
+from kpi_lib.core.units import CONTEXT, DOWN, FRACTION, PER_USER, SECONDS, SHARE, UP, duration
 from kpi_lib.core.units import COUNT as PEOPLE
 from kpi_lib.core.units import RATIO as QUOTIENT
 from kpi_lib.kpis.registry import (
@@ -37,6 +37,9 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
 SESSIONS_OVER = "Sessions count as they stand; while one may still go on, its user is also counted as unripe."
 MICRO = 1_000_000
 
+ACTIVE, USED = f"{KPIS_101}: active users and engagement", f"{CLICKUP}: user engagement"
+ADOPTED, ENGAGED, USAGE = f"{NOTE}: engagement and adoption", f"{GEEKS}: engagement", f"{UNDERSTANDING}: usage"
+
 
 @kpi(
     title="Daily active users",
@@ -49,7 +52,7 @@ MICRO = 1_000_000
     formula="distinct users with a qualifying event on a local calendar day; over a longer period the mean of its observed days",
     ripeness=AT_ONCE,
     counter=("avg_session_duration",),
-    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source divides active users by active users, which is always 1; another reads 10,000 daily users as "
     "10,000 people who find value every day, though they may be other people each day.",
     use=SEMI,
@@ -93,7 +96,7 @@ def wau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     formula="distinct users with a qualifying event in the calendar month; by day or week in the trailing 30 local days",
     ripeness=AT_ONCE,
     counter=("stickiness",),
-    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source offers monthly or daily actives as if they were one; another divides them by themselves.",
     use=SEMI,
 )
@@ -113,7 +116,7 @@ def mau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     formula="distinct users with at least n qualifying events in the period (n = active_min_events)",
     ripeness=AT_ONCE,
     counter=("actions_per_user",),
-    references=(NOTE, GEEKS, CLICKUP),
+    references=(ADOPTED, ENGAGED, USED),
     sources_wrong="A count does not show stickiness, as one source says; that is daily over monthly actives.",
     use=SEMI,
 )
@@ -136,7 +139,7 @@ def active_users(
     formula="mean daily actives / distinct actives over the same days = active days per active user / days",
     ripeness=AT_ONCE,
     counter=("new_users",),
-    references=(NOTE, CLICKUP),
+    references=(ADOPTED, USED),
     sources_wrong="No source states it rightly: one calls a plain count stickiness, the other divides a number by itself.",
     use=ACTIONABLE,
 )
@@ -165,7 +168,7 @@ def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY)
     formula="summed length of the sessions that start in the period / number of these sessions; a single event lasts 0 s",
     ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
-    references=(KPIS_101, GEEKS, UNDERSTANDING, CLICKUP),
+    references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source divides by users, which gives time per user: 400 min over 40 sessions of 10 users are 10 min a "
     "session, not 40.",
     use=CONTEXTUAL,
@@ -190,7 +193,7 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
     formula="summed length of the sessions that start in the period / distinct users active in it",
     ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
-    references=(CLICKUP,),
+    references=(USED,),
     sources_wrong="A sound figure that its source calls session duration.",
     use=CONTEXTUAL,
 )
@@ -216,7 +219,7 @@ def avg_time_per_user(
     formula="actions (action_events) in the period / distinct users active in it",
     ripeness=AT_ONCE,
     counter=("user_churn_rate",),
-    references=(GEEKS,),
+    references=(ENGAGED,),
     sources_wrong="The source leaves the base open: all, active or acting users. Here: users active in the period.",
     use=ACTIONABLE,
 )
@@ -240,7 +243,7 @@ def actions_per_user(
     formula="actions (action_events) in the sessions that start in the period / number of these sessions",
     ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
-    references=(CLICKUP,),
+    references=(USED,),
     sources_wrong="The source gives no formula; more clicks may also mean friction.",
     use=CONTEXTUAL,
 )
@@ -248,8 +251,7 @@ def actions_per_session(
     data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, session_gap: str | None = None
 ) -> pl.LazyFrame:
     """How much happens in a session. One row per user and period; num = actions, den = sessions."""
-    qualifying(data, action_events)
-    counted = pl.col("event").is_not_null() if "*" in action_events else pl.col("event").is_in(list(action_events))
+    counted = _among(data, action_events)
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
     gap = duration(session_gap) if session_gap else None
     found = (
@@ -277,7 +279,7 @@ def actions_per_session(
     formula="log-in events (login_events) in the period",
     ripeness=AT_ONCE,
     counter=(),
-    references=(CLICKUP,),
+    references=(USED,),
     sources_wrong="Many log-ins do not tell what people do, as another source says; who stays signed in never logs in again.",
     use=VANITY,
 )
@@ -303,7 +305,7 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     formula="steps from one event to the next within a session / all steps from that event; repeats count once",
     ripeness=SESSIONS_OVER,
     counter=(),
-    references=(KPIS_101,),
+    references=(f"{KPIS_101}: feature adoption and usage",),
     sources_wrong="An analysis rather than one number: it has no target.",
     use=ACTIONABLE,
 )
@@ -319,6 +321,77 @@ def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
         .join(went, on=[*keys, "to"], how="left", nulls_equal=True)
         .with_columns(pl.col("num").fill_null(0))
     )
+
+
+@kpi(
+    title="Share of users who are active",
+    unit=SHARE,
+    direction=UP,
+    measure=PROPORTION,
+    inputs=("users.user_id", "users.signup_ts", *EVENTS),
+    stages=(GROWTH, MATURE),
+    cadence="month",
+    formula="registered users with a qualifying event in the period / users registered and not deleted at its end",
+    ripeness=AT_ONCE,
+    counter=("new_users",),
+    references=(USED,),
+    sources_wrong="The source prints active users / active users, which is always 1; its prose means all users: 300 of 1,000 are 30 %.",
+    use=ACTIONABLE,
+)
+def active_user_ratio(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
+    """What share of those who signed up still comes. One row per registered user and period; `hit` = was active."""
+    stop = pl.lit(len(grid), pl.Int32)
+    if "deleted_ts" in data.columns("users"):
+        stop = grid.ended(pl.col("deleted_ts")).fill_null(stop)
+    registered = data.known("users").select(
+        "user_id", *data.carried("users"), first=grid.ended(pl.col("signup_ts")), stop=stop
+    )
+    active = placed(distinct(data, grid, events=active_events), grid).select("user_id", "period").unique()
+    met = placed(registered, grid).join(active.with_columns(hit=pl.lit(True)), on=["user_id", "period"], how="left")
+    return met.with_columns(pl.col("hit").fill_null(False))
+
+
+@kpi(
+    title="Bounce rate",
+    unit=SHARE,
+    direction=DOWN,
+    measure=RATIO,
+    inputs=EVENTS,
+    stages=(EARLY, GROWTH),
+    cadence="week",
+    formula="sessions that start in the period and are not engaged / sessions that start in it; engaged = lasts engaged_after "
+    "(10s) or longer, or has two view_events, or a key event",
+    ripeness=SESSIONS_OVER,
+    counter=("avg_session_duration",),
+    references=(USAGE, CLICKUP, STANDARD),
+    sources_wrong="Named by one source and described by another, defined by none. The older meaning, sessions of one page, is "
+    'engaged_after = "9999d" without key events.',
+    use=ACTIONABLE,
+)
+def bounce_rate(
+    data: Dataset, grid: Grid, *, engaged_after: str = "10s", view_events: Sequence[str] = ANY,
+    key_events: Sequence[str] = (), session_gap: str | None = None,
+) -> pl.LazyFrame:  # fmt: skip
+    """What share of sessions ends before it began. One row per user and period; num = bounced sessions, den = sessions."""
+    views, gap = _among(data, view_events), duration(session_gap) if session_gap else None
+    key = _among(data, key_events) if key_events else pl.lit(False)
+    carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
+    lasted = pl.col("time").max() - pl.col("time").min() >= duration(engaged_after)
+    engaged = lasted | (views.sum() >= 2) | key.any()
+    found = (
+        labelled(data, gap)
+        .group_by("session", maintain_order=True)
+        .agg(*carried, pl.col("time").min(), open=~over(pl.col("time").max(), data, gap), engaged=engaged)
+    )
+    bounced = (~pl.col("engaged")).sum().cast(pl.Int64)
+    return (
+        placed(found, grid).group_by(*_keys(data)).agg(pl.col("open").any(), num=bounced, den=pl.len().cast(pl.Int64))
+    )
+
+
+def _among(data: Dataset, events: Sequence[str]) -> pl.Expr:
+    qualifying(data, events)  # a misspelt name is refused
+    return pl.col("event").is_not_null() if "*" in events else pl.col("event").is_in(list(events))
 
 
 def _keys(data: Dataset) -> list[str]:

@@ -7,10 +7,10 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.distribution import MEDIAN_TIME
-from kpi_lib.core.measure import COUNT, PROPORTION, RATIO
+from kpi_lib.core.measure import COUNT, PROPORTION, RATIO, TOTAL
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import COUNT as TICKETS
-from kpi_lib.core.units import DOWN, SECONDS, SHARE, UP, duration
+from kpi_lib.core.units import DOWN, MONEY, SECONDS, SHARE, UP, duration
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     CLICKUP,
@@ -22,7 +22,7 @@ from kpi_lib.kpis.registry import (
     UNDERSTANDING,
     kpi,
 )  # fmt: skip
-from kpi_lib.shapes.records import rows, waiting
+from kpi_lib.shapes.records import days, rows, waiting
 from kpi_lib.shapes.tickets import replies
 
 SUPPORT = f"{KPIS_101}: support"
@@ -173,3 +173,23 @@ def support_escalation_rate(data: Dataset, grid: Grid, *, escalation_within: str
 def ticket_volume(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many questions came in. One row per ticket."""
     return rows(data, "tickets", time="opened")
+
+
+@context(
+    title="Customer support costs",
+    unit=MONEY,
+    direction=DOWN,
+    measure=TOTAL,
+    inputs=("costs.date", "costs.category", "costs.amount"),
+    formula="sum of costs of the support_categories in the period",
+    ripeness="Costs count on their day; a period that is not over is marked partial.",
+    counter=("support_csat",),
+    references=(GEEKS,),
+    sources_wrong="The source lists it among what to watch for revenue and defines it nowhere.",
+)
+def customer_support_costs(
+    data: Dataset, grid: Grid, *, support_categories: Sequence[str] = ("support", "support salaries")
+) -> pl.LazyFrame:
+    """What support costs: salaries, tools, services. One row per cost; value in minor units."""
+    chosen = pl.col("category").is_in(list(support_categories))
+    return days(data, grid, "costs", where=chosen, value=pl.col("amount"))

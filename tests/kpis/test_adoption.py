@@ -1,8 +1,10 @@
 """Feature use by hand: among whom, how many, how often."""
 
+import polars as pl
 import pytest
 
-from tests.build import row_of, rows_of, told
+from kpi_lib.core.dataset import Dataset
+from tests.build import frame_of, moment, row_of, rows_of, told
 
 WEEK = "2026-W02"
 USES = """
@@ -61,3 +63,43 @@ def test_without_activity_there_is_no_share_and_without_features_no_question() -
         assert none["value"].is_null().all()
         assert none["n"].sum() == 0
         assert row_of(name, told(USES), WEEK)["status"] == "needs_choice"
+
+
+def test_a_product_is_adopted_on_enough_distinct_days() -> None:
+    """Ann on three days, bob three times on two, cid too late, dan too young."""
+    text = """
+    ann 01-05 v
+    ann 01-06 v
+    ann 01-06T20:00 v
+    ann 01-08 v
+    bob 01-05 v
+    bob 01-05T09:00 v
+    bob 01-06 v
+    cid 01-05 v
+    cid 01-06 v
+    cid 01-20 v
+    dan 01-25 v
+    """
+    found = row_of("product_adoption_rate", told(text, until="02-01"), adoption_within="10d")
+    assert (found["value"], found["n"], found["unripe"]) == (1 / 3, 3, 1)
+    assert row_of("product_adoption_rate", told(text), adoption_within="10d", adoption_days=2)["value"] == 3 / 4
+    users = {"users": frame_of("users", ["user_id", "signup_ts"], [("ann", moment("01-06")), ("eve", moment("01-07"))])}
+    signed = row_of("product_adoption_rate", told(text, tables=users), adoption_within="10d", adoption_days=2)
+    assert (signed["value"], signed["n"]) == (1 / 2, 2)  # what came before the sign-up does not count
+
+
+def test_who_has_the_update_or_a_later_one() -> None:
+    """Ann updated, bob went on to 1.10 (later in time, though not in letters), cid did not, dan came only before."""
+    text = "ann 01-11 v\nann 01-12 v\nbob 01-12 v\ncid 01-12 v\ndan 01-09 v\n"
+    versions = {"ann": "1.9", "bob": "1.10", "cid": "1.8", "dan": "1.8"}
+    shipped = [("a", moment("01-01"), "1.8"), ("b", moment("01-10"), "1.9"), ("c", moment("01-11"), "1.10")]
+    tables = {"releases": frame_of("releases", ["release_id", "time", "version"], shipped)}
+    base = told(text, tables=tables)
+    events = base.tables["events"].with_columns(version=pl.col("user_id").replace_strict(versions))
+    edges = {"observed_from": base.observed_from, "observed_until": base.observed_until}
+    data = Dataset.of({**tables, "events": events}, **edges)
+    found = rows_of("update_adoption_rate", data, update_within="5d")
+    assert dict(found.select("version", "value").rows()) == {
+        "1.9": pytest.approx(2 / 3),
+        "1.10": pytest.approx(1 / 3),
+    }

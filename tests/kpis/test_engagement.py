@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from kpi_lib.core.errors import UsageError
-from tests.build import row_of, rows_of, told
+from tests.build import frame_of, moment, row_of, rows_of, told
 
 WEEK = "2026-W02"  # 5 to 11 January
 VISITS = """
@@ -190,3 +190,45 @@ def test_a_trailing_window_that_nobody_watched_is_unknown_and_not_nobody() -> No
     assert (found["value"], found["n"], found["status"]) == (None, 0, "partial")
     assert row_of("mau", data, "2026-01")["value"] == 1
     assert row_of("wau", told("ann 01-05 use", until="01-26"), "2026-01")["value"] == 0  # a day of the week was watched
+
+
+def registered(*rows: tuple[str, str, str | None]) -> dict[str, pl.DataFrame]:
+    listed = [(who, moment(signed), moment(left) if left else None) for who, signed, left in rows]
+    return {"users": frame_of("users", ["user_id", "signup_ts", "deleted_ts"], listed)}
+
+
+def test_wrong_active_ratio_actives_by_actives_is_always_one() -> None:
+    """Of ten registered users three come: 30 %. One who is not registered, and one who has left, are in neither."""
+    users = registered(
+        *((f"u{i}", "01-01", None) for i in range(10)), ("gone", "01-01", "01-20"), ("later", "02-01", None)
+    )
+    data = told("u1 01-05 v\nu2 01-06 v\nu2 01-07 v\nu3 01-31 v\nstranger 01-05 v\ngone 01-05 v\n", tables=users)
+    found = row_of("active_user_ratio", data)
+    assert (found["value"], found["n"]) == (pytest.approx(0.3), 10)
+    assert row_of("active_user_ratio", data, "2026-02")["n"] == 11
+
+
+BOUNCES = """
+ann 01-05T10:00 view
+bob 01-05T10:00:00 view
+bob 01-05T10:00:09 click
+cid 01-05T10:00:00 view
+cid 01-05T10:00:10 click
+dan 01-05T10:00:00 view
+dan 01-05T10:00:01 view
+"""
+
+
+def test_a_session_bounces_unless_it_lasts_or_has_views_or_a_key_event() -> None:
+    one = {"view_events": ["view"]}
+    found = row_of("bounce_rate", told(BOUNCES), **one)
+    assert (found["value"], found["n"]) == (2 / 4, 4)  # ann, and bob after 9 s
+    assert row_of("bounce_rate", told(BOUNCES), key_events=["click"], **one)["value"] == 1 / 4
+    assert row_of("bounce_rate", told(BOUNCES))["value"] == 1 / 4  # any event is a view
+    single = row_of("bounce_rate", told(BOUNCES), engaged_after="9999d", **one)
+    assert single["value"] == 3 / 4  # the older meaning: one page, however long
+
+
+def test_wrong_bounce_names_of_events_are_checked() -> None:
+    with pytest.raises(UsageError, match="veiw"):
+        row_of("bounce_rate", told(BOUNCES), view_events=["veiw"])

@@ -1,6 +1,6 @@
 """Tickets by hand: waits that go on, tickets that come back, replies to whom."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -125,3 +125,14 @@ def test_replies_equal_a_plain_loop(seed: int) -> None:
     found = row_of("avg_support_response_time", talk(*turns))
     assert found["n"] == len(waits)
     assert found["value"] == (pytest.approx(sum(waits) / len(waits)) if waits else None)
+
+
+def test_support_costs_are_those_of_the_chosen_categories() -> None:
+    rows = [
+        (date(2026, 1, 5), "support", 1_050),
+        (date(2026, 1, 6), "support tools", 200),
+        (date(2026, 1, 7), "rent", 9_999),
+    ]
+    data = told(tables={"costs": frame_of("costs", ["date", "category", "amount"], rows)})
+    assert row_of("customer_support_costs", data)["value"] == 10.5
+    assert row_of("customer_support_costs", data, support_categories=["support", "support tools"])["value"] == 12.5

@@ -19,7 +19,8 @@ SETTINGS = {
     "adoption_within": "6d",
     "adoption_days": 2,
 }
-WITHOUT_USERS: tuple[str, ...] = ()
+WITHOUT_USERS = ("relative_user_base", "relative_acquisition_rate", "relative_churn_rate")
+ONCE = ("market", "benchmarks", "social")
 Row = dict[str, Any]
 
 
@@ -38,6 +39,7 @@ def tables(draw: Random, start: datetime, until: datetime, users: tuple[str, ...
     rows = (
         said(draw, when, person) | helped(draw, when, person, later) | built(draw, when, later) | run(draw, when, later)
     )
+    rows |= spread(draw, when, person, later, start=start) | worked(draw, when, later) | beside(draw)
     return {name: frame(name, found) for name, found in rows.items()}
 
 
@@ -153,3 +155,72 @@ def run(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: A
         start = when()
         units.append({"unit_id": f"k{i}", "start": start, "failed": later(start, 20)})
     return {"incidents": incidents, "requests": requests, "units": units}
+
+
+def spread(draw: Random, when: Any, person: Any, later: Any, *, start: datetime) -> dict[str, list[Row]]:  # noqa: ANN401
+    emails = []
+    for i in range(250):
+        sent = when()
+        opened = later(sent, 1, 0.4)
+        clicked = later(opened, 0.2, 0.5) if opened else None
+        emails.append(
+            {"email_id": f"e{i}", "user_id": person(), "delivered": sent, "opened": opened, "clicked": clicked}
+        )
+    social = [
+        {"date": (start + timedelta(days=day + 1)).date(), "platform": name, "followers": 100 + 3 * day + draw.randrange(9),
+         "impressions": draw.randrange(500, 900), "likes": draw.randrange(30), "comments": draw.randrange(9),
+         "shares": draw.randrange(9), "clicks": draw.randrange(20)}
+        for day in range(0, 70, 2)
+        for name in ("photos", "texts")
+    ]  # fmt: skip
+    mentions = [
+        {"time": when(), "source": "press", "sentiment": draw.choice(("positive", "neutral", "negative", None))}
+        for _ in range(200)
+    ]
+    inquiries = []
+    for i in range(120):
+        received = when()
+        inquiries.append(
+            {"inquiry_id": f"q{i}", "received": received, "responded": later(received, 0.5, 0.01), "kind": "press"}
+        )
+    return {"emails": emails, "social": social, "mentions": mentions, "inquiries": inquiries}
+
+
+def worked(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: ANN401
+    work_items, log = [], []
+    for i in range(300):
+        number, created = draw.randrange(24), when()
+        done = later(created, 6, 0.05)
+        work_items.append({
+            "item_id": f"w{i}", "team": ("red", "blue", None)[number % 3], "assignee": f"p{number}", "created": created,
+            "due": created + timedelta(days=draw.randrange(1, 15)), "completed": done, "points": draw.choice((1.0, 2.5, 0.1, None)),
+        })  # fmt: skip
+        log += [
+            {"item_id": f"w{i}", "assignee": f"p{number}", "date": (created + timedelta(days=d)).date()}
+            for d in (2, 3, 9)
+        ]
+    notes = []
+    for _ in range(200):
+        time = when()
+        notes.append({"member": f"p{draw.randrange(24)}", "time": time, "cleared_ts": later(time, 3, 0.2)})
+    scales = {"satisfaction": (1, 5), "engagement": (1, 5), "enps": (0, 10)}
+    felt = [
+        {"employee_id": f"h{draw.randrange(200)}", "time": when(), "kind": kind, "score": float(draw.randint(*scale))}
+        for kind, scale in scales.items()
+        for _ in range(180)
+    ]
+    return {"work_items": work_items, "work_log": log, "notifications": notes, "employee_surveys": felt}
+
+
+def beside(draw: Random) -> dict[str, list[Row]]:
+    periods = [*(f"2026-W{week:02}" for week in range(5, 17)), "2026-02", "2026-03", "2026-04"]
+    sizes = {"users": (30, 90), "revenue": (20_000, 40_000), "acquisition_rate": (0.05, 0.2), "churn_rate": (0.05, 0.2)}
+    market = [
+        {"period": period, "competitor": name, "metric": metric, "value": round(draw.uniform(*size), 4)}
+        for period in periods
+        for metric, size in sizes.items()
+        for name in ("(market)", "Ours", "Theirs")
+    ]
+    published = {"user_churn_rate": 0.4, "stickiness": 0.1, "avg_session_duration": 300.0}
+    figures = [{"kpi": kpi, "period": "2025", "value": value, "source": "invented"} for kpi, value in published.items()]
+    return {"market": market, "benchmarks": figures}

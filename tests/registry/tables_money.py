@@ -118,6 +118,8 @@ def _visit(time: datetime, draw: Random, users: Sequence[str]) -> dict[str, Any]
         "user_id": known if draw.random() < 0.7 else None,
         "time": time,
         "source": draw.choice(("ad", "search", None)),
+        "medium": draw.choice(("organic", "referral", None)),
+        "page": draw.choice(("home", "prices", None)),
     }
 
 

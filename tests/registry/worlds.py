@@ -73,7 +73,9 @@ def world(seed: int) -> Dataset:
     columns = {"user_id": pl.String, "time": INSTANT, "event": pl.String, "plan": pl.String}
     countries = [draw.choice(("DE", "FR", None)) for _ in range(48)]
     tables = {
-        "events": pl.DataFrame(_visits(draw, fresh, zone), schema=columns, orient="row"),
+        "events": pl.DataFrame(_visits(draw, fresh, zone), schema=columns, orient="row").with_columns(
+            version=pl.format("1.{}", (pl.int_range(pl.len()) * 7) % 40)
+        ),
         "transactions": transactions(_sales(draw, fresh)).with_columns(product="p" + pl.col("order_id").str.slice(-1)),
         "users": pl.DataFrame({"user_id": [f"u{i}" for i in range(48)], "country": countries}),
     }
