@@ -1,6 +1,7 @@
 """Datasets for tests: from the oracles' rows, and from short texts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import INSTANT, parse_period
 from kpi_lib.core.schema import TABLES
+from kpi_lib.core.store import USER, Parts, codes, user_days
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,3 +111,24 @@ def frame_of(table: str, columns: list[str], rows: Iterable[tuple[Any, ...]]) ->
     """A canonical table with these columns."""
     known = {column.name: column.dtype for column in TABLES[table]}
     return pl.DataFrame(list(rows), schema={name: known[name] for name in columns}, orient="row")
+
+
+def parted(data: Dataset, count: int = 3) -> Dataset:
+    """The same data with its events in parts of some users each, as a store keeps them."""
+    rows = data.tables["events"]
+    rows = rows.with_columns(rows["event"].cast(pl.Enum(rows["event"].unique().drop_nulls().sort())))
+    users = rows["user_id"].unique().sort()
+    size = max(-(-len(users) // count), 1)
+    chunks = [users[at : at + size] for at in range(0, max(len(users), 1), size)]
+    events = [rows.filter(pl.col("user_id").is_in(chunk.implode())) for chunk in chunks]
+    coded = [part.select(codes(part["user_id"]).alias(USER), *part.columns) for part in events]
+    numbered = pl.concat(part.with_columns(pl.col(USER) + 1_000 * at) for at, part in enumerate(coded))
+    days = user_days(numbered.lazy(), data.zone, [USER, "user_id"]).collect().lazy()
+    parts = Parts("store", tuple(part.lazy() for part in coded), True, days)
+    return replace(data, parts=parts)
+
+
+def scanned(data: Dataset, seed: int = 1) -> Dataset:
+    """The same data as a scan of events in no order."""
+    rows = data.tables["events"].sample(fraction=1, shuffle=True, seed=seed)
+    return replace(data, parts=Parts("scan", (rows.lazy(),), False))

@@ -29,13 +29,15 @@ VERBS: dict[str, tuple[str, str]] = {
     "cohort": ("behaviour", "who comes back, or pays again, and when"),
     "lifecycle": ("engagement", "who is new, who stayed, who came back, who is gone"),
     "paths": ("engagement", "which way sessions take from event to event"),
+    "store": ("store", "the fast form of the data"),
+    "explain": ("store", "which form of the data a question uses, and why"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
 GROUPS = {
-    "Start": ("init", "sample", "check"),
+    "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage"),
-    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths"),
+    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "explain"),
     "Tell": ("report", "lab"),
 }
 

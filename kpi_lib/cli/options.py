@@ -28,7 +28,7 @@ def shared(verb: Verb) -> Verb:
     def with_shared(ctx: click.Context, /, workspace: str | None, as_json: bool, debug: bool, **rest: Any) -> Any:  # noqa: ANN401
         before = ctx.obj or {}
         place = workspace or before.get("workspace") or "."
-        return verb(Place(place, as_json or bool(before.get("json"))), **rest)
+        return verb(Place(place, as_json or bool(before.get("json")), silent=bool(before.get("silent"))), **rest)
 
     return with_shared
 
@@ -36,9 +36,9 @@ def shared(verb: Verb) -> Verb:
 class Place:
     """Where a verb works and how it prints."""
 
-    def __init__(self, folder: str, as_json: bool) -> None:
-        """Keep both."""
-        self.folder, self.as_json = folder, as_json
+    def __init__(self, folder: str, as_json: bool, *, silent: bool = False) -> None:
+        """Keep them; a silent place does the work and shows nothing."""
+        self.folder, self.as_json, self.silent = folder, as_json, silent
 
     def open(self, table: str | None = None) -> "Workspace":
         """Open the workspace, load its data and say on standard error what was read."""
@@ -46,6 +46,11 @@ class Place:
 
         workspace = open_workspace(self.folder)
         _ = workspace.data
+        if workspace.stale:
+            click.echo(
+                f"the store is not used: {workspace.stale}. The files are read instead; renew it with: kpi store build",
+                err=True,
+            )
         for name, each in workspace.log.counts.items():
             counts = each.to_dict()
             said = " + ".join(
@@ -56,6 +61,8 @@ class Place:
 
     def show(self, document: dict[str, Any], text: str) -> None:
         """Print the JSON document or the text for people."""
+        if self.silent:
+            return
         if self.as_json:
             print_json(document)
         else:

@@ -10,8 +10,10 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.errors import DataError, KpiWarning, UsageError, nearest, unknown
-from kpi_lib.core.period import INSTANT, local_day, midnight
+from kpi_lib.core.period import local_day, midnight
 from kpi_lib.core.schema import TABLES, empty, moment
+from kpi_lib.core.store import Frames, Parts
+from kpi_lib.core.store import ordered as in_order
 
 PURCHASE = "purchase"
 SEGMENT_LIMIT = 200
@@ -43,7 +45,8 @@ ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie 
 class Dataset:
     """Canonical tables as frames, ordered by (user, time), with the observed span [observed_from, observed_until).
 
-    `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read.
+    `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read. `parts` are
+    the events in a form that the fast shapes read, where there is one.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -58,11 +61,12 @@ class Dataset:
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     funnels: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    parts: Parts | None = None
 
     @classmethod
     def of(
         cls,
-        tables: Mapping[str, pl.DataFrame],
+        tables: Mapping[str, pl.DataFrame | pl.LazyFrame],
         *,
         zone: str = "UTC",
         observed_from: datetime | None = None,
@@ -72,17 +76,25 @@ class Dataset:
         """Order the tables and take the observed span from the data where it is not given.
 
         The span begins with the first and ends after the last local day that has an event or a transaction; without
-        any, that has anything which happened.
+        any, that has anything which happened. A table given as a scan is read when a question needs it whole; the fast
+        shapes read only those of its columns that they need.
         """
-        ordered = {name: _ordered(frame) for name, frame in tables.items()}
-        days = _days(ordered, ("events", "transactions"), zone) or _days(ordered, tuple(ordered), zone)
+        scans = {name: table for name, table in tables.items() if isinstance(table, pl.LazyFrame)}
+        ordered = {name: in_order(table) for name, table in tables.items() if isinstance(table, pl.DataFrame)}
+        logs = _days(tables, ("events", "transactions"), zone)
+        days = logs or _days(tables, tuple(tables), zone)
         if observed_from is None:
             known = min(days) if days else local_day(observed_until, zone) if observed_until else date(1970, 1, 1)
             observed_from = midnight(known, zone)
         if observed_until is None:
             until = max(days) if days else local_day(observed_from, zone)
             observed_until = midnight(until + timedelta(days=1), zone)
-        activity = choices.pop("activity", None) or ("events" if "events" in ordered else "transactions")
+        activity = choices.pop("activity", None) or ("events" if "events" in tables else "transactions")
+        if scans:
+            frames = _read_later(ordered, scans)
+            if "events" in scans and "parts" not in choices:
+                choices["parts"] = Parts("scan", (scans["events"],), ordered=False)
+            return cls(frames, observed_from, observed_until, zone=zone, activity=activity, **choices)
         return cls(MappingProxyType(ordered), observed_from, observed_until, zone=zone, activity=activity, **choices)
 
     def __getitem__(self, name: str) -> pl.LazyFrame:
@@ -99,6 +111,8 @@ class Dataset:
 
     def columns(self, name: str) -> dict[str, pl.DataType]:
         """Names and types of the columns that a table has here."""
+        if isinstance(self.tables, Frames):
+            return dict(self.tables.schemas.get(name, {}))
         frame = self.tables.get(name)
         return dict(frame.schema) if frame is not None else {}
 
@@ -144,8 +158,7 @@ class Dataset:
         if not places:
             there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
             raise unknown("column", column, there, where="--by")
-        parts = [self.tables[name].select(pl.col(column).cast(pl.String)) for name in places]
-        return pl.concat(parts).group_by(column).len("rows")
+        return pl.concat([self.sizes(name, column) for name in places]).group_by(column).agg(pl.col("rows").sum())
 
     def _most(self, column: str) -> list[str] | None:
         """The values with most rows, where a column has more than can be segments."""
@@ -153,6 +166,18 @@ class Dataset:
         if len(sizes) <= SEGMENT_LIMIT:
             return None
         return sizes.sort("rows", column, descending=[True, False])[column].head(SEGMENT_LIMIT).to_list()
+
+    def sizes(self, table: str, column: str) -> pl.DataFrame:
+        """The values that a column of a table has, as text, each with its number of `rows`."""
+
+        def counted(rows: pl.LazyFrame) -> pl.DataFrame:
+            return rows.group_by(column).len("rows").with_columns(pl.col(column).cast(pl.String)).collect()
+
+        if self.parts is None or table != "events" or column not in self.parts.schema():
+            return counted(self.tables[table].lazy())
+        scans = self.parts.events
+        parts = self.parts.once(("sizes", column), lambda: pl.concat(map(counted, scans)))
+        return parts.group_by(column).agg(pl.col("rows").sum())
 
     def segment_columns(self, most: int = 12) -> tuple[str, ...]:
         """The columns of the activity table and of users that cut the data into a few groups, by name."""
@@ -167,17 +192,19 @@ class Dataset:
         """The same data seen by other segment columns, which become text; of very many values the rest is `(other)`."""
         columns = tuple(dict.fromkeys(by))
         named = {column: column + MARK if column in RESERVED else column for column in columns}
-        found = {c: self._segment(c, tell=True).alias(n) for c, n in named.items() if self._has(c)}
-        tables = {
-            name: frame.with_columns(each for c, each in found.items() if c in frame.columns)
-            for name, frame in self.tables.items()
-        }
-        return replace(self, by=tuple(named.values()), tables=MappingProxyType(tables))
+        found = {c: self.segment(c, tell=True).alias(n) for c, n in named.items() if self._has(c)}
+
+        def cut(frame: pl.DataFrame) -> pl.DataFrame:
+            return frame.with_columns(each for c, each in found.items() if c in frame.columns)
+
+        later = self.tables.changed(cut) if isinstance(self.tables, Frames) else None
+        tables = MappingProxyType({name: cut(frame) for name, frame in self.tables.items()}) if later is None else later
+        return replace(self, by=tuple(named.values()), tables=tables)
 
     def _has(self, column: str) -> bool:
-        return any(column in frame.columns for frame in self.tables.values())
+        return any(column in self.columns(name) for name in self.tables)
 
-    def _segment(self, column: str, *, tell: bool = False) -> pl.Expr:
+    def segment(self, column: str, *, tell: bool = False) -> pl.Expr:
         """A column as a segment: text, and `(other)` for what is not among the most frequent values."""
         known = self._most(column)
         if known is None:
@@ -201,7 +228,7 @@ class Dataset:
             raise DataError(f"{segment!r} is no segment: write column=value, as in plan=pro.")
         if value not in set(self.segments(column).drop_nulls()):
             raise unknown(f"value of {column}", value, self.segments(column).drop_nulls())
-        inside = self._segment(column) == value
+        inside = self.segment(column) == value
         users = self.tables["users"].filter(inside)["user_id"] if column in self.columns("users") else None
         kept = {}
         for name, frame in self.tables.items():
@@ -212,7 +239,7 @@ class Dataset:
             elif "user_id" in frame.columns and name != "users":
                 continue  # whose rows belong to the segment cannot be known: better missing than everybody's
             kept[name] = frame
-        return replace(self, tables=MappingProxyType(kept))
+        return replace(self, tables=MappingProxyType(kept), parts=None)
 
     def reading(self, table: str) -> "Dataset":
         """The same data with another table as the record of what users did."""
@@ -223,7 +250,7 @@ class Dataset:
             raise UsageError(
                 f"this needs a table of {table}, and there is none. There are: {there}. Add [tables.{table}] to kpi.toml."
             )
-        return replace(self, activity=table)
+        return replace(self, activity=table, parts=self.parts if table == self.activity else None)
 
     def as_of(self, until: datetime) -> "Dataset":
         """The data as they stood at an instant: the observed span ends there, and what came later is not known yet.
@@ -232,7 +259,8 @@ class Dataset:
         columns that change in time, such as the status of a defect, keep their last value.
         """
         tables = {n: _known(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
-        return replace(self, tables=MappingProxyType(tables), observed_until=min(until, self.observed_until))
+        end = min(until, self.observed_until)
+        return replace(self, tables=MappingProxyType(tables), observed_until=end, parts=None)
 
 
 class SegmentMissing(UsageError):
@@ -277,16 +305,16 @@ def plain_name(column: str) -> str:
     return column.removesuffix(MARK)
 
 
-def _days(tables: Mapping[str, pl.DataFrame], names: tuple[str, ...], zone: str) -> list[date]:
+def _days(tables: Mapping[str, pl.DataFrame | pl.LazyFrame], names: tuple[str, ...], zone: str) -> list[date]:
     """The first and the last local day on which something happened, by table; plans do not count."""
     found: list[date] = []
     for name in names:
-        frame = tables.get(name, pl.DataFrame())
-        times = [c for c in TABLES.get(name, ()) if c.kind in ("time", "day") and not c.planned]
-        for series in (frame[c.name].drop_nulls() for c in times if c.name in frame.columns):
-            for edge in (series.min(), series.max()):
-                if isinstance(edge, date):
-                    found.append(local_day(edge, zone) if isinstance(edge, datetime) else edge)
+        frame = tables.get(name, pl.DataFrame()).lazy()
+        there = frame.collect_schema()
+        times = [c.name for c in TABLES.get(name, ()) if c.kind in ("time", "day") and not c.planned]
+        for column in (each for each in times if each in there):
+            edges = frame.select(first=pl.col(column).min(), last=pl.col(column).max()).collect().row(0)
+            found += [local_day(e, zone) if isinstance(e, datetime) else e for e in edges if e is not None]
     return found
 
 
@@ -305,15 +333,8 @@ def _known(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.Laz
     return frame.with_columns(pl.when(pl.col(c) < until).then(c).alias(c) for c in yet)
 
 
-def _ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    if "time" in frame.columns and frame.schema["time"] != INSTANT:
-        raise DataError(
-            f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds)."
-        )
-    keys = [column for column in ("user_id", "time") if column in frame.columns]
-    if not keys:
-        return frame
-    # rows at one instant: by event, then by all the rest, so that the order of a file never decides
-    rest = [c for c in ("event", *sorted(frame.columns)) if c in frame.columns and c not in keys]
-    plain = [c for c in dict.fromkeys(rest) if not frame.schema[c].is_nested()]
-    return frame.sort(*keys, *plain, nulls_last=True, maintain_order=True)
+def _read_later(ordered: Mapping[str, pl.DataFrame], scans: Mapping[str, pl.LazyFrame]) -> Frames:
+    readers = {name: lambda name=name: ordered[name] for name in ordered}
+    readers |= {name: lambda name=name: in_order(scans[name].collect()) for name in scans}
+    schemas = {name: frame.schema for name, frame in ordered.items()}
+    return Frames(readers, schemas | {name: scan.collect_schema() for name, scan in scans.items()})

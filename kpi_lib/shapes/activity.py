@@ -1,18 +1,23 @@
 """Who was active when: distinct users on any grid, and the days on which users were active."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.period import Grid, first_whole_day, local_date, local_day, period_number
+from kpi_lib.core.period import INSTANT, Grid, first_whole_day, local_date, local_day, period_number
+from kpi_lib.core.store import USER, Frames, used, user_days
 
 ANY = ("*",)
+DAYS = pl.Schema({"user_id": pl.String(), "day": pl.Date(), "time": INSTANT, "events": pl.Int64()})
 
 
 def event_names(data: Dataset) -> set[str]:
     """The names of all events that occur in the data."""
+    if data.activity == "events" and "event" in data.columns("events"):
+        return set(data.sizes("events", "event")["event"].drop_nulls())
     return set(data.events().select(pl.col("event").unique()).collect()["event"].drop_nulls())
 
 
@@ -33,12 +38,40 @@ def qualifying(data: Dataset, events: Sequence[str] = ANY) -> pl.LazyFrame:
     return rows.filter(pl.col("event").is_in(list(events)))
 
 
+def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Dataset:
+    """The same data with one row per user and local day of activity, for shapes to which no more than that matters.
+
+    `rest`: whether the question asks for nothing else. With segments, or where nothing is prepared, the data stay as
+    they are. Users are numbered unless their `ids` matter.
+    """
+    if data.columns("events") == dict(DAYS):
+        return data
+    if data.parts is None or data.activity != "events":
+        used(shape, "tables", "the events are in memory: the tables came from files")
+        return data
+    if data.by or not rest:
+        used(shape, "tables", "segments, named events, exact times or amounts are asked for")
+        return data
+    parts, days = data.parts, data.parts.days
+    if days is None:
+        rows = pl.concat(parts.events)
+        days = parts.once("days", lambda: user_days(rows, data.zone, ["user_id"]).collect()).lazy()
+        used(shape, "scan", "one row per user and day, drawn once from the columns user_id and time")
+    else:
+        used(shape, "user days", "the table of users and their local days, kept beside the store")
+        days = days.with_columns(user_id="user_id" if ids else USER)
+    return replace(
+        data, tables=Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}), parts=None
+    )
+
+
 def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least: int = 1) -> pl.LazyFrame:
     """Distinct active users of every period: one row per user and run of periods [first, stop).
 
     One linear pass: an event stands for the periods that hold it and none of the user's later events.
     """
     keys = ["user_id", *data.carried(data.activity)]
+    data = by_day(data, "distinct users", rest="*" in events and at_least == 1, ids=True)
     rows = qualifying(data, events).select("time", *keys)
     placed = rows.select(*keys, first=grid.ended(pl.col("time")), begun=grid.begun(pl.col("time")))
     inside = placed.filter(pl.col("first") < pl.col("begun"))
@@ -56,6 +89,8 @@ def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least
 def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user and local day of activity: user_id, day, time (of the first event), events, segment columns."""
     keys = ["user_id", *data.carried(data.activity)]
+    if "*" in events and (daily := by_day(data, "active days", rest=True, ids=True)).parts is not data.parts:
+        return daily["events"].select("user_id", "day", "time", "events")
     rows = qualifying(data, events).select("time", *keys, day=local_date(pl.col("time"), data.zone))
     return rows.group_by(*keys, "day").agg(pl.col("time").min(), events=pl.len().cast(pl.Int64))
 
@@ -63,6 +98,7 @@ def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
 def first_events(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user: user_id, time of the first qualifying event over all history, segment columns at that event."""
     carried = data.carried(data.activity)
+    data = by_day(data, "first events", rest="*" in events, ids=True)
     rows = qualifying(data, events).select("user_id", "time", *carried)
     return rows.group_by("user_id", maintain_order=True).agg(pl.col("time", *carried).first())
 

@@ -16,7 +16,7 @@ from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid, local_date, local_day, micros, period_number, period_start
 from kpi_lib.core.units import minor_digits
-from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.sessions import group_name
 
 DAY = 86_400_000_000
@@ -111,6 +111,7 @@ class CohortResult:
 
 def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> CohortResult:
     """Build the cohort table; with a grid, of those who started in its periods (their returns are read to the end)."""
+    data = by_day(data, "cohorts", rest=_calendar_only(spec))
     members = _members(data, spec, grid)
     returns = _returns(data, spec, members)
     sizes = members.group_by(*data.by, "cohort", "start").agg(
@@ -139,6 +140,12 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
         "observed_until": data.observed_until.isoformat(),
     }
     return CohortResult(table.select(order), _pooled(table, spec, list(data.by)), definition, data.by)
+
+
+def _calendar_only(spec: Cohorts) -> bool:
+    """Whether nothing but the local days of any activity matters."""
+    plain = Cohorts(grain=spec.grain, mode=spec.mode, brackets=spec.brackets, periods=spec.periods, events=spec.events)
+    return spec == plain and "*" in spec.events
 
 
 def _number(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:

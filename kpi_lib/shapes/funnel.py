@@ -6,8 +6,9 @@ stand in either order unless asked otherwise; of a unit's ripe attempts the deep
 earliest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
+from kpi_lib.shapes.funnel_pass import Passed, passed
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel
 from kpi_lib.shapes.sessions import group_name
 
@@ -47,7 +49,12 @@ class FunnelResult:
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    people: pl.DataFrame = field(default_factory=pl.DataFrame, repr=False)
+    ask_people: Callable[[], pl.DataFrame] = field(default=pl.DataFrame, repr=False, compare=False)
+
+    @property
+    def people(self) -> pl.DataFrame:
+        """One row per counted attempt and per unit without one, with the times of its steps; worked out when asked for."""
+        return self.ask_people()
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; with segments one result a group."""
@@ -88,7 +95,14 @@ class FunnelResult:
 
 def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelResult:
     """Count units by step: over all entries, or over the entries of one period read on to the end of the window."""
-    return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=segment_axis(data))
+    axis = segment_axis(data)
+    if (quick := passed(data, spec, grid)) is None:
+        return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=axis)
+
+    def people() -> pl.DataFrame:
+        return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=axis).people
+
+    return _result(data, spec, quick, grid=grid, axis=axis, people=people)
 
 
 def found_by_ties(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, pl.DataFrame]:
@@ -118,20 +132,33 @@ def answer(
     rest = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
     rest = rest.join(chosen, on="unit", how="anti", maintain_order="left")
     standing = _standing(found, chosen, rest, sensitive=_sensitive(variants, spec), data=data, spec=spec)
-    table = _table(standing, chosen, axis, data=data, spec=spec)
-    open_ones = spec.unripe == "include" and not found["ripe"].all()
-    partial = open_ones or (grid is not None and grid.ends[-1] > data.observed_until)
+    passed = Passed(standing, chosen, bool(found["ripe"].all()))
+    people = partial(_people, chosen, rest, data=data, spec=spec)
+    return _result(data, spec, passed, grid=grid, axis=axis, people=people)
+
+
+def _result(
+    data: Dataset,
+    spec: Funnel,
+    found: Passed,
+    *,
+    grid: Grid | None,
+    axis: pl.DataFrame,
+    people: Callable[[], pl.DataFrame],
+) -> FunnelResult:
+    table = _table(found.standing, found.chosen, axis, data=data, spec=spec)
+    open_ones = spec.unripe == "include" and not found.all_ripe
+    unsettled = open_ones or (grid is not None and grid.ends[-1] > data.observed_until)
     status = (
         pl.when(pl.col("units").first().over(list(data.by) or pl.lit(0)) == 0)
         .then(pl.lit("no_denominator"))
-        .when(pl.lit(partial))
+        .when(pl.lit(unsettled))
         .then(pl.lit("partial"))
         .when(pl.col("open") > 0)
         .then(pl.lit("ripening"))
         .otherwise(pl.lit("ok"))
     )
     rows = table.with_columns(status=status).drop("open")
-    people = _people(chosen, rest, data=data, spec=spec)
     return FunnelResult(rows, _definition(data, spec, grid), data.by, _warnings(data, spec), people)
 
 

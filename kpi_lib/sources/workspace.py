@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import UsageError, WorkspaceError, shown
+from kpi_lib.core.errors import DataError, UsageError, WorkspaceError, shown
 from kpi_lib.core.period import EVERY, Grid, last_complete, local_day, parse_period
+from kpi_lib.core.store import used
 from kpi_lib.sources.findings import Loaded
 from kpi_lib.sources.loading import load
 from kpi_lib.sources.manifest import FILE, read_manifest
+from kpi_lib.sources.ranges import Tell, silent
+from kpi_lib.sources.store import ABSENT, build, opened, standing
 
 CADENCES = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
 
@@ -108,9 +111,35 @@ class Workspace:
         )
         return whole(every, first, last) if every else Grid.of([first], [last], zone=data.zone, every="custom")
 
+    @property
+    def store(self) -> str:
+        """Why the data come from the files and not from the store; empty when they come from the store."""
+        self._loaded()
+        reason: str = self._cache["store"]
+        return reason
+
+    @property
+    def stale(self) -> str:
+        """Why a store that is there is not used; empty when there is none or when it is."""
+        return "" if self.store == ABSENT else self.store
+
+    def build_store(self, tell: Tell = silent) -> dict[str, Any]:
+        """Write the store in which the data open and answer faster, or find it up to date."""
+        return build(self.folder, self.config, self.now, tell)
+
     def _loaded(self) -> tuple[Dataset, Loaded]:
         if "loaded" not in self._cache:
-            self._cache["loaded"] = load(self.folder / FILE, self.config, self.now)
+            state = standing(self.folder, self.config, self.now)
+            self._cache["store"] = state.reason
+            if state.fresh:
+                try:
+                    self._cache["loaded"] = opened(self.folder, self.config, state.content)
+                except (DataError, OSError, ValueError, KeyError) as error:
+                    self._cache["store"] = f"it cannot be read: {error}"
+            if self._cache["store"]:
+                self._cache["loaded"] = load(self.folder / FILE, self.config, self.now)
+        reason = self._cache["store"]
+        used("tables", "files" if reason else "store", reason or "it was made from these files and choices")
         found: tuple[Dataset, Loaded] = self._cache["loaded"]
         return found
 

@@ -141,3 +141,9 @@ def test_init_writes_the_good_files_and_tells_of_the_other(kpi: Kpi, tmp_path: P
     assert "left out:" in said.err
     assert "bad.csv" in said.json["left_out"][0]
     assert kpi("check", "--workspace", tmp_path).status == 0
+
+
+def test_an_unknown_question_to_explain(kpi: Kpi, stranger: Path) -> None:
+    said = kpi("explain", "funel", "--workspace", stranger)
+    assert (said.status, said.out) == (2, "")
+    assert "kpi: unknown question 'funel' in kpi explain. Did you mean funnel?" in said.err

@@ -1,0 +1,160 @@
+"""Tables at rest: their one order, frames read at first use, and the log of events in parts that share no user."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import polars as pl
+
+from kpi_lib.core.errors import DataError
+from kpi_lib.core.period import INSTANT, local_date
+
+Partial = TypeVar("Partial")
+Change = Callable[[pl.DataFrame], pl.DataFrame]
+USER = "\x00user"  # whole number in the order of user_id, from 0 on in each part
+THREADS = 2
+
+
+class Frames(Mapping[str, pl.DataFrame]):
+    """Tables by name, each read when it is first asked for; what columns it has is known before."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], pl.DataFrame]], schemas: Mapping[str, pl.Schema]) -> None:
+        """Keep how to read each table, and its columns."""
+        self._readers, self.schemas, self._read = dict(readers), dict(schemas), dict[str, pl.DataFrame]()
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        """The table, read once."""
+        if name not in self._read:
+            self._read[name] = self._readers[name]()
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the tables."""
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        """How many tables there are."""
+        return len(self._readers)
+
+    def changed(self, change: Change) -> "Frames":
+        """The same tables with a change made to each of them when it is read."""
+        schemas = {name: change(pl.DataFrame(schema=schema)).schema for name, schema in self.schemas.items()}
+        return Frames({name: lambda name=name: change(self[name]) for name in self}, schemas)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The events in parts that have no user in common, each a scan with the columns `USER`, time, event and their own.
+
+    `ordered`: every part lies in the order of user and time. `days`: the user-day table, with whole numbers for users that
+    are the same nowhere else.
+    """
+
+    form: str
+    events: tuple[pl.LazyFrame, ...]
+    ordered: bool
+    days: pl.LazyFrame | None = None
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def schema(self) -> pl.Schema:
+        """The columns that the events have."""
+        if "schema" not in self.kept:
+            self.kept["schema"] = self.events[0].collect_schema()
+        found: pl.Schema = self.kept["schema"]
+        return found
+
+    def once(self, key: Any, make: Callable[[], Partial]) -> Partial:  # noqa: ANN401 - any name of a result
+        """A result that several questions share, made at first use."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        found: Partial = self.kept[key]
+        return found
+
+
+def user_days(events: pl.LazyFrame, zone: str, user: list[str]) -> pl.LazyFrame:
+    """The user-day table: one row per user and local day with events; user, day, time of the first one, events; in that order."""
+    rows = events.select(*user, "time", day=local_date(pl.col("time"), zone))
+    found = rows.group_by(*user, "day").agg(pl.col("time").min(), events=pl.len().cast(pl.Int64))
+    # a clock set back just after midnight repeats the end of a day, so the time alone would not do
+    return found.sort(user[0], "time", "day")
+
+
+def mapped(work: Callable[[pl.LazyFrame], Partial], parts: tuple[pl.LazyFrame, ...]) -> list[Partial]:
+    """What `work` makes of each part, in their order; two parts are in memory at a time."""
+    if len(parts) == 1:
+        return [work(parts[0])]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, parts))
+
+
+_TRACE: ContextVar[list[dict[str, str]] | None] = ContextVar("trace", default=None)
+
+
+@contextmanager
+def traced() -> Iterator[list[dict[str, str]]]:
+    """Collect which form of the data each shape uses, and why."""
+    found: list[dict[str, str]] = []
+    token = _TRACE.set(found)
+    try:
+        yield found
+    finally:
+        _TRACE.reset(token)
+
+
+def used(shape: str, form: str, why: str) -> None:
+    """Say which form of the data a shape uses, to whoever traces it."""
+    trace = _TRACE.get()
+    if trace is not None and (told := {"shape": shape, "form": form, "why": why}) not in trace:
+        trace.append(told)
+
+
+def ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows by user and time; rows at one instant by event, then by all the rest, so that a file's order never decides."""
+    if "time" in frame.columns and frame.schema["time"] != INSTANT:
+        raise DataError(
+            f"column time has type {frame.schema['time']}; it must be {INSTANT} (UTC instants in microseconds)."
+        )
+    keys = [column for column in ("user_id", "time") if column in frame.columns]
+    if not keys:
+        return frame
+    rest = [c for c in ("event", *sorted(frame.columns)) if c in frame.columns and c not in keys]
+    plain = [c for c in dict.fromkeys(rest) if not frame.schema[c].is_nested()]
+    key = _packed(frame) if len(keys) == 2 else None
+    if key is None:
+        return frame.sort(*keys, *plain, nulls_last=True, maintain_order=True)
+    # one whole number sorts several times as fast as two columns; the few ties are then sorted by everything
+    place = key.arg_sort()
+    rows, key = frame[place], key[place]
+    same = (key == key.shift(1)).fill_null(False)
+    tied = (same | same.shift(-1, fill_value=False)).arg_true()
+    if tied.is_empty():
+        return rows
+    marked = rows[tied].with_columns(key[tied].alias("\x00key"), tied.alias("\x00row"), place[tied].alias("\x00file"))
+    among = marked.sort("\x00key", *plain, "\x00file", nulls_last=True)["\x00row"]
+    spots = pl.DataFrame({"row": pl.int_range(len(rows), dtype=pl.UInt32, eager=True)})
+    moves = pl.DataFrame({"row": tied.cast(pl.UInt32), "from": among.cast(pl.UInt32)})
+    source = spots.join(moves, on="row", how="left", maintain_order="left").select(pl.coalesce("from", "row"))
+    return rows[source.to_series()]
+
+
+def codes(users: pl.Series) -> pl.Series:
+    """A whole number for each user from 0 on, in the order of their ids."""
+    if users.dtype.is_integer():
+        return users.rank("dense").cast(pl.UInt32) - 1
+    return users.cast(pl.Enum(users.unique().sort())).to_physical().cast(pl.UInt32)
+
+
+def _packed(frame: pl.DataFrame) -> pl.Series | None:
+    """User and time as one number of 64 bits, if that is possible."""
+    users, time = frame["user_id"], frame["time"].to_physical()
+    if frame.is_empty() or users.null_count() or time.null_count() or users.dtype != pl.String:
+        return None
+    low, high = int(time.min()), int(time.max())  # type: ignore[arg-type]
+    code = codes(users)
+    span = high - low + 1
+    if (int(code.max()) + 1) * span >= 2**63:  # type: ignore[arg-type]
+        return None
+    return code.cast(pl.Int64) * span + (time - low)

@@ -1,0 +1,259 @@
+"""The common funnel in one pass over ordered rows: the same attempts as `attempts` follows, without a row for each entry.
+
+Covered are ordered steps, each named once, with the best attempt of each user, any window, both clocks, both ways with
+unripe attempts, and segments. Whatever else is asked goes the general way.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset, join_segments, plain_name
+from kpi_lib.core.period import INSTANT, Grid, micros
+from kpi_lib.core.store import USER, mapped, used
+from kpi_lib.shapes.funnel_rules import Funnel, microseconds
+from kpi_lib.shapes.rows import Rows, read
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.integer[Any]]
+    Flags = NDArray[np.bool_]
+
+NEVER = -(2**62)
+STEP = "\x00step"
+FORMS = {"store": "ranges of users, sorted", "scan": "the columns of the files, sorted for this question"}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What the pass found: one row per unit (where it stands), one per counted attempt, and whether all were ripe."""
+
+    standing: pl.DataFrame
+    chosen: pl.DataFrame
+    all_ripe: bool
+
+
+def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
+    """The units and their counted attempts, or None where the question or the data need the general way."""
+    if why := _needs_more(data, spec):
+        used("funnel", "tables", why)
+        return None
+    parts = data.parts
+    if parts is None:
+        raise TypeError("no parts")
+    used("funnel", parts.form, f"{len(parts.events)} parts: {FORMS[parts.form]}; every rule asked for is covered")
+    found = mapped(partial(_part, data=data, spec=spec, grid=grid), parts.events)
+    standing, chosen = (
+        pl.concat([getattr(each, name) for each in found], rechunk=True) for name in ("standing", "chosen")
+    )
+    return Passed(standing, chosen, all(each.all_ripe for each in found))
+
+
+def _needs_more(data: Dataset, spec: Funnel) -> str:
+    """Why the pass cannot answer; empty when it can."""
+    if data.parts is None or data.activity != "events":
+        return "the events are in memory: the tables came from files"
+    common = {name: getattr(spec, name) for name in ("within", "time_to_convert", "unripe", "system")}
+    if spec != Funnel(spec.steps, **common):
+        return "the general rules for order, attempts, ties, units or exclusions are asked for"
+    names = set(data.sizes("events", "event")["event"])
+    if len(set(spec.steps)) < len(spec.steps) or not names.issuperset(spec.steps):
+        return "a step is named twice, is an occurrence, or never occurs"
+    if not data.parts.ordered and any(plain_name(column) in data.columns("events") for column in data.by):
+        return "segments of events at one instant need the order of the table"
+    return ""
+
+
+def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Passed:
+    """The attempts of the users of one part."""
+    import numpy as np
+
+    parts = data.parts
+    rows = _rows(scan, data, spec, ordered=parts is not None and parts.ordered)
+    step = rows.frame[STEP].to_numpy()
+    entry = np.flatnonzero(step == 0)
+    if grid is not None:
+        inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
+        entry = entry[rows.frame["time"][entry].to_frame("time").select(inside).to_series().to_numpy()]
+    within = microseconds(spec.within)
+    unit = np.cumsum(rows.new_user, dtype=np.int32)
+    log = _Log(rows.time, step, unit, rows.new_time, len(spec.steps), within)
+    levels = _follow(log, entry, strict=False)
+    ripe = np.ones(len(entry), bool) if within is None else rows.time[entry] + within <= micros(data.observed_until)
+    usable = ripe if spec.unripe == "exclude" else np.ones(len(entry), bool)
+    depth = _depth(levels, len(entry))
+    best = _best(log, entry[usable], depth[usable], latest=spec.time_to_convert == "fastest")
+    chosen = np.flatnonzero(usable)[best]
+    return _told(rows, log, data=data, entries=(entry, chosen, ripe, depth, levels), usable=usable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The rows of a part: time, place of the step, unit, where an instant begins; how many steps, and the window."""
+
+    time: "Ints"
+    step: "NDArray[np.uint8]"
+    unit: "NDArray[np.int32]"
+    new_time: "Flags"
+    width: int
+    within: int | None
+
+
+def _rows(scan: pl.LazyFrame, data: Dataset, spec: Funnel, *, ordered: bool) -> Rows:
+    """The rows of the steps, with the place of each step and what segments need."""
+    kind = scan.collect_schema()["event"]
+    event = pl.col("event")
+    if isinstance(kind, pl.Enum):
+        places = pl.Series([spec.steps.index(n) if n in spec.steps else None for n in kind.categories], dtype=pl.UInt8)
+        wanted = pl.Series([name for name in spec.steps if name in set(kind.categories)], dtype=kind)
+        scan = scan.filter(event.is_in(wanted.implode()))
+        step = pl.lit(places).gather(event.to_physical())
+    else:
+        scan = scan.filter(event.is_in(list(spec.steps)))
+        step = event.cast(pl.Enum(spec.steps)).to_physical().cast(pl.UInt8)
+    there = set(scan.collect_schema())
+    own = [column for column in data.by if plain_name(column) in there]
+    more = [data.segment(plain_name(column)).alias(column) for column in own]
+    if len(own) < len(data.by):
+        more.append(pl.col("user_id"))
+    return read(scan, [step.alias(STEP), *more], ordered=ordered)
+
+
+def _follow(log: _Log, entry: "Ints", *, strict: bool) -> "list[tuple[Ints, Ints]]":
+    """For each step the entries that reach it and the rows where they do: always the first row that may follow."""
+    import numpy as np
+
+    edge = _edges(log, strict=strict)
+    alive, row = np.arange(len(entry)), entry
+    levels: list[tuple[Ints, Ints]] = [(alive, row)]
+    for place in range(1, log.width):
+        hits = log.step == place
+        at, upto = np.flatnonzero(hits), np.cumsum(hits, dtype=np.int32)
+        before = row if edge is None else edge[row]
+        # rows of the step before the edge: the next one is the first that may follow
+        nth = np.where(
+            before < len(hits),
+            upto[np.minimum(before, len(hits) - 1)] - hits[np.minimum(before, len(hits) - 1)],
+            len(at),
+        )
+        there = nth < len(at)
+        alive, found = alive[there], at[nth[there]]
+        start = entry[alive]
+        good = log.unit[found] == log.unit[start]
+        if log.within is not None:
+            good &= log.time[found] - log.time[start] <= log.within
+        alive, row = alive[good], found[good]
+        levels.append((alive, row))
+    return levels
+
+
+def _edges(log: _Log, *, strict: bool) -> "Ints | None":
+    """For each row the first row that may follow it: at its instant, or with strict ties after it."""
+    import numpy as np
+
+    if log.new_time.all() and not strict:
+        return None
+    starts = np.flatnonzero(log.new_time)
+    sizes = np.diff(np.append(starts, len(log.time)))
+    edges: Ints = np.repeat(np.append(starts[1:], len(log.time)) if strict else starts, sizes)
+    return edges
+
+
+def _depth(levels: "list[tuple[Ints, Ints]]", entries: int) -> "NDArray[np.int8]":
+    import numpy as np
+
+    depth = np.zeros(entries, dtype=np.int8)
+    for alive, _ in levels:
+        depth[alive] += 1
+    return depth
+
+
+def _best(log: _Log, entry: "Ints", depth: "NDArray[np.int8]", *, latest: bool) -> "Ints":
+    """Of each unit the place of its deepest entry; of equally deep ones the earliest, or the first of the latest instant."""
+    import numpy as np
+
+    if not len(entry):
+        return entry
+    unit = log.unit[entry]
+    starts = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
+    deepest = np.maximum.reduceat(depth, starts)
+    found: Ints = np.flatnonzero(depth == np.repeat(deepest, np.diff(np.append(starts, len(entry)))))
+    owner, time = unit[found], log.time[entry[found]]
+    if not latest:
+        earliest: Ints = found[np.append(True, owner[1:] != owner[:-1])]
+        return earliest
+    begins = np.append(True, (owner[1:] != owner[:-1]) | (time[1:] != time[:-1]))
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(found)), 0))
+    last: Ints = found[first[np.append(owner[1:] != owner[:-1], True)]]
+    return last
+
+
+def _sensitive(log: _Log, entry: "Ints", usable: "Flags", depth: "NDArray[np.int8]") -> "Ints":
+    """Units whose depth depends on whether tied events may stand in either order; only units with ties can be."""
+    import numpy as np
+
+    tied = np.unique(log.unit[~log.new_time])
+    if not len(tied):
+        return tied
+    mine = np.zeros(int(log.unit[-1]) + 1, dtype=bool)
+    mine[tied] = True
+    kept = np.flatnonzero(mine[log.unit])
+    part = _Log(log.time[kept], log.step[kept], log.unit[kept], log.new_time[kept], log.width, log.within)
+    asked = usable & mine[log.unit[entry]]
+    entries = np.searchsorted(kept, entry[asked])
+    strict = _depth(_follow(part, entries, strict=True), len(entries))
+    if not len(entries):
+        return tied[:0]
+    unit = part.unit[entries]
+    starts = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
+    differs = np.maximum.reduceat(strict, starts) != np.maximum.reduceat(depth[asked], starts)
+    found: Ints = unit[starts][differs]
+    return found
+
+
+def _told(
+    rows: Rows,
+    log: _Log,
+    *,
+    data: Dataset,
+    entries: "tuple[Ints, Ints, Flags, NDArray[np.int8], list[tuple[Ints, Ints]]]",
+    usable: "Flags",
+) -> Passed:
+    """One row per unit that entered, and one per counted attempt with the times of its steps."""
+    import numpy as np
+
+    entry, chosen, ripe, depth, levels = entries
+    unit = log.unit[entry]
+    first = np.flatnonzero(np.append(True, unit[1:] != unit[:-1])) if len(entry) else entry
+    own = unit[first]
+    counted = np.isin(own, unit[chosen], assume_unique=True)
+    shown = first.copy()
+    shown[counted] = chosen
+    young = np.logical_or.reduceat(~ripe, first) if len(first) else ripe
+    sensitive = np.isin(own, _sensitive(log, entry, usable, depth), assume_unique=True)
+    done = counted & (depth[shown] == log.width)
+    frame = rows.frame.select(USER, *(c for c in rows.frame.columns if c in data.by or c == "user_id"))[entry[shown]]
+    marks = {"usable": counted, "open": young & ~done, "counted": counted, "sensitive": sensitive}
+    standing = (
+        join_segments(frame.lazy(), data)
+        .collect()
+        .select(
+            pl.col(data.by).cast(pl.String),
+            **{name: pl.Series(flags, dtype=pl.Boolean) for name, flags in marks.items()},
+        )
+    )
+    times = {"time": pl.Series(log.time[entry[chosen]]).cast(INSTANT)}
+    spot = np.full(len(entry), -1, dtype=np.int64)
+    spot[chosen] = np.arange(len(chosen))
+    for k, (alive, row) in enumerate(levels, 1):
+        mine = spot[alive]
+        column = np.full(len(chosen), NEVER, dtype=np.int64)
+        column[mine[mine >= 0]] = log.time[row[mine >= 0]]
+        times[f"t{k}"] = pl.Series(column).replace(NEVER, None)
+    return Passed(standing, standing.filter("counted").with_columns(**times).select(*data.by, *times), bool(ripe.all()))

@@ -1,0 +1,114 @@
+"""Events written as a store: ranges of users, each sorted once, so that no question has to sort or to hash again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.core.errors import DataError
+from kpi_lib.core.store import USER, Parts, codes, ordered, user_days
+
+ROWS = 1_500_000  # in one range: memory while building and while asking
+SAMPLE = 97  # every 97th row tells where the users lie
+NAMES = 4_096  # a text column of at most so many values is stored as codes
+INDEX = "index.json"
+RANGE = "range of users"
+Tell = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody how far the work has come."""
+
+
+def write_ranges(rows: pl.LazyFrame, folder: Path, *, zone: str, tell: Tell = silent) -> None:
+    """Write events into a folder: `000.parquet` … sorted by user and time, `days-000.parquet` … and an index.
+
+    Reads the rows as a stream, twice, and holds one range in memory. Raises OSError or a Polars error when the disk is full.
+    """
+    count = rows.select(pl.len()).collect().item()
+    size = max(-(-count // ROWS), 1)
+    short = _coded(rows)
+    tell("cut", 0, size)
+    if size == 1:
+        pieces = [short.collect()]
+        _write_all(iter(pieces), folder, zone=zone, tell=tell, total=1)
+        return
+    sample = rows.select("user_id").gather_every(SAMPLE).collect()["user_id"].sort()
+    cuts = sample.gather([len(sample) * i // size for i in range(1, size)]).unique().sort()
+    place = pl.lit(cuts).search_sorted(pl.col("user_id"), side="right").cast(pl.Int32)
+    raw = folder / "unsorted"
+    target = pl.PartitionBy(raw, key=RANGE, include_key=False)
+    short.with_columns(place.alias(RANGE)).sink_parquet(target, mkdir=True, compression="zstd", compression_level=1)
+    parts = (pl.scan_parquet(each).collect() for each in _pieces(raw))
+    _write_all(parts, folder, zone=zone, tell=tell, total=len(_pieces(raw)))
+    shutil.rmtree(raw)
+
+
+def _pieces(raw: Path) -> list[str]:
+    """The folders of the unsorted ranges, in the order of their users."""
+    found = sorted(raw.iterdir(), key=lambda each: int(each.name.split("=")[-1]))
+    return [str(each / "**" / "*.parquet") for each in found]
+
+
+def _coded(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Text columns of few values as codes: the event always."""
+    texts = [name for name, kind in rows.collect_schema().items() if kind == pl.String and name != "user_id"]
+    counts = rows.select(pl.col(texts).approx_n_unique()).collect().row(0, named=True) if texts else {}
+    kinds = {}
+    for name in texts:
+        if name == "event" or counts[name] < NAMES / 2:
+            values = rows.select(pl.col(name).unique()).collect()[name].drop_nulls().sort()
+            if len(values) <= 2**16:
+                kinds[name] = pl.Enum(values)
+    return rows.with_columns(pl.col(name).cast(kind) for name, kind in kinds.items())
+
+
+def _write_all(parts: Any, folder: Path, *, zone: str, tell: Tell, total: int) -> None:  # noqa: ANN401 - frames, one by one
+    ranges = []
+    for number, part in enumerate(parts):
+        rows = ordered(part)
+        rows = rows.insert_column(0, codes(rows["user_id"]).alias(USER))
+        name = f"{number:03}.parquet"
+        rows.write_parquet(folder / name, compression="zstd", compression_level=1)
+        by_day = user_days(rows.lazy(), zone, [USER, "user_id"]).collect(engine="in-memory")
+        by_day.write_parquet(folder / f"days-{name}", compression="zstd", compression_level=1)
+        first, last = (rows["user_id"][0], rows["user_id"][-1]) if len(rows) else (None, None)
+        users = int(rows[USER].max()) + 1 if len(rows) else 0  # type: ignore[arg-type]
+        ranges.append({"file": name, "rows": len(rows), "users": users, "first": first, "last": last})
+        tell("sort", number + 1, total)
+    for each in ranges:
+        each |= {"bytes": [(folder / f"{kind}{each['file']}").stat().st_size for kind in ("", "days-")]}
+    (folder / INDEX).write_text(json.dumps(ranges), encoding="utf-8")
+
+
+def read_ranges(folder: Path) -> Parts:
+    """The parts of a written store; refuses files that are missing, cut short, or share a user."""
+    ranges = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    before: Any = None
+    for each in ranges:
+        sizes = [_size(folder / f"{kind}{each['file']}") for kind in ("", "days-")]
+        if sizes != each["bytes"]:
+            raise DataError(f"{folder / each['file']} is damaged: it has {sizes[0]} bytes, not {each['bytes'][0]}.")
+        if before is not None and each["first"] is not None and each["first"] <= before:
+            raise DataError(f"{folder}: the user {each['first']!r} stands in two ranges, so nothing can be added up.")
+        before = each["last"] if each["last"] is not None else before
+    events, days, users = [], [], 0
+    for each in ranges:
+        events.append(pl.scan_parquet(folder / each["file"]))
+        days.append(pl.scan_parquet(folder / f"days-{each['file']}").with_columns(pl.col(USER) + users))
+        users += each["users"]
+    return Parts("store", tuple(events), True, pl.concat(days))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def whole(parts: Parts) -> pl.DataFrame:
+    """All events of a store as they were before it was built: in order, with text as text."""
+    texts = [name for name, kind in parts.schema().items() if isinstance(kind, pl.Enum)]
+    rows = pl.concat(parts.events).drop(USER).with_columns(pl.col(texts).cast(pl.String))
+    return rows.collect(engine="in-memory")

@@ -1,0 +1,102 @@
+"""Every physical form gives the answer that the general way gives, on nasty logs, to the last bit."""
+
+from datetime import timedelta
+from random import Random
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from kpi_lib.answers.actives import actives
+from kpi_lib.answers.compute import compute
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid, local_day
+from kpi_lib.core.store import traced
+from kpi_lib.shapes.cohort import Cohorts, cohorts
+from kpi_lib.shapes.funnel import Funnel, funnel
+from tests.brute.logs import Log, random_log
+from tests.build import dataset, instant, parted, scanned
+
+SEEDS = [*range(60), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(60, 1_000))]
+FORMS = {"store": parted, "scan": scanned}
+
+
+def data_of(log: Log) -> Dataset:
+    """The log as a data set in memory, with a table of users beside it."""
+    users = pl.DataFrame(
+        {"user_id": [f"u{i}" for i in range(0, 6, 2)], "level": ["gold", None, "silver"]},
+        schema={"user_id": pl.String, "level": pl.String},
+    )
+    rows = [(row.unit, row.time, row.event, row.seq, row.props) for row in log.rows]
+    return dataset(rows, log.observed_until, since=log.observed_from, zone=log.zone, tables={"users": users})
+
+
+def question(seed: int, log: Log) -> tuple[Funnel, Grid | None, tuple[str, ...]]:
+    """A funnel that the pass covers; windows and edges fall on events where they can."""
+    dice = Random(seed + 10_000)
+    early, late = sorted(dice.choice(log.instants) for _ in range(2))
+    window = dice.choice((late - early, late - early + 1, max(1, late - early - 1), None))
+    whole = None if not window or window % 1_000_000 else f"{window // 1_000_000}s"
+    spec = Funnel(
+        tuple(dice.sample(("a", "b", "c", "x"), dice.choice((2, 3, 4)))),
+        within=whole,
+        time_to_convert=dice.choice(("earliest", "fastest")),
+        unripe=dice.choice(("exclude", "include")),
+    )
+    first, last = (local_day(instant(edge), log.zone) for edge in (log.instants[0], log.instants[-1]))
+    grid = (
+        None if seed % 3 else Grid.calendar("day", first, max(first, last).replace(year=last.year + 1), zone=log.zone)
+    )
+    return (
+        spec,
+        grid and grid.only(seed % min(len(grid), 3)),
+        dice.choice(((), (), ("plan",), ("level",), ("plan", "level"))),
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_funnel_is_the_same_in_every_form(seed: int, form: str) -> None:
+    log = random_log(seed)
+    plain = data_of(log)
+    spec, grid, by = question(seed, log)
+    with traced() as trace:
+        quick = funnel(FORMS[form](plain).with_by(by), spec, grid=grid)
+    slow = funnel(plain.with_by(by), spec, grid=grid)
+    assert_frame_equal(quick.table, slow.table)
+    assert quick.to_dict() == slow.to_dict()
+    names = {row.event for row in log.rows}
+    covered = names.issuperset(spec.steps) and not (form == "scan" and "plan" in by)
+    assert [each["form"] for each in trace] == [form if covered else "tables"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed + 20_000)
+    plain = data_of(log)
+    other = FORMS[form](plain)
+    modes = {"on": (), "on_or_after": (), "bracket": ((1, 2), (4, 9))}
+    mode = dice.choice(tuple(modes))
+    spec = Cohorts(
+        grain=dice.choice(("day", "week", "month")),
+        mode=mode,
+        brackets=modes[mode],
+        periods=dice.choice((None, 3)),
+        min_events=dice.choice((1, 1, 2)),
+        clock=dice.choice(("calendar", "calendar", "elapsed")),
+    )
+    by = dice.choice(((), (), ("plan",)))
+    with traced() as trace:
+        quick = cohorts(other.with_by(by), spec)
+    slow = cohorts(plain.with_by(by), spec)
+    assert quick.to_dict() == slow.to_dict()
+    assert quick.table.equals(slow.table)
+    assert quick.pooled.equals(slow.pooled)
+    covered = not by and spec.min_events == 1 and spec.clock == "calendar"
+    assert trace[0]["form"] == ({"store": "user days", "scan": "scan"}[form] if covered else "tables")
+    first, last = (local_day(instant(edge), log.zone) for edge in (log.instants[0], log.instants[-1]))
+    grid = Grid.calendar(dice.choice(("day", "week", "month")), first, last + timedelta(days=40), zone=log.zone)
+    assert actives(other, grid, by).to_dict() == actives(plain, grid, by).to_dict()
+    names = ["active_users", "new_users", "retention_day_1", "stickiness"]
+    assert compute(names, other, grid, by).to_dict() == compute(names, plain, grid, by).to_dict()
