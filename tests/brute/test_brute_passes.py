@@ -14,6 +14,7 @@ from kpi_lib.core.period import Grid, local_day
 from kpi_lib.core.store import traced
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.sessions import session_figures
 from tests.brute.logs import Log, random_log
 from tests.build import dataset, instant, parted, scanned
 
@@ -100,3 +101,22 @@ def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> No
     assert actives(other, grid, by).to_dict() == actives(plain, grid, by).to_dict()
     names = ["active_users", "new_users", "retention_day_1", "stickiness"]
     assert compute(names, other, grid, by).to_dict() == compute(names, plain, grid, by).to_dict()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sessions_are_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed + 30_000)
+    plain = data_of(log)
+    early, late = sorted(dice.choice(log.instants) for _ in range(2))
+    gap = (
+        dice.choice((None, timedelta(microseconds=late - early), timedelta(microseconds=max(late - early - 1, 1))))
+        or None
+    )
+    first = local_day(instant(log.instants[0]), log.zone)
+    days = Grid.calendar("day", first, first + timedelta(days=3), zone=log.zone)
+    grid = dice.choice((None, days.only(0), days.only(len(days) - 1)))
+    with traced() as trace:
+        quick = session_figures(FORMS[form](plain), gap=gap, grid=grid)
+    assert quick.to_dict() == session_figures(plain, gap=gap, grid=grid).to_dict()
+    assert [each["form"] for each in trace] == [form]

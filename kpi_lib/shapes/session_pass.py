@@ -1,0 +1,50 @@
+"""Sessions by pauses in one pass over ordered rows: how long each lasts and how many events it has."""
+
+from datetime import timedelta
+from functools import partial
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid
+from kpi_lib.core.store import mapped, used
+from kpi_lib.shapes.rows import read
+
+
+def passed(
+    data: Dataset, gap: timedelta | None, grid: Grid | None, *, usual: timedelta
+) -> tuple[pl.DataFrame, int] | None:
+    """One row per session (`length` in microseconds, `events`) and how many users have one; None where this does not do."""
+    if data.parts is None or data.activity != "events":
+        why = "the events are in memory: the tables came from files"
+    elif gap is not None and gap <= timedelta(0):
+        why = "no pause is that short"
+    elif data.by or (gap is None and "session_id" in data.columns("events")):
+        why = "segments or sessions with numbers of their own are asked for"
+    else:
+        used("sessions", data.parts.form, f"{len(data.parts.events)} parts: user and time, read once")
+        pause = (gap or usual) // timedelta(microseconds=1)
+        part = partial(_part, pause=pause, grid=grid, ordered=data.parts.ordered)
+        found = mapped(part, data.parts.events)
+        return pl.concat([each for each, _ in found], rechunk=True), sum(users for _, users in found)
+    used("sessions", "tables", why)
+    return None
+
+
+def _part(scan: pl.LazyFrame, *, pause: int, grid: Grid | None, ordered: bool) -> tuple[pl.DataFrame, int]:
+    import numpy as np
+
+    rows = read(scan, [], ordered=ordered)
+    begins = rows.new_user.copy()
+    begins[1:] |= rows.time[1:] - rows.time[:-1] > pause
+    start = np.flatnonzero(begins)
+    stop = np.append(start[1:], len(rows))[: len(start)]
+    first, owner = rows.time[start], rows.new_user
+    if grid is not None:
+        inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
+        kept = pl.DataFrame({"time": first}).select(inside).to_series().to_numpy()
+        start, stop, first = start[kept], stop[kept], first[kept]
+    users = np.cumsum(owner, dtype=np.int32)[start] if grid is not None else np.flatnonzero(owner)
+    count = len(np.unique(users)) if grid is not None else len(users)
+    length = rows.time[stop - 1] - first
+    return pl.DataFrame({"length": length, "events": (stop - start).astype(np.uint32)}), count
