@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
+from kpi_lib.answers.demands import available
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.schema import TABLES
 from kpi_lib.sources.quality import check
@@ -66,6 +67,12 @@ def test_every_table_is_there_with_all_its_columns(raw: dict[str, Rows]) -> None
     assert {
         name: lacking for name, rows in raw.items() if (lacking := {c.name for c in TABLES[name]} - set(rows[0]))
     } == {}
+
+
+def test_every_kpi_has_what_it_needs(workspace: Workspace) -> None:
+    lacking = available(workspace.data)
+    assert lacking
+    assert {kpi: missing for kpi, missing in lacking.items() if missing} == {}
 
 
 def test_columns_have_their_canonical_names(raw: dict[str, Rows]) -> None:

@@ -36,6 +36,11 @@ TEAMS = ("web", "app", "platform")
 MEMBERS = 6
 REQUESTS_A_DAY = 240
 TESTS = 40
+UNITS = 120
+LAUNCHES = (
+    "labels", "archive", "import", "mentions", "filters", "saved views", "bulk edit", "reminders", "shortcuts", "print",
+    "public links", "dashboards",
+)  # fmt: skip
 
 
 def _sometimes(story: Story, name: str, often: float) -> tuple[np.random.Generator, Ints, Ints]:
@@ -67,13 +72,14 @@ def releases(story: Story) -> pl.DataFrame:
 
 
 def features(story: Story) -> pl.DataFrame:
-    """One row per feature: when work on it began, and when it came out."""
-    chance, rows = story.chance("features"), []
-    for name in FEATURES:
-        age = int(chance.integers(400, 900)) + story.days
-        launched = story.lift - 28 if name == FEATURE else story.days - age
-        started = launched - int(chance.integers(30, 120))
-        rows.append((name, story.calendar_day(started), story.calendar_day(launched)))
+    """One row per feature: when work on it began, and when it came out; the planned one a month before its lift."""
+    chance = story.chance("features")
+    old = dict(zip(FEATURES, chance.integers(-700, -60, len(FEATURES)).tolist(), strict=True))
+    new = {name: 40 + 60 * number for number, name in enumerate(LAUNCHES) if 40 + 60 * number < story.days}
+    rows = [
+        (name, story.calendar_day(day - int(chance.integers(30, 120))), story.calendar_day(day))
+        for name, day in (old | new | {FEATURE: story.lift - 28}).items()
+    ]
     planned = ("calendar", story.calendar_day(story.days - 45), None)
     return pl.DataFrame([*rows, planned], schema=["feature", "started", "launched"], orient="row")
 
@@ -203,10 +209,10 @@ def incidents(story: Story) -> pl.DataFrame:
 def units(story: Story) -> pl.DataFrame:
     """One row per device of the demonstration rooms: in use since when, and failed when."""
     chance = story.chance("units")
-    start = story.within(np.sort(chance.integers(0, story.days // 2, 60)), busy_hour(chance, 60))
-    life: Floats = 500 * chance.weibull(1.4, 60) * DAY
+    start = story.within(np.sort(chance.integers(0, story.days, UNITS)), busy_hour(chance, UNITS))
+    life: Floats = 400 * chance.weibull(1.2, UNITS) * DAY
     return pl.DataFrame({
-        "unit_id": ids("j", np.arange(60)), "start": instants(start),
+        "unit_id": ids("j", np.arange(UNITS)), "start": instants(start),
         "failed": instants(story.before_end(start + life.astype(np.int64) // 1000 * 1000)),
     })  # fmt: skip
 

@@ -201,8 +201,9 @@ class Story:
 
     @cached_property
     def waves(self) -> list[date]:
-        """When NPS is asked: around the tenth of every second month."""
-        return [month + timedelta(days=9) for month in self.months[1::2]]
+        """When NPS is asked: around the tenth of every second month, the last one included."""
+        tenths = [month + timedelta(days=9) for month in self.months[::-2]]
+        return [day for day in reversed(tenths) if self.number(day) >= 14]
 
     @property
     def odd_wave(self) -> date:
