@@ -209,7 +209,9 @@ def _copies(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
         whole = kept.with_columns(pl.col("n", "unripe").fill_null(0))
     if whole is None:
         raise TypeError(f"{kpi.name} is derived from nothing")
-    return whole.with_columns(value=value_of(kpi, choices)).drop(kpi.components)
+    # a column of one value would be a scalar, by whose reciprocal Polars multiplies: off in the last bit
+    plain = pl.DataFrame(whole.get_columns())
+    return plain.with_columns(value=value_of(kpi, choices)).drop(kpi.components)
 
 
 def _gaps(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """Declaring a KPI: one decorated function holds its formula, its metadata and its place in the catalogue.
 
-The function's name is the KPI's id, its module the category. Every field is a required keyword, so a half-declared KPI
-cannot be imported; options of the formula are the function's keyword-only arguments, filled from `[settings]`.
+The function's name is the KPI's id, its module the category (or one of a category's further files). Every field is a
+required keyword, so a half-declared KPI cannot be imported; options of the formula are the function's keyword-only
+arguments, filled from `[settings]`.
 """
 
 import hashlib
@@ -31,6 +32,8 @@ acquisition engagement adoption retention conversion monetization satisfaction s
 product_development team marketing communication competitive
 """
 CATEGORIES = tuple(CATEGORIES_AS_TEXT.split())
+# a category that one file cannot hold has further ones
+MORE = {"recurring": "monetization", "unit_economics": "monetization"}
 EARLIER = ("previous_", "year_before_")
 REQUIRED = inspect.Parameter.empty
 
@@ -168,7 +171,8 @@ def kpi(
     """Record the decorated function as a KPI under its own name."""
 
     def record(function: Callable[..., Any]) -> Callable[..., Any]:
-        name, category = function.__name__, function.__module__.rsplit(".", 1)[-1]
+        name, module = function.__name__, function.__module__.rsplit(".", 1)[-1]
+        category = MORE.get(module, module)
         if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
             raise ValueError(
                 f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}"
@@ -183,10 +187,11 @@ def kpi(
 
 def catalogue() -> dict[str, Kpi]:
     """All declared KPIs by id, in the order of categories and declaration."""
-    for category in CATEGORIES:
-        importlib.import_module(f"kpi_lib.kpis.{category}")
-    places = {category: at for at, category in enumerate(CATEGORIES)}
-    ordered = sorted(REGISTRY.items(), key=lambda item: places.get(item[1].category, len(places)))
+    modules = [m for c in CATEGORIES for m in (c, *(more for more, of in MORE.items() if of == c))]
+    for module in modules:
+        importlib.import_module(f"kpi_lib.kpis.{module}")
+    places = {f"kpi_lib.kpis.{module}": at for at, module in enumerate(modules)}
+    ordered = sorted(REGISTRY.items(), key=lambda item: places.get(item[1].function.__module__, len(places)))
     if ordered != list(REGISTRY.items()):  # somebody imported a later category first
         REGISTRY.clear()
         REGISTRY.update(ordered)

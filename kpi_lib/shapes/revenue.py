@@ -48,13 +48,18 @@ def contracts(data: Dataset) -> pl.DataFrame:
     rows = rows.filter(pl.col("start") < data.observed_until)
     _check_prices(rows)
     running = rows.filter(pl.col("mrr") > 0, pl.col("end").is_null() | (pl.col("end") > pl.col("start")))
-    customer = pl.col("user_id")
-    if "account_id" in data.columns("users"):
-        accounts = data["users"].select("user_id", "account_id").collect()
-        accounts = accounts.unique("user_id", keep="first", maintain_order=True)
-        running = running.join(accounts, on="user_id", how="left", maintain_order="left")
-        customer = pl.coalesce("\x00" + pl.col("account_id"), "user_id")  # an account is no user of the same name
-    return running.select("user_id", "start", "end", "mrr", *carried, customer=customer)
+    return with_customer(running, data).select("user_id", "start", "end", "mrr", *carried, "customer")
+
+
+def with_customer(rows: pl.DataFrame, data: Dataset) -> pl.DataFrame:
+    """Users' rows with the column customer: their account, or the user where there is none."""
+    if "account_id" not in data.columns("users"):
+        return rows.with_columns(customer="user_id")
+    accounts = data["users"].select("user_id", "account_id").collect()
+    accounts = accounts.unique("user_id", keep="first", maintain_order=True)
+    known = rows.drop("account_id", strict=False).join(accounts, on="user_id", how="left", maintain_order="left")
+    # an account is no user of the same name
+    return known.with_columns(customer=pl.coalesce("\x00" + pl.col("account_id"), "user_id")).drop("account_id")
 
 
 def _pays_from(there: list[str]) -> pl.Expr:

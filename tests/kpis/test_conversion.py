@@ -1,11 +1,15 @@
 """Conversion by hand: windows with both ends, entries that are too young, and where people stop."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
 from kpi_lib.answers.compute import compute
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import INSTANT, Grid, parse_period
+from kpi_lib.core.schema import columns
 from kpi_lib.shapes.funnel import Funnel
 from tests.build import moment, row_of, rows_of, told
 
@@ -149,3 +153,124 @@ def test_conversion_by_a_segment_of_users() -> None:
     )
     rows = found.table.select("country", "value", "n").rows()
     assert rows == [("DE", 0.5, 2), ("FR", 0.0, 1), ("IT", None, 0), (None, 1.0, 1)]
+
+
+def subscriptions(*rows: dict[str, Any]) -> dict[str, pl.DataFrame]:
+    """Subscriptions in 2026; whatever looks like a day is one."""
+    known = dict.fromkeys(["start", "end", "trial_start", "trial_end", "mrr", *(c for row in rows for c in row)])
+    full = [
+        {
+            "subscription_id": f"s{i}",
+            **known,
+            **{c: moment(v) if c != "user_id" and isinstance(v, str) else v for c, v in row.items()},
+        }
+        for i, row in enumerate(rows)
+    ]
+    schema = {name: each.dtype for name, each in columns("subscriptions").items() if name in full[0]}
+    return {"subscriptions": pl.DataFrame(full, schema=schema)}
+
+
+def trial(user: str, begin: str, paid: str | None = None, end: str | None = None) -> dict[str, Any]:
+    """A trial that ends unpaid, or turns into a paying subscription."""
+    if paid is None:
+        return {"user_id": user, "start": begin, "trial_start": begin, "trial_end": end, "end": end, "mrr": 900}
+    return {"user_id": user, "start": begin, "trial_start": begin, "trial_end": paid, "mrr": 900}
+
+
+def test_wrong_trials_over_all_payers() -> None:
+    """100 trials of which 20 converted, and 500 payers in all: 20 %; payers over trials would be 500 %."""
+    rows = [trial(f"t{i}", "01-05", "01-19" if i < 20 else None, "01-19") for i in range(100)]
+    rows += [{"user_id": f"old{i}", "start": "01-01", "mrr": 900} for i in range(480)]
+    data = told(events="ann 01-01 v", tables=subscriptions(*rows), until="03-01")
+    found = row_of("trial_to_paid_rate", data)
+    assert (found["value"], found["n"], row_of("trial_signups", data)["value"]) == (0.2, 100, 100)
+
+
+def test_trials_still_running_are_unripe_and_late_payers_are_none() -> None:
+    rows = [trial("ann", "01-05", "02-04"), trial("bob", "01-05", "02-05"), trial("cid", "01-20", "02-01")]
+    data = told(events="ann 01-01 v", tables=subscriptions(*rows), until="02-10")
+    found = row_of("trial_to_paid_rate", data)
+    assert (found["value"], found["n"], found["unripe"], found["status"]) == (0.5, 2, 1, "ripening")
+    assert row_of("trial_to_paid_rate", data, trial_within="12d")["value"] == pytest.approx(1 / 3)
+    taken = row_of("time_to_convert", data)
+    assert (taken["value"], taken["n"], taken["unripe"]) == (30 * 86_400, 1, 1)
+
+
+def test_a_later_subscription_of_the_same_customer_converts_his_trial() -> None:
+    rows = [
+        trial("ann", "01-05", end="01-12"),
+        {"user_id": "ann", "start": "01-10", "mrr": 900},
+        trial("bob", "01-05", end="01-12"),
+        {"user_id": "bob", "start": "01-02", "end": "01-04", "mrr": 900},
+    ]
+    data = told(events="ann 01-01 v", tables=subscriptions(*rows), until="03-01")
+    assert row_of("trial_to_paid_rate", data)["value"] == 0.5
+    assert row_of("time_to_convert", data)["value"] == 5 * 86_400
+    users = pl.DataFrame({"user_id": ["ann", "bob", "eve"], "account_id": ["x", "y", "y"]})
+    more = subscriptions(*rows, {"user_id": "eve", "start": "01-20", "mrr": 900})
+    shared = told(events="ann 01-01 v", tables={**more, "users": users}, until="03-01")
+    assert row_of("trial_to_paid_rate", shared)["value"] == 1.0  # bob's account pays through eve
+
+
+def signed(*rows: tuple[str, str, str]) -> dict[str, pl.DataFrame]:
+    frame = pl.DataFrame(
+        [(user, moment(day), plan) for user, day, plan in rows],
+        schema={"user_id": pl.String, "signup_ts": columns("users")["signup_ts"].dtype, "plan": pl.String},
+        orient="row",
+    )
+    return {"users": frame}
+
+
+def test_free_users_who_pay_are_those_of_the_cohort_and_in_time() -> None:
+    users = signed(
+        ("ann", "01-05", "free"), ("bob", "01-05", "free"), ("cid", "01-05", "pro"), ("dan", "01-05", "free")
+    )
+    paid = subscriptions(
+        {"user_id": "ann", "start": "02-04", "mrr": 900},
+        {"user_id": "bob", "start": "02-05", "mrr": 900},
+        {"user_id": "cid", "start": "01-05", "mrr": 900},
+        {"user_id": "dan", "start": "01-06", "mrr": 0},
+    )
+    data = told(events="ann 01-01 v", tables={**users, **paid}, until="03-01")
+    assert row_of("free_to_paid_rate", data)["value"] == pytest.approx(1 / 3)
+    assert row_of("free_to_paid_rate", data, free_plans=["free", "pro"])["value"] == 0.5
+    assert row_of("free_to_paid_rate", data, free_plans=["gratis"])["status"] == "needs_choice"
+
+
+def test_active_users_pay_by_subscription_or_by_order_in_the_same_period() -> None:
+    paid = subscriptions(
+        {"user_id": "ann", "start": "01-01", "end": "02-01", "mrr": 900},
+        {"user_id": "bob", "start": "01-31T23:00", "mrr": 900},
+        {"user_id": "zoe", "start": "01-01", "mrr": 900},
+    )
+    events = "ann 01-05 v\nbob 01-05 v\ncid 01-05 v\ndan 01-05 v\nann 02-05 v\ncid 02-05 v"
+    data = told(events, "cid 01-20 500\ncid 02-03 -500 - refund", tables=paid, until="03-01")
+    january, february = (row_of("paid_feature_conversion_rate", data, month) for month in ("2026-01", "2026-02"))
+    assert (january["value"], january["n"]) == (0.75, 4)
+    assert (february["value"], february["n"]) == (0.0, 2)  # a refund buys nothing, and ann's ended with January
+
+
+def deals(*rows: tuple[str, str | None, bool | None]) -> Dataset:
+    schema = {name: columns("deals")[name].dtype for name in ("deal_id", "lead_ts", "closed_ts", "won")}
+    listed = [(f"d{i}", moment(a), None if b is None else moment(b), won) for i, (a, b, won) in enumerate(rows)]
+    return told(
+        events="ann 01-01 v", tables={"deals": pl.DataFrame(listed, schema=schema, orient="row")}, until="04-01"
+    )
+
+
+def test_leads_are_won_in_time_and_open_ones_are_not_lost() -> None:
+    data = deals(("01-01", "01-31", True), ("01-01", "02-01", True), ("01-02", "01-20", False), ("01-20", None, None))
+    found = row_of("lead_to_sale_rate", data, lead_within="30d")
+    assert (found["value"], found["n"], found["unripe"]) == (0.25, 4, 0)
+    long = row_of("lead_to_sale_rate", data, lead_within="80d")
+    assert (long["value"], long["n"], long["unripe"]) == (pytest.approx(2 / 3), 3, 1)
+
+
+def test_the_sales_cycle_is_the_median_with_open_deals_still_waiting() -> None:
+    """Won after 10, 20 and 30 days, two open since 1 January: half of five are won after 30 days. A mean of the won says 20."""
+    won = [("01-01", f"01-{1 + days}", True) for days in (10, 20, 30)]
+    found = row_of("sales_cycle_length", deals(*won, ("01-01", None, None), ("01-01", None, None)))
+    assert (found["value"], found["n"], found["unripe"], found["status"]) == (30 * 86_400, 5, 2, "ripening")
+    lost = row_of("sales_cycle_length", deals(*won, ("01-01", "01-05", False)))
+    assert (lost["value"], lost["status"]) == (20 * 86_400, "small_n")
+    assert row_of("sales_cycle_length", deals(("01-01", None, None)))["value"] is None

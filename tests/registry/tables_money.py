@@ -22,6 +22,9 @@ SETTINGS = {
     "cohort_periods": 3,
 }
 
+# visitors and devices, not users: what a user does alone says nothing of who came unnamed before
+WITHOUT_USERS = ("visitor_to_signup_rate", "app_downloads")
+
 
 def tables(draw: Random, start: datetime, until: datetime, users: Sequence[str]) -> dict[str, pl.DataFrame]:
     """Eleven weeks of a shop that also sells subscriptions."""
@@ -33,11 +36,14 @@ def tables(draw: Random, start: datetime, until: datetime, users: Sequence[str])
     def perhaps(value: Any, chance: float) -> Any:  # noqa: ANN401
         return value if draw.random() < chance else None
 
+    people = [_user(user, some(-20), draw) for user in users]
+    signed = [(p["user_id"], p["signup_ts"]) for p in people if p["signup_ts"] is not None and p["signup_ts"] > start]
+    seen = [row for user, signup in signed for row in _before(user, signup, draw)]
     return {
-        "users": frame("users", [_user(user, some(-20), draw) for user in users]),
+        "users": frame("users", people),
         "subscriptions": frame("subscriptions", [_subscription(n, some(-30), draw, users) for n in range(130)]),
         "deals": frame("deals", [_deal(n, some(0, days - 3), draw) for n in range(150)]),
-        "web_visits": frame("web_visits", [_visit(some(), draw, users) for _ in range(260)]),
+        "web_visits": frame("web_visits", [_visit(some(), draw, users) for _ in range(160)] + seen),
         "installs": frame(
             "installs",
             [
@@ -55,7 +61,8 @@ def tables(draw: Random, start: datetime, until: datetime, users: Sequence[str])
         ),
         "costs": frame("costs", [row for day in _days(start, days)[::2] for row in _costs(day, draw)]),
         "products": frame(
-            "products", [{"product": f"p{n}", "launch_ts": start + timedelta(days=20 * n - 400)} for n in range(3)]
+            "products",
+            [{"product": f"p{n}", "launch_ts": start + timedelta(days=days)} for n, days in enumerate((-340, -90, 25))],
         ),
     }
 
@@ -81,14 +88,14 @@ def _user(user: str, signup: datetime, draw: Random) -> dict[str, Any]:
 
 
 def _subscription(number: int, start: datetime, draw: Random, users: Sequence[str]) -> dict[str, Any]:
-    length = timedelta(hours=draw.randrange(24, 24 * 40))
+    length = timedelta(hours=draw.randrange(24, 24 * 25))
     trial = draw.random() < 0.4
     due = start + timedelta(days=draw.randrange(5, 40))
     return {
         "subscription_id": f"s{number}",
         "user_id": draw.choice(users),
         "start": start,
-        "end": start + length if draw.random() < 0.6 else None,
+        "end": start + length if draw.random() < 0.9 else None,
         "mrr": draw.choice((0, 900, 1_900, 4_900, 9_901)),
         "plan": draw.choice(("pro", "free", None)),
         "is_trial": trial and draw.random() < 0.4,
@@ -100,12 +107,12 @@ def _subscription(number: int, start: datetime, draw: Random, users: Sequence[st
 
 
 def _deal(number: int, lead: datetime, draw: Random) -> dict[str, Any]:
-    closed = lead + timedelta(hours=draw.randrange(1, 24 * 20)) if draw.random() < 0.8 else None
+    closed = lead + timedelta(hours=draw.randrange(1, 24 * 12))
     return {
         "deal_id": f"x{number}",
         "lead_ts": lead,
         "closed_ts": closed,
-        "won": None if closed is None else draw.random() < 0.6,
+        "won": draw.random() < 0.6,
         "amount": draw.randrange(1_000, 90_000),
     }
 
@@ -121,6 +128,13 @@ def _visit(time: datetime, draw: Random, users: Sequence[str]) -> dict[str, Any]
         "medium": draw.choice(("organic", "referral", None)),
         "page": draw.choice(("home", "prices", None)),
     }
+
+
+def _before(user: str, signup: datetime, draw: Random) -> list[dict[str, Any]]:
+    """A visit before the sign-up and one after it that names the user."""
+    visit = {"visitor_id": f"w{user}", "source": draw.choice(("ad", "search", None))}
+    first, after = (timedelta(hours=draw.randrange(1, hours)) for hours in (200, 30))
+    return [{**visit, "user_id": None, "time": signup - first}, {**visit, "user_id": user, "time": signup + after}]
 
 
 def _spend(day: date, channel: str, draw: Random) -> dict[str, Any]:

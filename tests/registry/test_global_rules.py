@@ -14,7 +14,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.answers.scorecard import scorecard
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import DataError, KpiError
-from kpi_lib.core.measure import COUNT, GAP, PER_DAY, QUOTIENT, STOCK, TOTAL
+from kpi_lib.core.measure import BOOKED, COUNT, GAP, PER_DAY, QUOTIENT, STOCK, TOTAL
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.sources.workspace import Workspace, open_workspace
@@ -241,4 +241,4 @@ def test_g13_intervals_come_with_n_and_small_samples_are_marked(name: str) -> No
         assert found["n"].null_count() == 0
         plain = found.filter(pl.col("status").is_in(("ok", "small_n")))
         assert ((plain["n"] < floor) == (plain["status"] == "small_n")).all()
-    assert floor >= 10 or measure.zero or measure in (QUOTIENT, STOCK) or measure.name.startswith("against")
+    assert floor >= 10 or measure.zero or measure in (BOOKED, QUOTIENT, STOCK) or measure.name.startswith("against")
