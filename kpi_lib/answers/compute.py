@@ -1,6 +1,5 @@
 """Computing KPIs: names, data and a grid in, one tidy frame out."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,17 +225,20 @@ def _gaps(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl
             raise UsageError(f"table benchmarks: {name} has several values; a benchmark needs a KPI that has one.")
         sign = -1 if other.direction == DOWN else 1
         ends = ("high", "low") if sign < 0 else ("low", "high")
-        gap = {
-            to: sign * (pl.col(of) - figure) / abs(figure or math.nan)
-            for to, of in zip(FIGURES, ("value", *ends), strict=True)
-        }
-        rows = _values(other, data, grid, choices)[0].with_columns(**gap)
-        known = [pl.when(pl.col(c).is_finite()).then(pl.col(c)).alias(c) for c in FIGURES]
+        sides = zip(FIGURES, ("value", *ends), strict=True)
+        gaps = {to: _apart(pl.col(of), figure) * sign for to, of in sides}
+        rows = _values(other, data, grid, choices)[0]
         frames.append(
-            rows.with_columns(*known, kpi=pl.lit(kpi.name), benchmark=pl.lit(name), unit=pl.lit(kpi.unit.name))
+            rows.with_columns(**gaps, kpi=pl.lit(kpi.name), benchmark=pl.lit(name), unit=pl.lit(kpi.unit.name))
         )
     found = pl.concat(frames[1:] or frames, how="diagonal_relaxed")
     return found.select("kpi", *kpi.parts, *TAIL)
+
+
+def _apart(value: pl.Expr, figure: float) -> pl.Expr:
+    # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
+    part = (value - figure) / (value * 0 + abs(figure))
+    return pl.when(part.is_finite()).then(part)
 
 
 def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
