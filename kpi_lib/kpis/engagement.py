@@ -1,6 +1,7 @@
 """Engagement: how many people are active, how often, and what they do."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -37,20 +38,21 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
 SESSIONS_OVER = "Sessions count as they stand; while one may still go on, its user is also counted as unripe."
 MICRO = 1_000_000
 
+counted = partial(kpi, inputs=EVENTS, ripeness=AT_ONCE)
+by_session = partial(kpi, stages=(GROWTH,), cadence="week", ripeness=SESSIONS_OVER)
+
 ACTIVE, USED = f"{KPIS_101}: active users and engagement", f"{CLICKUP}: user engagement"
 ADOPTED, ENGAGED, USAGE = f"{NOTE}: engagement and adoption", f"{GEEKS}: engagement", f"{UNDERSTANDING}: usage"
 
 
-@kpi(
+@counted(
     title="Daily active users",
     unit=PEOPLE,
     direction=UP,
     measure=PER_DAY,
-    inputs=EVENTS,
     stages=(EARLY, GROWTH, MATURE),
     cadence="day",
     formula="distinct users with a qualifying event on a local calendar day; over a longer period the mean of its observed days",
-    ripeness=AT_ONCE,
     counter=("avg_session_duration",),
     references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source divides active users by active users, which is always 1; another reads 10,000 daily users as "
@@ -63,17 +65,15 @@ def dau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     return days if grid.every == "day" else whole_days(data, days)
 
 
-@kpi(
+@counted(
     title="Weekly active users",
     unit=PEOPLE,
     direction=UP,
     measure=COUNT,
-    inputs=EVENTS,
     window="7d",
     stages=(EARLY, GROWTH, MATURE),
     cadence="week",
     formula="distinct users with a qualifying event in the 7 local days that end with the period",
-    ripeness=AT_ONCE,
     counter=("stickiness",),
     references=(STANDARD,),
     sources_wrong="",
@@ -84,17 +84,15 @@ def wau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     return distinct(data, grid, events=active_events)
 
 
-@kpi(
+@counted(
     title="Monthly active users",
     unit=PEOPLE,
     direction=UP,
     measure=COUNT,
-    inputs=EVENTS,
     window=MONTHLY,
     stages=(EARLY, GROWTH, MATURE),
     cadence="month",
     formula="distinct users with a qualifying event in the calendar month; by day or week in the trailing 30 local days",
-    ripeness=AT_ONCE,
     counter=("stickiness",),
     references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source offers monthly or daily actives as if they were one; another divides them by themselves.",
@@ -105,16 +103,14 @@ def mau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     return distinct(data, grid, events=active_events)
 
 
-@kpi(
+@counted(
     title="Active users",
     unit=PEOPLE,
     direction=UP,
     measure=COUNT,
-    inputs=EVENTS,
     stages=(EARLY, GROWTH, MATURE),
     cadence="month",
     formula="distinct users with at least n qualifying events in the period (n = active_min_events)",
-    ripeness=AT_ONCE,
     counter=("actions_per_user",),
     references=(ADOPTED, ENGAGED, USED),
     sources_wrong="A count does not show stickiness, as one source says; that is daily over monthly actives.",
@@ -127,17 +123,15 @@ def active_users(
     return distinct(data, grid, events=active_events, at_least=active_min_events)
 
 
-@kpi(
+@counted(
     title="Stickiness (daily over monthly actives)",
     unit=FRACTION,
     direction=UP,
     measure=RATIO,
-    inputs=EVENTS,
     window=MONTHLY,
     stages=(GROWTH, MATURE),
     cadence="month",
     formula="mean daily actives / distinct actives over the same days = active days per active user / days",
-    ripeness=AT_ONCE,
     counter=("new_users",),
     references=(ADOPTED, USED),
     sources_wrong="No source states it rightly: one calls a plain count stickiness, the other divides a number by itself.",
@@ -157,16 +151,13 @@ def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY)
     return days.join(seen, on="period")
 
 
-@kpi(
+@by_session(
     title="Average session duration",
     unit=SECONDS,
     direction=CONTEXT,
     measure=RATIO,
     inputs=("events.user_id", "events.time"),
-    stages=(GROWTH,),
-    cadence="week",
     formula="summed length of the sessions that start in the period / number of these sessions; a single event lasts 0 s",
-    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source divides by users, which gives time per user: 400 min over 40 sessions of 10 users are 10 min a "
@@ -182,16 +173,13 @@ def avg_session_duration(data: Dataset, grid: Grid, *, session_gap: str | None =
     )
 
 
-@kpi(
+@by_session(
     title="Average time spent per user",
     unit=SECONDS,
     direction=CONTEXT,
     measure=RATIO,
     inputs=("events.user_id", "events.time"),
-    stages=(GROWTH,),
-    cadence="week",
     formula="summed length of the sessions that start in the period / distinct users active in it",
-    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(USED,),
     sources_wrong="A sound figure that its source calls session duration.",
@@ -208,16 +196,14 @@ def avg_time_per_user(
     return both.group_by(_keys(data)).agg(pl.col("num", "den").sum(), pl.col("open").any())
 
 
-@kpi(
+@counted(
     title="Actions per user",
     unit=PER_USER,
     direction=UP,
     measure=RATIO,
-    inputs=EVENTS,
     stages=(GROWTH,),
     cadence="week",
     formula="actions (action_events) in the period / distinct users active in it",
-    ripeness=AT_ONCE,
     counter=("user_churn_rate",),
     references=(ENGAGED,),
     sources_wrong="The source leaves the base open: all, active or acting users. Here: users active in the period.",
@@ -232,16 +218,13 @@ def actions_per_user(
     return per_user([acts, active], _keys(data)).filter(pl.col("den") > 0)
 
 
-@kpi(
+@by_session(
     title="Actions per session",
     unit=QUOTIENT,
     direction=CONTEXT,
     measure=RATIO,
     inputs=EVENTS,
-    stages=(GROWTH,),
-    cadence="week",
     formula="actions (action_events) in the sessions that start in the period / number of these sessions",
-    ripeness=SESSIONS_OVER,
     counter=("goal_conversion_rate",),
     references=(USED,),
     sources_wrong="The source gives no formula; more clicks may also mean friction.",
@@ -251,7 +234,7 @@ def actions_per_session(
     data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, session_gap: str | None = None
 ) -> pl.LazyFrame:
     """How much happens in a session. One row per user and period; num = actions, den = sessions."""
-    counted = _among(data, action_events)
+    acted = _among(data, action_events)
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
     gap = duration(session_gap) if session_gap else None
     found = (
@@ -260,7 +243,7 @@ def actions_per_session(
         .agg(
             *carried,
             pl.col("time").min(),
-            num=counted.sum().cast(pl.Int64),
+            num=acted.sum().cast(pl.Int64),
             open=~over(pl.col("time").max(), data, gap),
         )
     )
@@ -268,16 +251,14 @@ def actions_per_session(
     return placed(found, grid).group_by(*_keys(data)).agg(*sums, den=pl.len().cast(pl.Int64))
 
 
-@kpi(
+@counted(
     title="Log-ins",
     unit=PEOPLE,
     direction=CONTEXT,
     measure=COUNT,
-    inputs=EVENTS,
     stages=(),
     cadence="week",
     formula="log-in events (login_events) in the period",
-    ripeness=AT_ONCE,
     counter=(),
     references=(USED,),
     sources_wrong="Many log-ins do not tell what people do, as another source says; who stays signed in never logs in again.",
@@ -293,17 +274,14 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     return qualifying(data, login_events).select("user_id", "time", *data.carried(data.activity))
 
 
-@kpi(
+@by_session(
     title="User paths (what follows what)",
     unit=SHARE,
     direction=CONTEXT,
     measure=RATIO,
     inputs=EVENTS,
     parts=("from", "to"),
-    stages=(GROWTH,),
-    cadence="week",
     formula="steps from one event to the next within a session / all steps from that event; repeats count once",
-    ripeness=SESSIONS_OVER,
     counter=(),
     references=(f"{KPIS_101}: feature adoption and usage",),
     sources_wrong="An analysis rather than one number: it has no target.",
