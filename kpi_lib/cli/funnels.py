@@ -1,7 +1,7 @@
 """The verb funnel: its options, the question that they make, and the answer as text."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 
 from kpi_lib.cli.options import Place, columns, segments, shared, table_choice
 from kpi_lib.cli.text import table
-from kpi_lib.core.units import SHARE, show, significant, span
+from kpi_lib.core.units import MINUS, SHARE, show, significant, span
 from kpi_lib.shapes.funnel_rules import Funnel
 
 DEFAULTS = {each.name: each.default for each in fields(Funnel) if each.name not in ("steps", "system")}
@@ -42,6 +42,11 @@ ALWAYS = ("within", "order", "attempt", "ties", "time_to_convert", "unripe", "un
 @click.option("--hold", metavar="COL", help="A column whose value must stay the same.")
 @click.option("--attribution", metavar="A", help="Where the segment is read: first (default), last, step:N or all.")
 @click.option("--value", metavar="COL", help="Add up a column over the events of each step, such as amount.")
+@click.option("--every", metavar="E", help="One funnel for each day, week, month or quarter of entry.")
+@click.option("--against", metavar="P", help="Compare with the entries of this period, step by step.")
+@click.option("--strip", is_flag=True, help="The same question under other systems' rules, and why they differ.")
+@click.option("--histogram", is_flag=True, help="Also how long those who converted took, in bins.")
+@click.option("--users", metavar="FILE", help="Write who got how far to a CSV file.")
 @click.option("--period", metavar="P", help="Entries of this period, read on to the end of the window (default: all).")
 @segments
 @table_choice
@@ -49,27 +54,144 @@ ALWAYS = ("within", "order", "attempt", "ties", "time_to_convert", "unripe", "un
 def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
     """How many get how far through the steps, how long it takes, and who is still under way.
 
-    NAME is a funnel of kpi.toml; options given here win over its keys.
+    NAME is a funnel of kpi.toml; options given here win over its keys. With --by segments are compared with each other.
 
     \b
     Example:
       kpi funnel --steps product_view,add_to_cart,purchase --within 24h --by platform
     """
-    from kpi_lib.shapes.funnel import funnel as count
-
     workspace = place.open()
     spec, rest = _spec(workspace.funnels, name, asked)
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     by = columns(asked["by"]) or _listed(rest.get("by"))
     for column in by:
         data.segments(column)
-    period = asked["period"] or rest.get("period")
-    seen = data.with_by(by)
-    found = count(seen, spec, grid=workspace.grid(period) if period else None)
-    for warning in found.warnings:
+    asked["period"] = asked["period"] or rest.get("period")
+    form = _form(asked)
+    document, text, warnings = form(workspace, data.with_by(by), spec, asked)
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    place.show(found.to_dict(), _steps_text(found.table, seen.by, found.definition))
+    place.show(document, text)
     return 0
+
+
+Answer = tuple[dict[str, Any], str, tuple[str, ...]]
+
+
+def _form(asked: Mapping[str, Any]) -> Callable[..., Answer]:
+    """Which of the answers is asked for; they exclude each other."""
+    from kpi_lib.core.errors import UsageError
+
+    forms = {"every": _over_time, "strip": _strip, "against": _against}
+    chosen = [name for name in forms if asked[name]]
+    if len(chosen) > 1:
+        raise UsageError(f"--{chosen[0]} and --{chosen[1]} are two questions: ask one at a time.")
+    if chosen and (extra := next((name for name in ("histogram", "users") if asked[name]), None)):
+        raise UsageError(f"--{extra} belongs to one funnel: leave --{chosen[0]} out.")
+    return forms[chosen[0]] if chosen else _once
+
+
+def _once(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) -> Answer:  # noqa: ANN401
+    from kpi_lib.shapes.funnel import funnel as count
+    from kpi_lib.shapes.funnel_compare import compare_funnels
+    from kpi_lib.sources.exporting import write_csv
+
+    found = count(data, spec, grid=workspace.grid(asked["period"]) if asked["period"] else None)
+    document, parts = found.to_dict(), [_steps_text(found.table, data.by, found.definition)]
+    if data.by and spec.attribution != "all":
+        told = compare_funnels(found)
+        document["comparison"] = told.to_dict()
+        parts.append(_comparison_text(told))
+    if asked["histogram"]:
+        bins = found.histogram()
+        document["histogram"] = bins.to_dicts()
+        parts.append(_histogram_text(bins, data.by))
+    if asked["users"]:
+        written = write_csv(found.users(), asked["users"])
+        click.echo(f"{written:,} rows in {asked['users']}", err=True)
+    return document, "\n\n".join(parts), found.warnings
+
+
+def _over_time(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) -> Answer:  # noqa: ANN401
+    from kpi_lib.shapes.funnel_trend import funnel_trend
+
+    found = funnel_trend(data, spec, workspace.grid(asked["period"], every=asked["every"]))
+    last = found.table["step"].max()
+    rows = []
+    for r in found.table.iter_rows(named=True):
+        if r["step"] == 1:
+            entered = r["units"]
+        if r["step"] == last:
+            interval = f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}"
+            figures = [f"{entered:,}", f"{r['units']:,}", show(r["from_start"], SHARE), interval]
+            rows.append([*(r[c] for c in data.by), r["start"], *figures, r["status"]])
+    heads = [*data.by, "from", "entered", "converted", "share", "95 % interval", "status"]
+    body = table(heads, rows, left=len(data.by) + 1)
+    return found.to_dict(), f"{body}\n{_rules(found.definition)}", found.warnings
+
+
+def _strip(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) -> Answer:  # noqa: ANN401
+    from kpi_lib.shapes.funnel_strip import definition_strip
+
+    found = definition_strip(data, spec, grid=workspace.grid(asked["period"]) if asked["period"] else None)
+    rows, lines = [], []
+    for part in found.table.partition_by("definition", maintain_order=True):
+        end, name = part.row(-1, named=True), part["definition"][0]
+        took = None if end["median_seconds"] is None else span(end["median_seconds"])
+        rows.append([name, *(f"{units:,}" for units in part["units"]), show(end["from_start"], SHARE), took])
+        for why in found.reasons.rows(named=True):
+            if why["definition"] == name:
+                counts = f"(other steps for {why['units']:,}, only other times for {why['retimed']:,})"
+                lines.append(textwrap.fill(f"{name} {why['why']} {counts}", 80, subsequent_indent="  "))
+    heads = ["rules", *(f"step {step}" for step in range(1, len(spec.steps) + 1)), "share", "median time"]
+    text = "\n".join([table(heads, rows), "", *lines, _rules(found.definition)])
+    return found.to_dict(), text, found.warnings
+
+
+def _against(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) -> Answer:  # noqa: ANN401
+    from kpi_lib.core.errors import UsageError
+    from kpi_lib.shapes.funnel import funnel as count
+    from kpi_lib.shapes.funnel_compare import compare_funnels
+
+    if not asked["period"]:
+        raise UsageError("--against compares two periods: give the other one with --period.")
+    now, then = (count(data, spec, grid=workspace.grid(asked[name])) for name in ("period", "against"))
+    told = compare_funnels(now, then)
+    document = {"now": now.to_dict(), "before": then.to_dict(), "comparison": told.to_dict()}
+    warnings = tuple(dict.fromkeys((*now.warnings, *then.warnings)))
+    return document, f"{_comparison_text(told)}\n{_rules(now.definition)}", warnings
+
+
+def _comparison_text(told: Any) -> str:  # noqa: ANN401 - a FunnelComparison
+    rows, segments = [], told.table["what"].n_unique() > 1 or told.table.height == 1
+    for r in told.table.iter_rows(named=True):
+        if r["difference"] is None:
+            continue
+        points = [f"{100 * r[name]:+.1f}".replace("-", MINUS) for name in ("difference", "low", "high")]
+        verdict = "clear" if r["clear"] else "not distinguishable"
+        shares = (show(r["share"], SHARE), show(r["other_share"], SHARE))
+        rows.append(
+            [*([r["what"]] * segments), r["event"], *shares, f"{points[0]} ({points[1]} to {points[2]})", verdict]
+        )
+    if not rows:
+        return "There are no two groups to compare."
+    against = ", ".join(dict.fromkeys(told.table["against"]))
+    heads = [*[""] * segments, "step", "share", "against", "points (95 % together)", ""]
+    lead = f"Against: {against}." if segments else f"{told.table['what'][0]} against {against}."
+    notes = textwrap.fill(" ".join((lead, *told.notes)), 80)
+    return f"{table(heads, rows, left=1 + segments)}\n{notes}"
+
+
+def _histogram_text(bins: Any, by: tuple[str, ...]) -> str:  # noqa: ANN401 - a DataFrame
+    most = max(bins["units"], default=0) or 1
+    rows = []
+    for r in bins.iter_rows(named=True):
+        until = f"{span(r['low_seconds'])} to {span(r['high_seconds'])}" if r["high_seconds"] else "longer"
+        bar = "█" * round(30 * r["units"] / most) or ("▏" if r["units"] else "")
+        rows.append([*(r[c] for c in by), until, bar, f"{r['units']:,}"])
+    if not rows:
+        return "Nobody converted, so there are no times."
+    return table([*by, "time to convert", "", "units"], rows, left=len(by) + 2)
 
 
 def _listed(value: object) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
 from kpi_lib.shapes.funnel_pass import Passed, passed
-from kpi_lib.shapes.funnel_rules import PRESETS, Funnel
+from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, required_before
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["PRESETS", "Funnel", "FunnelResult", "attempts", "choose", "funnel"]
@@ -229,7 +229,7 @@ def _table(
         )
     width = len(spec.steps)
     events = spec.events if spec.order != "unordered" else [f"any {k} of {width}" for k in range(1, width + 1)]
-    before = [max((at for at in spec.required if at < k), default=0) + 1 for k in range(width)]
+    before = [required_before(spec.steps, k) + 1 for k in range(width)]
     steps = pl.DataFrame({"step": range(1, width + 1), "event": events, "before": before})
     spine = axis.join(steps, how="cross", maintain_order="left_right")
     filled = spine.join(
@@ -274,7 +274,7 @@ def _levels(chosen: pl.DataFrame, data: Dataset, spec: Funnel) -> pl.DataFrame:
     """Units, times from the entry and from the required step before, and value, by step reached."""
     frames = []
     for k in range(1, len(spec.steps) + 1):
-        before = max((at for at in spec.required if at < k - 1), default=0) + 1
+        before = required_before(spec.steps, k - 1) + 1
         took, since = (pl.col(f"t{k}") - pl.col(other).to_physical() for other in ("time", f"t{before}"))
         worth = pl.col(f"v{k}") if spec.value else pl.lit(0)
         reached = chosen.filter(pl.col(f"t{k}").is_not_null())

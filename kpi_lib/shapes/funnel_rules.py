@@ -1,6 +1,6 @@
 """What a funnel asks: its steps and every rule in force."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -143,6 +143,15 @@ def read_step(text: str) -> tuple[str, bool]:
     bare = text.rstrip("?")
     marks = len(text) - len(bare)
     return bare + "?" * (marks // 2), marks % 2 == 1
+
+
+def required_before(steps: Sequence[str], place: int) -> int:
+    """The place (from 0) of the required step before one; of the first step itself.
+
+    >>> required_before(("view", "help?", "buy"), 2)
+    0
+    """
+    return next((at for at in range(place - 1, -1, -1) if not read_step(steps[at])[1]), 0)
 
 
 def _check_steps(spec: Funnel) -> None:
