@@ -116,12 +116,11 @@ def _over_time(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]
     from kpi_lib.shapes.funnel_trend import funnel_trend
 
     found = funnel_trend(data, spec, workspace.grid(asked["period"], every=asked["every"]))
-    last = found.table["step"].max()
     rows = []
     for r in found.table.iter_rows(named=True):
         if r["step"] == 1:
             entered = r["units"]
-        if r["step"] == last:
+        if r["step"] == len(spec.steps):
             interval = f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}"
             figures = [f"{entered:,}", f"{r['units']:,}", show(r["from_start"], SHARE), interval]
             rows.append([*(r[c] for c in data.by), r["start"], *figures, r["status"]])
@@ -163,7 +162,7 @@ def _against(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) 
 
 
 def _comparison_text(told: Any) -> str:  # noqa: ANN401 - a FunnelComparison
-    rows, segments = [], told.table["what"].n_unique() > 1 or told.table.height == 1
+    rows, segments = [], told.kind == "segments"
     for r in told.table.iter_rows(named=True):
         if r["difference"] is None:
             continue

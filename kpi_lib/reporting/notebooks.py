@@ -17,6 +17,10 @@ from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import Funnel, FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
+from kpi_lib.shapes.funnel_rules import required_before
+from kpi_lib.shapes.funnel_strip import DefinitionStrip
+from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
@@ -133,11 +137,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             return [result.table]
         case Scorecard():
             return [_with_change(each) for each in result.standings]
-        case FunnelResult():
-            before = pl.col("units").shift(1).over(result.by) if result.by else pl.col("units").shift(1)
-            lost = pl.when(pl.col("step") > 1).then(before - pl.col("units"))
-            share = pl.when((pl.col("step") > 1) & (before > 0)).then(1 - pl.col("units") / before)
-            return [_of("funnel", result.table.with_columns(lost=lost, lost_share=share))]
+        case FunnelResult() | FunnelTrend() | FunnelComparison() | DefinitionStrip():
+            return _funnel_frames(result)
         case CohortResult():
             rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
             return [_of("cohort", result.table.with_columns(rate=rate)), _of("cohort_pooled", result.pooled)]
@@ -152,6 +153,24 @@ def frames_of(result: object) -> list[pl.DataFrame]:
     if isinstance(other, pl.DataFrame) and not other.is_empty():
         return [_of(type(result).__name__.lower(), other)]
     return []
+
+
+def _funnel_frames(result: FunnelResult | FunnelTrend | FunnelComparison | DefinitionStrip) -> list[pl.DataFrame]:
+    match result:
+        case FunnelResult():
+            steps = result.definition["steps"]
+            places = [required_before(steps, at) for at in range(len(steps))]
+            before = pl.col("units").gather(pl.Series(places)).over(result.by or pl.lit(0))
+            lost = pl.when(pl.col("step") > 1).then(before - pl.col("units"))
+            share = pl.when((pl.col("step") > 1) & (before > 0)).then(1 - pl.col("units") / before)
+            told = result.table.with_columns(lost=lost, lost_share=share)
+            return [_of("funnel", told), _of("funnel_times", result.histogram())]
+        case FunnelTrend():
+            entered = pl.col("units").first().over("start", *result.by)
+            return [_of("funnel_trend", result.table.with_columns(entered=entered))]
+        case FunnelComparison():
+            return [_of("funnel_comparison", result.table)]
+    return [_of("funnel_strip", result.table), _of("funnel_reasons", result.reasons)]
 
 
 def _of(name: str, table: pl.DataFrame) -> pl.DataFrame:

@@ -224,9 +224,8 @@ def _table(
     """The spine of segments and steps with units, shares, times and the counts that are no steps."""
     by = list(data.by)
     if by:
-        axis = (
-            pl.concat([axis, standing.select(pl.col(by).cast(pl.String)).unique()]).unique().sort(by, nulls_last=True)
-        )
+        seen = [each.select(pl.col(by).cast(pl.String)) for each in (standing, chosen)]
+        axis = pl.concat([axis, *seen]).unique().sort(by, nulls_last=True)
     width = len(spec.steps)
     events = spec.events if spec.order != "unordered" else [f"any {k} of {width}" for k in range(1, width + 1)]
     before = [required_before(spec.steps, k) + 1 for k in range(width)]

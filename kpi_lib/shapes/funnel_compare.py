@@ -33,25 +33,27 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class FunnelComparison:
-    """One row per pair of groups: units, of, share of the one and of the other, difference with interval, p, clear.
+    """One row per pair of groups (`kind`: segments or periods): both shares, their difference with interval, p, clear.
 
-    Intervals are Newcombe's and p is Holm's: over all rows together, the chance that any of them is called clear though
-    there is nothing is 5 % at most. A pair is not clear ("not distinguishable") when its interval holds zero.
+    Columns: what, against, step, event, units, of, share, other_units, other_of, other_share, difference, low, high, p,
+    clear. Intervals are Newcombe's and p is Holm's: over all rows together, the chance that any of them is called clear
+    though there is nothing is 5 % at most. A pair is "not distinguishable" when its interval holds zero.
     """
 
     table: pl.DataFrame
+    kind: str
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON values."""
-        return {"rows": self.table.to_dicts(), "notes": list(self.notes)}
+        return {"kind": self.kind, "rows": self.table.to_dicts(), "notes": list(self.notes)}
 
 
 def compare_funnels(result: FunnelResult, before: FunnelResult | None = None) -> FunnelComparison:
     """Each segment against all others together, or a funnel step by step against an earlier one.
 
-    Segments are compared by who reaches the last step. Two funnels (without segments, of the same steps) are compared
-    by every step from the required one before, and as a whole.
+    Segments are compared by who reaches the last step; without any there is nothing to compare. Two funnels (without
+    segments, of the same steps) are compared by every step from the required one before, and as a whole.
     """
     if before is None:
         rows, notes = _segments(result), []
@@ -60,7 +62,7 @@ def compare_funnels(result: FunnelResult, before: FunnelResult | None = None) ->
     if result.definition["attempt"] == "all":
         notes.append("Attempts of one unit resemble each other: the intervals are too narrow.")
     table = pl.DataFrame(_judged(rows), schema=SCHEMA)
-    return FunnelComparison(table, (*notes, CAUTION))
+    return FunnelComparison(table, "segments" if before is None else "periods", (*notes, CAUTION))
 
 
 Row = tuple[str, str, int, str, Shares]
@@ -68,10 +70,10 @@ Row = tuple[str, str, int, str, Shares]
 
 def _segments(result: FunnelResult) -> list[Row]:
     if not result.by:
-        raise UsageError("there is nothing to compare: ask for segments (by), or give a second funnel.")
+        return []
     if result.definition["attribution"] == "all":
         raise UsageError("segments that share units cannot be compared: take another attribution than all.")
-    last = result.table["step"].max()
+    last = len(result.definition["steps"])
     found = []
     for part in result.table.partition_by(list(result.by), maintain_order=True):
         name = group_name(part.row(0, named=True), list(result.by))
@@ -84,7 +86,7 @@ def _segments(result: FunnelResult) -> list[Row]:
     for name, hits, n in there[: 1 if len(there) == 2 else None]:
         others = "the others" if len(there) > 2 else there[-1][0]
         if all_n > n:
-            rows.append((name, others, int(str(last)), event, ((all_hits - hits, all_n - n), (hits, n))))
+            rows.append((name, others, last, event, ((all_hits - hits, all_n - n), (hits, n))))
     return rows
 
 
@@ -93,7 +95,7 @@ def _periods(result: FunnelResult, before: FunnelResult) -> list[Row]:
         raise UsageError("two periods are compared without segments: leave by out.")
     if result.table["event"].to_list() != before.table["event"].to_list():
         raise UsageError("the two funnels have different steps: compare the same question in two periods.")
-    name, other = (str(each.definition["period"] or "all") for each in (result, before))
+    name, other = ((each.definition["period"] or "all").replace("..", " to ") for each in (result, before))
     now, then = (each.table["units"].to_list() for each in (result, before))
     steps = result.definition["steps"]
     pairs = [(at, required_before(steps, at)) for at in range(1, len(steps))]

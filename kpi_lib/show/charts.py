@@ -8,6 +8,9 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
+from kpi_lib.shapes.funnel_strip import DefinitionStrip
+from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.show import theme
@@ -16,6 +19,9 @@ from kpi_lib.show.charts_flow import paths_picture
 from kpi_lib.show.charts_funnel import funnel_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import actives_picture, values_pictures
+from kpi_lib.show.funnel_compare import comparison_picture
+from kpi_lib.show.funnel_strip import strip_picture
+from kpi_lib.show.funnel_trend import trend_picture
 from kpi_lib.show.lifecycles import lifecycle_picture
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import kpis
@@ -32,6 +38,9 @@ def chart(result: object) -> Picture:
 
 
 chart.register(FunnelResult, funnel_picture)
+chart.register(FunnelTrend, trend_picture)
+chart.register(FunnelComparison, comparison_picture)
+chart.register(DefinitionStrip, strip_picture)
 chart.register(CohortResult, cohort_picture)
 chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)

@@ -11,6 +11,9 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
+from kpi_lib.shapes.funnel_strip import DefinitionStrip
+from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
@@ -51,6 +54,15 @@ def _counts(result: FunnelResult | Actives | Sessions | Lifecycle | Paths) -> bo
     return column in result.table.columns and bool(result.table[column].fill_null(0).sum() > 0)
 
 
+@faces.register(FunnelTrend)
+@faces.register(FunnelComparison)
+@faces.register(DefinitionStrip)
+def _(result: FunnelTrend | FunnelComparison | DefinitionStrip) -> tuple[object, ...]:
+    column = "of" if isinstance(result, FunnelComparison) else "units"
+    drawn = result.table.height > 0 and result.table[column].sum() > 0
+    return (say(result), chart(result)) if drawn else (say(result),)
+
+
 @faces.register
 def _(result: CohortResult) -> tuple[object, ...]:
     if result.table.is_empty():
@@ -81,7 +93,22 @@ def check_face(check: Checked) -> tuple[object, ...]:
 # by name where this floor must not know the type
 FACES: Mapping[Any, Callable[[Any], object]] = {
     **dict.fromkeys(
-        (FunnelResult, CohortResult, Actives, Sessions, Lifecycle, Paths, Values, Advice, Intake, Scorecard), faces
+        (
+            FunnelResult,
+            FunnelTrend,
+            FunnelComparison,
+            DefinitionStrip,
+            CohortResult,
+            Actives,
+            Sessions,
+            Lifecycle,
+            Paths,
+            Values,
+            Advice,
+            Intake,
+            Scorecard,
+        ),
+        faces,
     ),
     CHECK: check_face,
 }

@@ -6,6 +6,7 @@ from typing import Any
 from kpi_lib.core.compare import share_difference
 from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_rules import read_step
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.phrases import known, listed, named, plain, plural, told, told_between, whole, written
 
@@ -17,6 +18,7 @@ ORDERS = {
 ATTEMPTS = {
     "best": "the deepest attempt of each counts",
     "first": "the first attempt of each counts",
+    "first_ever": "the first attempt of each over all the data counts",
     "all": "every attempt counts",
 }
 TIMES = {"earliest": "timed from the earliest such start", "fastest": "timed from the latest such start"}
@@ -60,8 +62,9 @@ def sentence(result: FunnelResult) -> Say:
     """Who converts, where most are lost, how long it takes; how sure, and what is still open."""
     if result.table.is_empty():
         return Say("There is nothing to tell: nobody and no segment entered this funnel.")
-    said = _by_segment(result) if result.by else _overall(result, result.table.to_dicts())
-    return Say(tuple(said))
+    needed = [not read_step(step)[1] for step in result.definition["steps"]]
+    steps = [row for row in result.table.to_dicts() if needed[row["step"] - 1]]
+    return Say(tuple(_by_segment(result) if result.by else _overall(result, steps)))
 
 
 def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
@@ -169,11 +172,16 @@ def _rate(result: FunnelResult, step: Mapping[str, Any]) -> Phrase:
 
 def definition(result: FunnelResult) -> str:
     """The rules in force, in one line of words."""
-    rules = result.definition
+    return rules_in_words(result.definition)
+
+
+def rules_in_words(rules: Mapping[str, Any]) -> str:
+    """A definition in one line of words."""
     within = f"within {rules['within']} of the first step" if rules.get("within") else "without a time limit"
     parts = [
-        " → ".join(step_name(step) for step in rules.get("steps", ())),
+        " → ".join(step_name(event) + " (may be left out)" * free for event, free in map(read_step, rules["steps"])),
         within,
+        *_rarer(rules),
         ORDERS.get(str(rules.get("order")), ""),
     ]
     parts += [ATTEMPTS.get(str(rules.get("attempt")), ""), TIMES.get(str(rules.get("time_to_convert")), "")]
@@ -192,11 +200,31 @@ def definition(result: FunnelResult) -> str:
             else "entries still under way included"
         )
     if rules.get("exclude"):
-        parts.append(f"ended by {listed(list(rules['exclude']))}")
+        gone = " (which leaves out whom it happened to)" if rules.get("exclusion") == "unit" else ""
+        parts.append(f"ended by {listed(list(rules['exclude']))}{gone}")
     if rules.get("hold"):
         parts.append(f"with the same {rules['hold']} throughout")
-    parts.append(f"entries of {rules['period']}" if rules.get("period") else "")
+    parts.append(f"entries of {rules['period'].replace('..', ' to ')}" if rules.get("period") else "")
     return "; ".join(filter(None, parts)) + "."
+
+
+def _rarer(rules: Mapping[str, Any]) -> list[str]:
+    """The rules that few ask for, where they are in force."""
+    said = []
+    if rules.get("within_step"):
+        said.append(
+            f"each step within {listed([each or 'any time' for each in rules['within_step']])} of the one before"
+        )
+    if rules.get("grace"):
+        said.append(f"events up to {rules['grace']} apart stand in either order")
+    if rules.get("repeats"):
+        said.append("the current step may happen again")
+    if rules.get("by") and rules.get("attribution", "first") != "first":
+        where = {"last": "the last step reached", "all": "every step"}.get(rules["attribution"], rules["attribution"])
+        said.append(f"segments read at {where.replace(':', ' ')}")
+    if rules.get("preset"):
+        said.append(f"counted as {rules['preset']} does")
+    return said
 
 
 def steps_table(result: FunnelResult) -> Table:

@@ -9,10 +9,27 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
+from kpi_lib.shapes.funnel_strip import DefinitionStrip
+from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import active, advice, cohorts, flows, funnels, intakes, lifecycles, quality, tiles, values
+from kpi_lib.show import (
+    active,
+    advice,
+    cohorts,
+    flows,
+    funnel_compare,
+    funnel_strip,
+    funnel_trend,
+    funnels,
+    intakes,
+    lifecycles,
+    quality,
+    tiles,
+    values,
+)
 from kpi_lib.show.blocks import Headline, Say
 
 
@@ -25,6 +42,9 @@ def say(result: object) -> Say | Headline:
 
 
 say.register(FunnelResult, funnels.sentence)
+say.register(FunnelTrend, funnel_trend.sentence)
+say.register(FunnelComparison, funnel_compare.sentence)
+say.register(DefinitionStrip, funnel_strip.sentence)
 say.register(CohortResult, cohorts.sentence)
 say.register(Actives, active.actives_sentence)
 say.register(Sessions, active.sessions_sentence)

@@ -9,10 +9,27 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
+from kpi_lib.shapes.funnel_strip import DefinitionStrip
+from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import active, advice, cohorts, flows, funnels, intakes, lifecycles, quality, standings, values
+from kpi_lib.show import (
+    active,
+    advice,
+    cohorts,
+    flows,
+    funnel_compare,
+    funnel_strip,
+    funnel_trend,
+    funnels,
+    intakes,
+    lifecycles,
+    quality,
+    standings,
+    values,
+)
 from kpi_lib.show.blocks import Table
 
 
@@ -25,6 +42,9 @@ def table(result: object) -> Table:
 
 
 table.register(FunnelResult, funnels.steps_table)
+table.register(FunnelTrend, funnel_trend.trend_table)
+table.register(FunnelComparison, funnel_compare.comparison_table)
+table.register(DefinitionStrip, funnel_strip.strip_table)
 table.register(CohortResult, cohorts.cohort_table)
 table.register(Actives, active.actives_table)
 table.register(Sessions, active.sessions_table)

@@ -22,7 +22,7 @@ RULES = st.fixed_dictionaries({
     "time_to_convert": st.sampled_from(["earliest", "fastest"]),
     "exclude": st.sampled_from([(), ("x",)]),
 })  # fmt: skip
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def data_of(log: Log) -> Dataset:
