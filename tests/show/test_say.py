@@ -17,6 +17,9 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.funnel_compare import compare_funnels
+from kpi_lib.shapes.funnel_strip import definition_strip
+from kpi_lib.shapes.funnel_trend import funnel_trend
 from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.paths import paths
 from kpi_lib.shapes.sessions import session_figures
@@ -291,6 +294,9 @@ def test_each_result_has_a_face() -> None:
     data = visits()
     shown = [
         funnel(data, Funnel(("look", "buy"))),
+        funnel_trend(data, Funnel(("look", "buy")), WEEKS),
+        compare_funnels(funnel(data.with_by(("plan",)), Funnel(("look", "buy")))),
+        definition_strip(data, Funnel(("look", "buy"))),
         cohorts(data, Cohorts()),
         actives(data, WEEKS),
         session_figures(data),
