@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from kpi_lib.cli.listing import contract, missing, standing, tables_text
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
 
@@ -13,15 +14,25 @@ from kpi_lib.cli.text import table
 @click.option("--category", metavar="C", help="Only this category.")
 @click.option("--stage", metavar="S", help="Only KPIs for early, growth or mature products.")
 @click.option("--available", is_flag=True, help="What this workspace's tables allow, and what is missing for the rest.")
+@click.option(
+    "--tables",
+    metavar="[TABLE]",
+    is_flag=False,
+    flag_value="",
+    help="The tables and columns that data can be mapped to.",
+)
 @shared
-def list_kpis(place: Place, category: str | None, stage: str | None, available: bool) -> int:
-    """List the catalogue of KPIs.
+def list_kpis(place: Place, *, category: str | None, stage: str | None, available: bool, tables: str | None) -> int:
+    """List the catalogue of KPIs, or the tables that they read.
 
     \b
     Example:
       kpi list --category retention
       kpi list --available --workspace data/cdnow
+      kpi list --tables tickets
     """
+    if tables is not None:
+        return _tables(place, tables)
     from kpi_lib.core.errors import unknown
     from kpi_lib.kpis.registry import CATEGORIES, EARLY, GROWTH, MATURE, catalogue
 
@@ -30,35 +41,35 @@ def list_kpis(place: Place, category: str | None, stage: str | None, available: 
     if stage is not None and stage not in (EARLY, GROWTH, MATURE):
         raise unknown("stage", stage, (EARLY, GROWTH, MATURE))
     kept = [k for k in catalogue().values() if category in (None, k.category) and (stage is None or stage in k.stages)]
-    missing: Mapping[str, list[str]] = {}
     records = [kpi.record() for kpi in kept]
-    waiting: Mapping[str, str] = {}
     if available:
         from kpi_lib.answers.demands import available as lacking
         from kpi_lib.answers.demands import choices_open
 
         data = place.open().data
-        missing, waiting = lacking(data), choices_open(data)
-        records = [r | _standing(r["kpi"], missing, waiting) for r in records]
-    heads = ["kpi", "title", "category", "unit"] + (["available"] if available else [])
-    rows = [
-        [r["kpi"], r["title"], r["category"], r["unit"]]
-        + ([_lacks(missing[r["kpi"]], waiting.get(r["kpi"]))] if available else [])
-        for r in records
-    ]
-    place.show({"kpis": records}, table(heads, rows, left=len(heads)))
+        absent, waiting = lacking(data), choices_open(data)
+        records = [r | _standing(r["kpi"], absent, waiting) for r in records]
+        place.show({"kpis": records}, standing(records))
+        return 0
+    heads = ["kpi", "title", "category", "unit"]
+    place.show({"kpis": records}, table(heads, [[r[head] for head in heads] for r in records], left=len(heads)))
+    return 0
+
+
+def _tables(place: Place, name: str) -> int:
+    from kpi_lib.core.errors import unknown
+    from kpi_lib.core.schema import TABLES
+
+    if name and name not in TABLES:
+        raise unknown("table", name, TABLES)
+    found = [contract(each) for each in ([name] if name else TABLES)]
+    place.show({"tables": found}, tables_text(found))
     return 0
 
 
 def _standing(kpi: str, missing: Mapping[str, list[str]], waiting: Mapping[str, str]) -> dict[str, Any]:
     can = not missing[kpi] and kpi not in waiting
     return {"available": can, "missing_inputs": missing[kpi], "needs_choice": waiting.get(kpi)}
-
-
-def _lacks(missing: list[str], choice: str | None) -> str:
-    if missing:
-        return "needs " + ", ".join(missing)
-    return f"needs a choice: {choice}" if choice else "yes"
 
 
 @click.command("show")
@@ -153,7 +164,7 @@ def stage(place: Place, *, stage: str | None, goals: tuple[str, ...], profile: s
 def _can(row: Mapping[str, Any]) -> str:
     if row["available"]:
         return "yes"
-    return "needs " + ", ".join(row["missing_inputs"]) if row["missing_inputs"] else "not computed yet"
+    return "needs " + missing(row["missing_inputs"]) if row["missing_inputs"] else "not computed yet"
 
 
 COMMANDS = {"list": list_kpis, "show": show_kpi, "stage": stage}

@@ -1,5 +1,6 @@
 """A workspace: a folder with a kpi.toml, opened once, its data loaded on first use."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import DataError, UsageError, WorkspaceError, shown
+from kpi_lib.core.errors import DataError, KpiWarning, UsageError, WorkspaceError, shown
 from kpi_lib.core.period import EVERY, Grid, last_complete, local_day, parse_period
 from kpi_lib.core.store import used
 from kpi_lib.sources.findings import Loaded
@@ -109,7 +110,14 @@ class Workspace:
         last = _day(stop, "--to") or local_day(data.observed_until - timedelta(microseconds=1), data.zone) + timedelta(
             days=1
         )
-        return whole(every, first, last) if every else Grid.of([first], [last], zone=data.zone, every="custom")
+        if not every:
+            return Grid.of([first], [last], zone=data.zone, every="custom")
+        found = whole(every, first, last)
+        for asked, given, edge in (("--from", start, found.firsts[0]), ("--to", stop, found.stops[-1])):
+            if given is not None and str(given) != str(edge):
+                told = f"{asked} {given} is no edge of a {every}: whole {every}s are shown, which here means {edge}."
+                warnings.warn(told, KpiWarning, stacklevel=2)
+        return found
 
     @property
     def store(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_lib.core.errors import KpiError, UsageError, WorkspaceError
+from kpi_lib.core.errors import KpiError, KpiWarning, UsageError, WorkspaceError
 from kpi_lib.sources.manifest import read_manifest
 from kpi_lib.sources.workspace import open_workspace
 
@@ -164,13 +164,20 @@ ROWS = "user_id,event,time\na,x,2026-01-05\nb,x,2026-03-09\n"
         ({"every": "month"}, "2026-01-01..2026-04-01", 3),
         ({"start": "2026-01-10", "stop": "2026-01-12", "every": "day"}, "2026-01-10..2026-01-12", 2),
         ({"start": date(2026, 1, 10), "stop": "2026-01-20"}, "2026-01-10..2026-01-20", 1),
-        ({"start": "2026-03-01", "every": "week"}, "2026-02-23..2026-03-16", 3),
+        ({"start": "2026-03-02", "every": "week"}, "2026-03-02..2026-03-16", 2),
         ({"stop": "2026-01-07", "every": "day"}, "2026-01-05..2026-01-07", 2),
     ],
 )
 def test_a_request_for_periods_is_understood(make: Maker, request_: dict[str, str], span: str, count: int) -> None:
     grid = make(EVENTS, events_csv=ROWS).grid(**request_)  # type: ignore[arg-type]
     assert (f"{grid.firsts[0]}..{grid.stops[-1]}", len(grid)) == (span, count)
+
+
+def test_a_span_that_is_no_whole_period_is_widened_and_said(make: Maker) -> None:
+    workspace = make(EVENTS, events_csv=ROWS)
+    with pytest.warns(KpiWarning, match=r"--from 2026-03-01 is no edge of a week: .* 2026-02-23"):
+        grid = workspace.grid(start="2026-03-01", every="week")
+    assert (f"{grid.firsts[0]}..{grid.stops[-1]}", len(grid)) == ("2026-02-23..2026-03-16", 3)
 
 
 @pytest.mark.parametrize(
