@@ -152,7 +152,9 @@ def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d
     known = pl.col("version").is_not_null()
     out = rows(data, "releases", where=known, version=pl.col("version")).group_by("version").agg(pl.col("time").min())
     carried = data.carried("events")
-    seen = data.known("events").filter(known).select("user_id", *carried, at="time", on="version")
+    seen = (
+        data.known("events").filter(known).select("user_id", *carried, at="time", on=pl.col("version").cast(pl.String))
+    )
     dated = seen.join(out.select(on="version", since="time"), on="on", how="left")
     # who has a version before it is out has a test build, and counts as having none
     dated = dated.with_columns(since=pl.when(pl.col("since") <= pl.col("at")).then("since"))

@@ -144,7 +144,10 @@ def inferred(values: pl.Series) -> pl.Series:
     if known.str.contains(r"^(?:0|-?[1-9][0-9]{0,17})$").all():
         return there.cast(pl.Int64)
     if known.str.contains(r"^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,12}$|^(?:0|-?[1-9][0-9]{0,14})$").all():
-        return there.cast(pl.Float64)
+        # 1.9 and 1.10 are versions: as numbers the second would be 1.1
+        decimals = known.str.extract(r"\.([0-9]+)$")
+        versions = decimals.str.contains("[0-9]0$").any() and decimals.str.len_bytes().n_unique() > 1
+        return there if versions else there.cast(pl.Float64)
     if known.str.to_lowercase().is_in(["true", "false"]).all():
         return there.str.to_lowercase() == "true"
     return there

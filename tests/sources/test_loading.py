@@ -335,3 +335,17 @@ def test_a_form_that_names_no_day_is_refused(make: Maker, form: str, said: str) 
     with pytest.raises(WorkspaceError, match=r"time_format") as error:
         make(f'[tables.transactions]\npath = "t.csv"\ntime_format = {form}\n')
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        (["1.9", "1.10", "2.0"], ["1.9", "1.10", "2.0"]),
+        (["1.50", "12.25", "3.00"], [1.5, 12.25, 3.0]),
+        (["1.5", "2", "0.25"], [1.5, 2.0, 0.25]),
+    ],
+)
+def test_versions_stay_text_and_figures_become_numbers(make: Maker, values: list[str], read: list[object]) -> None:
+    rows = "".join(f"u{i},x,2026-01-05,{value}\n" for i, value in enumerate(values))
+    frame = make(EVENTS, events_csv="user_id,event,time,extra\n" + rows).data.tables["events"]
+    assert frame["extra"].to_list() == read
