@@ -62,11 +62,12 @@ def releases(story: Story) -> pl.DataFrame:
     mended = planned[1::2] + 2 * DAY
     kinds = ["feature" if day == story.lift or number % 3 == 0 else "update"
              for number, day in zip(numbers.tolist(), story.release_days.tolist(), strict=True)]  # fmt: skip
+    new = [version(number) for number in numbers.tolist()]
     table = pl.DataFrame({
-        "release_id": [f"r{version(n)}" for n in numbers.tolist()] + [f"r{version(n)}.1" for n in numbers[1::2].tolist()],
+        "release_id": [f"r{name}" for name in new] + [f"r{name}-fix" for name in new[1::2]],
         "time": instants(np.concatenate([planned, mended])),
         "kind": kinds + ["fix"] * len(mended),
-        "version": [version(n) for n in numbers.tolist()] + [version(n) for n in numbers[1::2].tolist()],
+        "version": new + [None] * len(mended),  # a mend comes without people's doing
     })  # fmt: skip
     return table.filter(pl.col("time") < story.end).sort("time")
 

@@ -126,13 +126,7 @@ def market(story: Story) -> pl.DataFrame:
 def benchmarks(story: Story) -> pl.DataFrame:
     """One row per published figure to compare with; these are invented as well, and say so."""
     year = str(story.months[-1].year)
-    figures = {
-        "retention_day_7": 0.2,
-        "stickiness": 0.2,
-        "trial_to_paid_rate": 0.25,
-        "customer_churn_rate": 0.05,
-        "nps": 21.0,
-    }
+    figures = {"retention_day_7": 0.2, "stickiness": 0.2, "user_churn_rate": 0.3, "nps": 21.0, "csat": 0.75}
     return pl.DataFrame(
         [(kpi, "freemium tools", year, value, INVENTED) for kpi, value in figures.items()],
         schema=["kpi", "segment", "period", "value", "source"], orient="row",
@@ -142,7 +136,7 @@ def benchmarks(story: Story) -> pl.DataFrame:
 def employee_surveys(story: Story) -> pl.DataFrame:
     """One row per answer of somebody who works at the company, asked every quarter."""
     chance, rows = story.chance("employee_surveys"), []
-    for month in story.months[1::3]:
+    for month in (each for each in reversed(story.months[::-3]) if each >= story.calendar_day(0)):
         day = story.number(month) + 4
         for member in range(18):
             time = (

@@ -203,6 +203,6 @@ def version(number: int) -> str:
     """The version that the n-th release brings; 0 is the one before the first.
 
     >>> version(0), version(13)
-    ('1.0', '2.3')
+    ('1.0.0', '2.3.0')
     """
-    return f"{1 + number // 10}.{number % 10}"
+    return f"{1 + number // 10}.{number % 10}.0"
