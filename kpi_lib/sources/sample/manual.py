@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from kpi_lib.sources.sample.money import ADDON
 from kpi_lib.sources.sample.story import UNTIL, ZONE, Story
 from kpi_lib.sources.sample.usage import ACTIVATE, BUY, FEATURES, SIGNUP, TRY
 
@@ -31,6 +32,8 @@ login_events = ["log_in"]
 goal_event = "{buy}"
 session_gap = "30m"
 gross_margin = 0.78           # invented, like everything here
+roi_products = ["{addon}"]   # the add-on, and what is paid for it
+roi_costs = ["insights licences"]
 
 [features]                    # feature = the events that show its use
 {features}
@@ -117,7 +120,7 @@ def manifest(story: Story, paths: Mapping[str, str]) -> str:
     features = "\n".join(f"{name} = {list(events)}".replace("'", '"') for name, events in FEATURES.items())
     return MANIFEST.format(
         name=NAME, zone=ZONE, until=UNTIL, tables="\n".join(lines), features=features, wau=max(10, story.users // 10),
-        signup=SIGNUP, activate=ACTIVATE, start=TRY, buy=BUY,
+        addon=ADDON, signup=SIGNUP, activate=ACTIVATE, start=TRY, buy=BUY,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from kpi_lib.sources.sample.story import (
 COSTS = {
     "hosting": (420, 0.05), "payment fees": (60, 0.06), "support salaries": (1_900, 0.03), "sales salaries": (1_400, 0.02),
     "marketing salaries": (1_600, 0.02), "tools": (300, 0.02), "development salaries": (6_500, 0.02), "rent": (900, 0.0),
+    "insights licences": (60, 0.0),
 }  # fmt: skip
 COMPETITORS = {"Plannery": 2.2, "Stackdesk": 1.3, "Kanbo": 0.7}
 STAGES = ("lead", "opportunity", "proposal", "won", "lost")
