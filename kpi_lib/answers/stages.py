@@ -9,7 +9,7 @@ import polars as pl
 from kpi_lib.answers.demands import missing_inputs
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.kpis.registry import GEEKS, UNDERSTANDING, catalogue
+from kpi_lib.kpis.registry import GEEKS, UNDERSTANDING, find
 
 LIMIT = 5
 
@@ -65,23 +65,6 @@ GOALS: Mapping[str, Scenario] = {
     ),
 }
 PROFILES = ("saas", "freemium", "commerce", "app")
-# what the KPIs of the table need that are not declared yet
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    "uptime": ("incidents.start", "incidents.end"),
-    "avg_support_response_time": ("tickets.opened", "ticket_messages.time"),
-    "employee_satisfaction_score": ("employee_surveys.score",),
-    "release_velocity": ("releases.time",),
-    "defect_density": ("defects.defect_id", "code_size.kloc"),
-    "time_to_market": ("features.started", "features.launched"),
-    "dev_team_nps": ("employee_surveys.score",),
-    "bug_resolution_time": ("defects.opened", "defects.closed"),
-    "customer_support_costs": ("costs.amount",),
-    "marketing_impressions": ("marketing_spend.impressions",),
-    "marketing_clicks": ("marketing_spend.clicks",),
-    "campaign_conversions": ("marketing_spend.conversions",),
-    "nps": ("surveys.score",),
-    "csat": ("surveys.score",),
-}
 DEPTH = ("avg_session_duration", "feature_adoption_rate", "actions_per_user", "stickiness")
 SUBSCRIPTION = ("saas", "freemium")
 
@@ -159,15 +142,14 @@ def _merge(named: list[tuple[Scenario, str]]) -> dict[str, Scenario]:
 
 
 def _row(name: str, scenario: Scenario, data: Dataset | None, reason: str) -> dict[str, Any]:
-    known = catalogue()
-    if data is None:
-        missing: list[str] = []
-    elif name in known:
-        missing = missing_inputs(known[name], data)
-    else:
-        missing = [each for each in NEEDS[name] if each.split(".")[1] not in data.columns(each.split(".")[0])]
-    can = name in known and not missing
-    return {"kpi": name, "reason": reason, "scenario": scenario.name, "available": can, "missing_inputs": missing}
+    missing = [] if data is None else missing_inputs(find(name), data)
+    return {
+        "kpi": name,
+        "reason": reason,
+        "scenario": scenario.name,
+        "available": not missing,
+        "missing_inputs": missing,
+    }
 
 
 def _warnings(primary: list[str], secondary: list[str], profile: str | None, over: Mapping[str, Scenario]) -> list[str]:
@@ -191,6 +173,4 @@ def _warnings(primary: list[str], secondary: list[str], profile: str | None, ove
         said.append(
             "with subscriptions, customers who cancel matter more than users who pause: set customer churn beside user_churn_rate."
         )
-    if waiting := [k for k in both if k not in catalogue()]:
-        said.append(f"named by the sources and not computed by this version yet: {', '.join(waiting)}.")
     return said
