@@ -19,7 +19,18 @@ from kpi_lib.core.units import SHARE, show
 @click.option("--clock", default="calendar", metavar="C", help="calendar (default) or elapsed.")
 @click.option("--periods", type=int, metavar="N", help="Last period to show.")
 @click.option("--min-events", type=int, default=1, metavar="N", help="Events a period needs to count.")
-@click.option("--value", metavar="COL", help="Sum a column per cell, such as amount.")
+@click.option(
+    "--value", metavar="COL", help="Sum a column per cell, such as amount (refunds taken off when they happen)."
+)
+@click.option(
+    "--recurring", is_flag=True, help="Enter a cohort in every period with a start event, not only the first."
+)
+@click.option(
+    "--gone-after", type=int, metavar="N", help="Periods away that make somebody gone; tells the share not gone."
+)
+@click.option(
+    "--mean", type=click.Choice(["pooled", "simple"]), default="pooled", help="Weigh members (default) or cohorts."
+)
 @click.option("--period", metavar="P", help="Cohorts that start in this period (default: all).")
 @segments
 @table_choice
@@ -46,24 +57,30 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
     grid = workspace.grid(asked["period"]) if asked["period"] else None
     seen = data.with_by(by)
     by, found = seen.by, cohorts(seen, spec, grid=grid)
-    rows = [
-        [
-            *(r[c] for c in by),
-            r["k"],
-            f"{r['eligible']:,}",
-            f"{r['retained']:,}",
-            show(r["rate"], SHARE),
-            f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}",
-        ]
-        for r in found.pooled.iter_rows(named=True)
-    ]
+    rows = _rows(found, asked["mean"])
     sizes = found.table.filter(found.table["k"] == 0)
     head = f"{sizes.height} cohorts, {sizes['size'].sum():,} members; over all cohorts whose period k is complete:"
-    place.show(
-        found.to_dict(),
-        head + "\n" + table([*by, spec.grain, "eligible", "retained", "rate", "95 % interval"], rows, left=len(by)),
-    )
+    counted = ["eligible", "retained", "rate"] if asked["mean"] == "pooled" else ["cohorts", "mean rate"]
+    left = ["not gone", "95 % interval"] if spec.gone_after else []
+    heads = [*by, spec.grain, *counted, "95 % interval", *left]
+    place.show(found.to_dict(), head + "\n" + table(heads, rows, left=len(by)))
     return 0
+
+
+def _rows(found: Any, mean: str) -> list[list[object]]:  # noqa: ANN401 - a CohortResult
+    """The rates by k, with the share not gone yet where it was asked for."""
+    rows = []
+    for pooled, line in zip(found.pooled.iter_rows(named=True), found.curve.iter_rows(named=True), strict=True):
+        told = [f"{pooled['eligible']:,}", f"{pooled['retained']:,}", *_share(pooled, "rate", "")]
+        told = told if mean == "pooled" else [line["cohorts"], *_share(line, "simple", "simple_")]
+        left = _share(line, "survival", "survival_") if found.definition["gone_after"] is not None else []
+        rows.append([*(pooled[column] for column in found.by), pooled["k"], *told, *left])
+    return rows
+
+
+def _share(row: dict[str, Any], value: str, ends: str) -> list[object]:
+    low, high = row[ends + "low"], row[ends + "high"]
+    return [show(row[value], SHARE), "" if low is None else f"{show(low, SHARE)} – {show(high, SHARE)}"]
 
 
 def _brackets(text: str | None) -> tuple[tuple[int, int], ...]:

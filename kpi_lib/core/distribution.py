@@ -101,10 +101,10 @@ def _survival(days: int) -> Fold:
     return fold
 
 
-def _half_done(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """Kaplan-Meier median: when half of all are done; where exactly half are, the middle up to the next one done.
+def kaplan_meier(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """The Kaplan-Meier curve of a table of counts: key, count and events become risk, value, low and high after each key.
 
-    Its interval holds the times at which the interval of the curve holds one half (Brookmeyer and Crowley 1982).
+    Who is lost at the time of an event was still at risk of it. The interval is Greenwood's on the log-log scale.
     """
 
     def over(expr: pl.Expr) -> pl.Expr:
@@ -114,8 +114,16 @@ def _half_done(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     steps = steps.with_columns(risk=over(pl.col("count").sum() - pl.col("count").cum_sum() + pl.col("count")))
     left = pl.col("risk") - pl.col("events")
     step = pl.when(left > 0).then(pl.col("events") / (pl.col("risk") * left)).otherwise(0.0)
-    steps = steps.with_columns(value=over((left / pl.col("risk")).cum_prod()), spread=over(step.cum_sum()))
-    curve = _log_log(steps).filter((pl.col("events") > 0) | (pl.col("count") > 0))
+    return _log_log(steps.with_columns(value=over((left / pl.col("risk")).cum_prod()), spread=over(step.cum_sum())))
+
+
+def _half_done(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Kaplan-Meier median: when half of all are done; where exactly half are, the middle up to the next one done.
+
+    Its interval holds the times at which the interval of the curve holds one half (Brookmeyer and Crowley 1982).
+    """
+
+    curve = kaplan_meier(frame, groups).filter((pl.col("events") > 0) | (pl.col("count") > 0))
 
     def first(reached: pl.Expr) -> pl.Expr:
         return pl.col("key").filter((pl.col("events") > 0) & reached).first().cast(pl.Float64)

@@ -141,7 +141,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             return _funnel_frames(result)
         case CohortResult():
             rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
-            return [_of("cohort", result.table.with_columns(rate=rate)), _of("cohort_pooled", result.pooled)]
+            means = [_of("cohort_pooled", result.pooled), _of("cohort_curve", result.curve)]
+            return [_of("cohort", result.table.with_columns(rate=rate)), *means]
         case Paths():
             return [_of("paths", result.table), _of("paths_total", result.totals)]
         case Intake():

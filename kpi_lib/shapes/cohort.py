@@ -17,6 +17,7 @@ from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid, local_date, local_day, micros, period_number, period_start
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
+from kpi_lib.shapes.curve import curve
 from kpi_lib.shapes.sessions import group_name
 
 DAY = 86_400_000_000
@@ -34,6 +35,8 @@ class Cohorts:
 
     `start_event` is first (first activity ever), signup (users.signup_ts) or an event name; `return_event` an event name
     or any activity. The elapsed clock counts exact days of 24 h, weeks of 7 and months of 30 such days from the entry.
+    `recurring`: a user enters a cohort in every period with a start event, not only in the first. `gone_after`: whole
+    periods away after which somebody counts as gone, for the survival in the curve.
 
     >>> Cohorts(grain="month").clock
     'calendar'
@@ -48,6 +51,8 @@ class Cohorts:
     periods: int | None = None
     min_events: int = 1
     value: str | None = None
+    recurring: bool = False
+    gone_after: int | None = None
     events: tuple[str, ...] = ANY
 
     def __post_init__(self) -> None:
@@ -65,28 +70,43 @@ class Cohorts:
             raise UsageError(
                 f"the brackets {written} are not possible: each begins at 0 or later, ends after its start and overlaps no other."
             )
+        self._check_counts()
+
+    def _check_counts(self) -> None:
         if self.min_events < 1:
             raise UsageError(f"min_events is {self.min_events}; it must be 1 or more.")
         if self.periods is not None and self.periods < 0:
             raise UsageError(f"periods is {self.periods}; it must be 0 or more.")
+        if self.recurring and self.start_event == "signup":
+            raise UsageError("nobody signs up again: recurring cohorts start from first or an event.")
+        if self.gone_after is not None and (self.gone_after < 1 or self.mode != "on"):
+            raise UsageError(f"gone_after is {self.gone_after}; it must be 1 or more, and goes with mode on.")
+
+    @property
+    def comes_back_otherwise(self) -> bool:
+        """Whether coming back is something else than starting, so that it can happen in the period of the start."""
+        return self.start_event == "signup" or self.return_event not in (None, self.start_event)
 
 
 @dataclass(frozen=True, slots=True)
 class CohortResult:
     """`table`: one row per segment, cohort and k; `pooled`: one row per segment and k over all cohorts.
 
-    table columns: segments, start, size, k, to, eligible, retained, complete, value.
+    table columns: segments, start, size, k, to, eligible, retained, complete, value, same_period (members with a return
+    event in the period of their start, where that is another event). `curve`: one row per segment and k with the simple
+    mean over cohorts, the rate of the period before over the same members, and survival.
     """
 
     table: pl.DataFrame
     pooled: pl.DataFrame
+    curve: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; with segments one result a group."""
         if not self.by:
-            return self._one(self.table, self.pooled)
+            return self._one(self.table, self.pooled, self.curve)
         groups = {}
         for part in self.table.partition_by(list(self.by), maintain_order=True):
             here = part.row(0, named=True)
@@ -94,19 +114,20 @@ class CohortResult:
                 pl.col(column).eq_missing(pl.lit(here[column], dtype=pl.String)) for column in self.by
             )
             groups[group_name(here, list(self.by))] = self._one(
-                part.drop(self.by), self.pooled.filter(own).drop(self.by)
+                part.drop(self.by), self.pooled.filter(own).drop(self.by), self.curve.filter(own).drop(self.by)
             )
         return {"groups": groups}
 
-    def _one(self, table: pl.DataFrame, pooled: pl.DataFrame) -> dict[str, Any]:
+    def _one(self, table: pl.DataFrame, pooled: pl.DataFrame, curve: pl.DataFrame) -> dict[str, Any]:
+        spans = [] if self.definition["mode"] == "bracket" else ["to"]
         cohorts = []
         for part in table.partition_by("start", maintain_order=True):
-            cells = (
-                part.drop("start", "size") if self.definition["mode"] == "bracket" else part.drop("start", "size", "to")
-            )
-            cohorts.append({"start": part["start"][0].isoformat(), "size": part["size"][0], "cells": cells.to_dicts()})
-        rows = pooled if self.definition["mode"] == "bracket" else pooled.drop("to")
-        return {"cohorts": cohorts, "pooled": rows.to_dicts(), "definition": dict(self.definition)}
+            head = {"start": part["start"][0].isoformat(), "size": part["size"][0]}
+            same = {} if part["same_period"][0] is None else {"same_period": part["same_period"][0]}
+            cells = part.drop("start", "size", "same_period", *spans).to_dicts()
+            cohorts.append(head | same | {"cells": cells})
+        rows = {"pooled": pooled.drop(spans).to_dicts(), "curve": curve.drop(spans).to_dicts()}
+        return {"cohorts": cohorts} | rows | {"definition": dict(self.definition)}
 
 
 def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> CohortResult:
@@ -118,18 +139,21 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
         pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest")
     )
     cells = _cells(data, spec, sizes)
-    keys = [*data.by, "cohort", "k"]
-    for part in (_eligible(data, spec, members, cells), _retained(data, spec, returns), _values(data, spec, returns)):
+    seen = _seen(spec, returns)
+    parts = (_eligible(data, spec, members, cells), _retained(data, spec, seen), _values(data, spec, returns))
+    for part in (*parts, _same_period(spec, returns, list(data.by))):
+        keys = [*data.by, "cohort"] if "k" not in part.columns else [*data.by, "cohort", "k"]
         cells = cells.join(part, on=keys, how="left", nulls_equal=True, maintain_order="left")
     start = (pl.col("k") == 0).alias("start_cell")
     filled = cells.with_columns(pl.col("eligible", "retained", "both").fill_null(0), start).with_columns(
         retained=pl.when("start_cell").then("size").otherwise("retained"),
         both=pl.when("start_cell").then("eligible").otherwise("both"),
         value=pl.col("value").fill_null(0.0) if spec.value else pl.col("value"),
+        same_period=pl.col("same_period").fill_null(0) if spec.comes_back_otherwise else pl.col("same_period"),
     )
     filled = filled.with_columns(complete=(pl.col("eligible") == pl.col("size")))
     table = filled.sort(*data.by, "cohort", "k", nulls_last=True)
-    order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value"]
+    order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value", "same_period"]
     definition = asdict(spec) | {
         "events": list(spec.events),
         "by": [plain_name(column) for column in data.by],
@@ -139,7 +163,9 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
         "brackets": [list(pair) for pair in spec.brackets],
         "observed_until": data.observed_until.isoformat(),
     }
-    return CohortResult(table.select(order), _pooled(table, spec, list(data.by)), definition, data.by)
+    told = table.select(order)
+    line = curve(table, seen, members, list(data.by), steps=spec.mode != "bracket", gone_after=spec.gone_after)
+    return CohortResult(told, _pooled(table, spec, list(data.by)), line, definition, data.by)
 
 
 def _calendar_only(spec: Cohorts) -> bool:
@@ -162,7 +188,8 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
         entries = data["users"].filter(pl.col("signup_ts").is_not_null()).rename({"signup_ts": "time"})
         entries = entries.select("user_id", "time", *[c for c in data.by if c in data.columns("users")])
     else:
-        entries = first_events(data, events=spec.events if spec.start_event == "first" else (spec.start_event,))
+        names = spec.events if spec.start_event == "first" else (spec.start_event,)
+        entries = _entries(data, spec, names) if spec.recurring else first_events(data, events=names)
     there = entries.collect_schema().names()
     missing = [column for column in data.by if column not in there]
     if missing and data.columns("users"):
@@ -177,6 +204,7 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
     day = local_date(pl.col("time"), data.zone)
     start = period_start(day, spec.grain, week_start=data.week_start)
     entries = entries.with_columns(entry=pl.col("time").to_physical(), cohort=_number(day, data, spec), start=start)
+    entries = entries.with_columns(watched=_watched(data, spec))
     if gone := [c for c in data.by if c not in entries.collect_schema().names()]:
         raise UsageError(
             f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users."
@@ -184,21 +212,48 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
     return entries.drop("time").collect(engine="in-memory")
 
 
+def _entries(data: Dataset, spec: Cohorts, names: tuple[str, ...]) -> pl.LazyFrame:
+    """One row per user and calendar period with a start event: the first such event of the period."""
+    rows = qualifying(data, names).select("user_id", "time", *data.carried(data.activity))
+    number = _number(local_date(pl.col("time"), data.zone), data, spec)
+    fresh = (pl.col("user_id") != pl.col("user_id").shift(1)) | (number != number.shift(1))
+    return rows.filter(fresh.fill_null(True))
+
+
+def _watched(data: Dataset, spec: Cohorts) -> pl.Expr:
+    """How many of a member's periods have been watched from start to end."""
+    if spec.clock == "calendar":
+        until = pl.select(_number(pl.lit(local_day(data.observed_until, data.zone)), data, spec)).item()
+        return pl.lit(until, pl.Int64) - pl.col("cohort")
+    return (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])
+
+
+def _activity(data: Dataset, spec: Cohorts) -> pl.LazyFrame:
+    """What users did after all: user_id, time, counts (is a return event), worth (what it adds to the value).
+
+    The value of transactions is that of all rows, refunds included, each at its own time, while only orders are returns.
+    """
+    rows = qualifying(data, spec.events if spec.return_event is None else (spec.return_event,))
+    nothing, whole = pl.lit(None, dtype=pl.Float64), ("user_id", "time")
+    if spec.value is None:
+        return rows.select(*whole, counts=pl.lit(1, pl.Int64), worth=nothing)
+    there = data.columns(data.activity)
+    if spec.value not in there:
+        raise unknown("column", spec.value, there, where=f"table {data.activity} (--value)")
+    if not there[spec.value].is_numeric():
+        numbers = ", ".join(name for name, kind in there.items() if kind.is_numeric())
+        raise UsageError(f"column {spec.value!r} holds no numbers to add up. There are: {numbers or 'none'}.")
+    if data.activity == "events":
+        return rows.select(*whole, counts=pl.lit(1, pl.Int64), worth=spec.value)
+    paid = data[data.activity].select(*whole, counts=pl.lit(0, pl.Int64), worth=spec.value)
+    came = rows.select(*whole, counts=pl.lit(1, pl.Int64), worth=pl.lit(None, there[spec.value]))
+    return pl.concat([came, paid])
+
+
 def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFrame:
-    """One row per member and period k with activity: events, value, whether k is within what the member can show."""
-    names = spec.events if spec.return_event is None else (spec.return_event,)
-    rows = qualifying(data, names)
-    if spec.value is not None and spec.value not in rows.collect_schema().names():
-        raise unknown("column", spec.value, data.columns(data.activity), where=f"table {data.activity} (--value)")
-    if spec.value is not None and not rows.collect_schema()[spec.value].is_numeric():
-        numbers = [name for name, kind in data.columns(data.activity).items() if kind.is_numeric()]
-        raise UsageError(
-            f"column {spec.value!r} holds no numbers to add up. There are: {', '.join(numbers) or 'none'}."
-        )
-    worth = pl.col(spec.value) if spec.value else pl.lit(None, dtype=pl.Float64)
-    came = rows.select(
-        "user_id", at=pl.col("time").to_physical(), day=local_date(pl.col("time"), data.zone), worth=worth
-    )
+    """One row per member and period k with activity: events, value."""
+    day, at = local_date(pl.col("time"), data.zone), pl.col("time").to_physical()
+    came = _activity(data, spec).select("user_id", "counts", "worth", at=at, day=day)
     met = came.join(members.lazy(), on="user_id").filter(pl.col("at") >= pl.col("entry"))
     since = pl.col("at") - pl.col("entry")
     k = (
@@ -212,13 +267,30 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
         for lo, hi in spec.brackets:
             inside = pl.when(pl.col("k").is_between(lo, hi)).then(lo).otherwise(inside)
         keyed = keyed.with_columns(k=pl.when(pl.col("k") == 0).then(0).otherwise(inside)).drop_nulls("k")
-    grouped = keyed.group_by("user_id", "entry", "cohort", *data.by, "k")
-    return grouped.agg(pl.len().alias("events"), pl.col("worth").sum()).collect(engine="in-memory")
+    grouped = keyed.group_by("user_id", "entry", "cohort", "watched", *data.by, "k")
+    return grouped.agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum()).collect(engine="in-memory")
+
+
+def _seen(spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
+    """The member's periods after the start that count as a return; on_or_after, all up to the last of them."""
+    seen = returns.filter((pl.col("events") >= spec.min_events) & (pl.col("k") > 0))
+    if spec.mode != "on_or_after":
+        return seen
+    last = seen.group_by(pl.exclude("k", "events", "worth")).agg(pl.col("k").max().alias("last"))
+    return last.with_columns(k=pl.int_ranges(1, pl.col("last") + 1, dtype=pl.Int64)).explode("k")
+
+
+def _same_period(spec: Cohorts, returns: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Members of each cohort with a return event in the period of their start; unknown where every start is a return."""
+    came = returns.filter((pl.col("k") == 0) & (pl.col("events") >= spec.min_events))
+    size = pl.len().cast(pl.Int64) if spec.comes_back_otherwise and spec.mode != "bracket" else pl.lit(None, pl.Int64)
+    return came.group_by(*by, "cohort").agg(same_period=size)
 
 
 def _cells(data: Dataset, spec: Cohorts, sizes: pl.DataFrame) -> pl.DataFrame:
     """The empty table: one row per cohort and k, to the period that holds the last event."""
-    last = data.events().select(pl.col("time").max()).collect().item()
+    rows = data[data.activity] if spec.value else data.events()
+    last = rows.select(pl.col("time").max()).collect().item()
     if last is None or sizes.is_empty():
         return sizes.drop("earliest").with_columns(k=pl.lit(0, pl.Int64), to=pl.lit(0, pl.Int64))
     if spec.clock == "calendar":
@@ -250,20 +322,13 @@ def _eligible(data: Dataset, spec: Cohorts, members: pl.DataFrame, cells: pl.Dat
         until = pl.select(_number(pl.lit(local_day(data.observed_until, data.zone)), data, spec)).item()
         whole = pl.when(pl.col("cohort") + pl.col("to") < until).then("size").otherwise(0)
         return cells.select(*keys, eligible=whole)
-    watched = (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])
-    spans = cells.select(*keys, "to").join(
-        members.with_columns(watched=watched), on=[*data.by, "cohort"], nulls_equal=True
-    )
+    spans = cells.select(*keys, "to").join(members, on=[*data.by, "cohort"], nulls_equal=True)
     return spans.filter(pl.col("to") < pl.col("watched")).group_by(keys).agg(pl.len().cast(pl.Int64).alias("eligible"))
 
 
-def _retained(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
+def _retained(data: Dataset, spec: Cohorts, seen: pl.DataFrame) -> pl.DataFrame:
     """Members seen in period k so far, and those of them that are eligible."""
     keys = [*data.by, "cohort", "k"]
-    seen = returns.filter((pl.col("events") >= spec.min_events) & (pl.col("k") > 0))
-    if spec.mode == "on_or_after":
-        last = seen.group_by("user_id", "entry", "cohort", *data.by).agg(pl.col("k").max().alias("last"))
-        seen = last.with_columns(k=pl.int_ranges(1, pl.col("last") + 1, dtype=pl.Int64)).explode("k")
     to = pl.col("k")
     for lo, hi in spec.brackets:
         to = pl.when(pl.col("k") == lo).then(hi).otherwise(to)

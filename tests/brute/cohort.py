@@ -28,6 +28,7 @@ class Rules:
     min_events: int
     calendar: Calendar
     observed_until: int
+    recurring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,14 @@ def cohort(
     periods: int | None = None,
     min_events: int = 1,
     week_start: str = "monday",
+    recurring: bool = False,
+    gone_after: int | None = None,
 ) -> dict[str, Any]:
     """Answer one cohort question: `cohorts` and `pooled` as in the JSON, without intervals.
 
     `start` is "first", an event name, or sign-up times by user; `periods=N` keeps k = 0 … N. With brackets, a cell has
-    the `k` of the bracket's first period and a `to` with its last one.
+    the `k` of the bracket's first period and a `to` with its last one. `recurring`: everybody enters again in each calendar
+    period with a start event. `curve` tells the mean over cohorts, the period before, and who is not gone yet.
     """
     rules = Rules(
         start=start,
@@ -69,6 +73,7 @@ def cohort(
         min_events=min_events,
         calendar=Calendar(zone, week_start),
         observed_until=observed_until,
+        recurring=recurring,
     )
     check(rules)
     log = as_rows(rows)
@@ -78,7 +83,8 @@ def cohort(
         groups.setdefault(rules.calendar.label(member.entry, grain), []).append(member)
     tables = [table(label, group, rules, last) for label, group in sorted(groups.items())]
     shown = ("start", "size", "cells")
-    return {"cohorts": [{key: one[key] for key in shown} for one in tables], "pooled": pool(tables)}
+    found = [{key: one[key] for key in shown} for one in tables]
+    return {"cohorts": found, "pooled": pool(tables), "curve": curve(found, groups, rules, gone_after)}
 
 
 def check(rules: Rules) -> None:
@@ -101,10 +107,24 @@ def members(log: Sequence[Row], rules: Rules) -> list[Member]:
             if times:
                 entries[unit] = min(times)
     found = []
-    for unit, entry in sorted(entries.items()):
+    starts = sorted(entries.items())
+    if rules.recurring:
+        starts = again(units, rules)
+    for unit, entry in starts:
         returns = [row.time for row in units.get(unit, []) if rules.ret in (None, row.event)]
         found.append(Member(entry, tuple(number(entry, time, rules) for time in returns)))
     return found
+
+
+def again(units: Mapping[str, list[Row]], rules: Rules) -> list[tuple[str, int]]:
+    """Each user with the first start event of every calendar period that has one."""
+    found: dict[tuple[str, date], int] = {}
+    for unit, own in units.items():
+        for row in own:
+            if rules.start in ("first", row.event):
+                key = (unit, rules.calendar.label(row.time, rules.grain))
+                found[key] = min(row.time, found.get(key, row.time))
+    return sorted((unit, time) for (unit, _), time in found.items())
 
 
 def number(entry: int, time: int, rules: Rules) -> int:
@@ -170,3 +190,45 @@ def pool(tables: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {"k": k, "eligible": eligible, "retained": back, "rate": back / eligible if eligible else None}
         for k, (eligible, back) in sorted(sums.items())
     ]
+
+
+def curve(
+    cohorts: Sequence[Mapping[str, Any]], groups: Mapping[date, list[Member]], rules: Rules, gone_after: int | None
+) -> list[dict[str, Any]]:
+    """For each k: complete cohorts and the mean of their rates, the rate of k - 1 among those watched to k, survival."""
+    found = []
+    everybody = [member for group in groups.values() for member in group]
+    for k in sorted({cell["k"] for one in cohorts for cell in one["cells"]}):
+        cells = [(one["size"], cell) for one in cohorts for cell in one["cells"] if cell["k"] == k and cell["complete"]]
+        rates = [cell["retained"] / size for size, cell in cells]
+        shown = [one["start"] for one in cohorts if any(cell["k"] == k for cell in one["cells"])]
+        told = [member for label, group in groups.items() if label.isoformat() in shown for member in group]
+        ripe = [member for member in told if period_end(member, k, rules) <= rules.observed_until]
+        before = [retained(member, k - 1, k - 1, rules) for member in ripe] if k and rules.mode != "bracket" else []
+        row = {"k": k, "cohorts": len(rates), "simple": sum(rates) / len(rates) if rates else None}
+        row["previous"] = sum(before) / len(before) if before else None
+        row["survival"] = None if gone_after is None else survival([life(m, rules, gone_after) for m in everybody], k)
+        found.append(row)
+    return found
+
+
+def life(member: Member, rules: Rules, gone_after: int) -> tuple[int, bool]:
+    """The period in which a member is gone, or the last one watched, and which of the two."""
+    watched = 0
+    while period_end(member, watched, rules) <= rules.observed_until:
+        watched += 1
+    for age in range(gone_after, watched):
+        if not any(retained(member, k, k, rules) for k in range(age - gone_after + 1, age + 1)):
+            return age, True
+    return max(watched - 1, 0), False
+
+
+def survival(lives: Sequence[tuple[int, bool]], k: int) -> float | None:
+    """Kaplan and Meier's product over the periods up to k; unknown where nobody was watched that long."""
+    if not any(age >= k for age, _ in lives):
+        return None
+    share = 1.0
+    for at in range(k + 1):
+        risk = sum(age >= at for age, _ in lives)
+        share *= 1 - sum(age == at and gone for age, gone in lives) / risk
+    return share

@@ -133,8 +133,9 @@ def make_cohort(choose: Choose, log: Log) -> Question:
     mode = choose(("on", "on_or_after", "bracket"))
     users = sorted({row.unit for row in log.rows} | {"quiet"})
     signups = {user: choose(log.instants) - choose((0, DAY, 1)) for user in users}
+    start = choose(("first", "first", "a", signups))
     return {
-        "start": choose(("first", "first", "a", signups)),
+        "start": start,
         "ret": choose((None, "a", "b")),
         "grain": choose(("day", "week", "month")),
         "mode": mode,
@@ -145,6 +146,8 @@ def make_cohort(choose: Choose, log: Log) -> Question:
         "week_start": choose(("monday", "sunday")),
         "zone": log.zone,
         "observed_until": log.observed_until,
+        "recurring": choose((False, True)) and start is not signups,
+        "gone_after": choose((None, 1, 2)) if mode == "on" else None,
     }
 
 
