@@ -20,7 +20,7 @@ _PLACES = {
     "shapes.funnel_trend": ("FunnelTrend", "funnel_trend"),
     "shapes.lifecycle": ("Lifecycle", "daily_states", "lifecycle"),
     "shapes.paths": ("Paths", "paths"),
-    "shapes.sessions": ("Sessions", "session_figures"),
+    "shapes.sessions": ("SessionRules", "Sessions", "session_figures"),
     "kpis.registry": ("Kpi", "catalogue", "find", "kpi"),
     "answers.actives": ("Actives", "actives"),
     "answers.compute": ("Values", "compute"),

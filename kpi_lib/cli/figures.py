@@ -81,6 +81,12 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
 
 @click.command("sessions")
 @click.option("--gap", metavar="D", help=GAP_HELP)
+@click.option("--midnight", is_flag=True, help="End sessions at midnight of the workspace's zone as well.")
+@click.option("--max-length", metavar="D", help="End sessions that would last longer than this, such as 24h.")
+@click.option("--end-event", metavar="E", help="An event that ends its session.")
+@click.option(
+    "--exclude", metavar="EVENT", multiple=True, help="An event that neither begins a session nor keeps one going."
+)
 @click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
 @segments
 @table_choice
@@ -93,9 +99,11 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
       kpi sessions --gap 30m --period 2024-W25
     """
     from kpi_lib.core.units import duration
-    from kpi_lib.shapes.sessions import session_figures
+    from kpi_lib.shapes.sessions import SessionRules, session_figures
 
     length = duration(gap) if gap else None
+    longest = duration(asked["max_length"]) if asked["max_length"] else None
+    rules = SessionRules(asked["midnight"], longest, asked["end_event"], asked["exclude"])
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     grid = workspace.grid(asked["period"]) if asked["period"] else None
@@ -103,8 +111,8 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
     for column in by:
         data.segments(column)
     seen = data.with_by(by)
-    by, found = seen.by, session_figures(seen, gap=length, grid=grid)
-    heads = [*by, "sessions", "users", "median", "mean", "events a session", "single event"]
+    by, found = seen.by, session_figures(seen, gap=length, grid=grid, rules=rules)
+    heads = [*by, "sessions", "users", "median", "mean", "events a session", "single event", "0 seconds"]
     rows = []
     for r in found.table.iter_rows(named=True):
         lengths = [span(r[k]) if r[k] is not None else None for k in ("median_seconds", "mean_seconds")]
@@ -116,6 +124,7 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
                 *lengths,
                 show(r["events_per_session"], RATIO),
                 show(r["single_event_share"], SHARE),
+                show(r["zero_length_share"], SHARE),
             ]
         )
     place.show(found.to_dict(), table(heads, rows, left=len(by)))

@@ -23,7 +23,7 @@ RESERVED_AS_TEXT = """
 number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
 left_censored all_sessions in_progress share name named closes begun begins over one
 left_censored all_sessions in_progress share name named closes begun begins over one simple
-simple_low simple_high previous change survival survival_low survival_high cohorts same_period counts risk gone
+simple_low simple_high previous change survival survival_low survival_high cohorts same_period counts risk gone zero_length_share
 left_censored
 entered outcome bin low_seconds high_seconds over before since p90_seconds previous_median_seconds previous_p25_seconds
 previous_p75_seconds previous_p90_seconds previous_mean_seconds

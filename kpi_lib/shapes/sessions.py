@@ -11,15 +11,40 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset, join_segments
+from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import Grid
+from kpi_lib.core.period import Grid, local_date
+from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.session_pass import passed
 
 GAP = timedelta(minutes=30)
 
 
-def labelled(data: Dataset, gap: timedelta | None = None) -> pl.LazyFrame:
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """Where else a session ends: at midnight of the zone, when it would last longer than `longest`, after an `end` event.
+
+    Events in `exclude` neither begin a session nor keep one going. Each rule cuts the sessions that the pauses (or the
+    session numbers of the data) give into shorter ones.
+    """
+
+    midnight: bool = False
+    longest: timedelta | None = None
+    end: str | None = None
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a length of nothing."""
+        if self.longest is not None and self.longest <= timedelta(0):
+            raise UsageError(
+                f"sessions of at most {self.longest} are not possible: it must be longer than 0, as in 24h."
+            )
+
+
+PLAIN = SessionRules()
+
+
+def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = PLAIN) -> pl.LazyFrame:
     """The events with a column `session`: a number that is the same within a session, in order of user and start.
 
     A mapped `session_id` is trusted unless a gap is given; rows without an id fall back to the pause rule.
@@ -27,12 +52,33 @@ def labelled(data: Dataset, gap: timedelta | None = None) -> pl.LazyFrame:
     if gap is not None and gap <= timedelta(0):
         raise UsageError(f"a session gap of {gap} is not possible: it must be longer than 0, as in 30m.")
     rows = data.events()
+    named = [*rules.exclude, *([rules.end] if rules.end else [])]
+    if named:
+        qualifying(data, named)  # a misspelt name would cut nothing in silence
+    if rules.exclude:
+        rows = rows.filter(pl.col("event").is_in(list(rules.exclude)).not_())
+    fresh = _paused(gap or GAP)
     if gap is None and "session_id" in data.columns(data.activity):
         rows = rows.sort("user_id", "session_id", "time", nulls_last=True, maintain_order=True)
         other = ~pl.col("session_id").eq_missing(pl.col("session_id").shift(1))
-        pause = pl.col("session_id").is_null() & _paused(GAP)
-        return rows.with_columns(session=(_other_user() | other | pause).cum_sum())
-    return rows.with_columns(session=(_other_user() | _paused(gap or GAP)).cum_sum())
+        fresh = other | (pl.col("session_id").is_null() & _paused(GAP))
+    if rules.midnight:
+        day = local_date(pl.col("time"), data.zone)
+        fresh |= (day != day.shift(1)).fill_null(False)
+    if rules.end:
+        fresh |= (pl.col("event").shift(1) == rules.end).fill_null(False)
+    found = rows.with_columns(session=(_other_user() | fresh).cum_sum())
+    return found if rules.longest is None else _no_longer_than(found.collect(engine="in-memory"), rules.longest).lazy()
+
+
+def _no_longer_than(rows: pl.DataFrame, longest: timedelta) -> pl.DataFrame:
+    """Cut each session at its first event later than its start and the longest time, until none is too long."""
+    while True:
+        late = pl.col("time") - pl.col("time").first().over("session") > longest
+        cut = rows.select((late & late.shift(1).over("session").fill_null(False).not_()).alias("cut"))["cut"]
+        if not cut.any():
+            return rows
+        rows = rows.with_columns(session=pl.col("session").rle_id() + cut.cast(pl.UInt32).cum_sum())
 
 
 def _other_user() -> pl.Expr:
@@ -43,13 +89,13 @@ def _paused(gap: timedelta) -> pl.Expr:
     return (pl.col("time") - pl.col("time").shift(1) > gap).fill_null(False)
 
 
-def sessions(data: Dataset, gap: timedelta | None = None) -> pl.LazyFrame:
+def sessions(data: Dataset, gap: timedelta | None = None, rules: SessionRules = PLAIN) -> pl.LazyFrame:
     """One row per session: user_id, time (start), end, events, seconds, ripe, segment columns at its first event.
 
     A session is ripe once a whole pause after its last event has been watched: until then it may go on.
     """
     carried = data.carried(data.activity)
-    grouped = labelled(data, gap).group_by("session", maintain_order=True)
+    grouped = labelled(data, gap, rules).group_by("session", maintain_order=True)
     first = [pl.col(column).first() for column in ("user_id", *carried)]
     found = grouped.agg(*first, pl.col("time").min(), end=pl.col("time").max(), events=pl.len().cast(pl.Int64))
     # whole microseconds, so that sums are exact
@@ -101,19 +147,23 @@ def _key(value: object, *, alone: bool) -> str:
     return text if alone else text.replace(" / ", " // ")
 
 
-def session_figures(data: Dataset, *, gap: timedelta | None = None, grid: Grid | None = None) -> Sessions:
-    """Count and length of the sessions that start in a period (default: all)."""
-    if (quick := passed(data, gap, grid, usual=GAP)) is not None:
+def session_figures(
+    data: Dataset, *, gap: timedelta | None = None, grid: Grid | None = None, rules: SessionRules = PLAIN
+) -> Sessions:
+    """Count and length of the sessions that start in a period (default: all); a segment without any is a row of zeros."""
+    if rules == PLAIN and (quick := passed(data, gap, grid, usual=GAP)) is not None:
         return Sessions(quick[0].select(_figures(pl.lit(quick[1]))))
-    found = sessions(data, gap)
-    found = join_segments(found, data)
+    found = join_segments(sessions(data, gap, rules), data)
     if grid is not None:
         found = found.filter(grid.period(pl.col("time")).is_not_null())
     found = found.with_columns(length=(pl.col("end") - pl.col("time")).dt.total_microseconds())
     figures = _figures(pl.col("user_id").n_unique())
-    if data.by:
-        return Sessions(found.group_by(data.by).agg(figures).sort(data.by, nulls_last=True).collect())
-    return Sessions(found.select(figures).collect())
+    if not data.by:
+        return Sessions(found.select(figures).collect())
+    table = found.group_by(data.by).agg(figures).collect()
+    spine = segment_spine(pl.DataFrame({"one": [0]}), data, table).drop("one")
+    whole = spine.join(table, on=list(data.by), how="left", nulls_equal=True)
+    return Sessions(whole.with_columns(pl.col("sessions", "users").fill_null(0)).sort(data.by, nulls_last=True))
 
 
 def _figures(users: pl.Expr) -> list[pl.Expr]:
@@ -127,4 +177,5 @@ def _figures(users: pl.Expr) -> list[pl.Expr]:
         pl.when(size > 0).then(total).alias("mean_seconds"),
         events.mean().alias("events_per_session"),
         (events == 1).mean().alias("single_event_share"),
+        (length == 0).mean().alias("zero_length_share"),
     ]

@@ -11,7 +11,15 @@ from kpi_lib.show.phrases import known, named, period_name, plural, told, whole,
 
 NAMES = {"dau": "Daily", "wau": "Weekly", "mau": "Monthly"}
 PARTIAL = " (so far)"
-SHOWN = ("sessions", "users", "median_seconds", "mean_seconds", "events_per_session", "single_event_share")
+SHOWN = (
+    "sessions",
+    "users",
+    "median_seconds",
+    "mean_seconds",
+    "events_per_session",
+    "single_event_share",
+    "zero_length_share",
+)
 
 
 def printed(row: dict[str, Any], name: str, by: tuple[str, ...] = ()) -> Figure:
@@ -140,7 +148,13 @@ def sessions_sentence(result: Sessions) -> Say:
     )
 
 
-HELD = {"sessions": COUNT, "users": COUNT, "single_event_share": SHARE, "events_per_session": RATIO}
+HELD = {
+    "sessions": COUNT,
+    "users": COUNT,
+    "single_event_share": SHARE,
+    "zero_length_share": SHARE,
+    "events_per_session": RATIO,
+}
 
 
 def _held(row: dict[str, Any], field: str, by: Sequence[str] = ()) -> Figure:
@@ -164,5 +178,5 @@ def sessions_table(result: Sessions) -> Table:
         )
         for row in result.table.to_dicts()
     ]
-    columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event")
+    columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event", "0 seconds")
     return Table(title="Sessions", columns=columns, rows=tuple(rows), text_columns=len(by))

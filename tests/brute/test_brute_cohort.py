@@ -113,7 +113,7 @@ def test_sign_up_times_bring_users_without_events() -> None:
     answer = ask(log(a="1"), start={"a": START, "z": START})
     assert cells(answer) == [(0, 2, 2, True), (1, 2, 1, True)]
     assert ask([], start={"z": START})["cohorts"][0]["cells"][0]["retained"] == 1
-    assert ask([]) == {"cohorts": [], "pooled": []}
+    assert ask([]) == {"cohorts": [], "pooled": [], "curve": []}
 
 
 def test_weeks_months_and_week_start() -> None:

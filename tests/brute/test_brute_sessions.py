@@ -34,6 +34,7 @@ def test_summary_by_hand() -> None:
         "mean_seconds": 600.0,
         "events_per_session": 2.0,
         "single_event_share": 0.25,
+        "zero_length_share": 0.5,
     }
     assert session_summary(rows, gap=3 * HOUR)["sessions"] == 2
 

@@ -1,7 +1,9 @@
 """Quantiles against numpy, survival against a plain loop and published hand numbers, top shares against plain Python."""
 
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from scipy import stats
 
 from kpi_lib.core.distribution import MEDIAN_TIME, QUANTILE, SURVIVAL, TOP_SHARE
+from kpi_lib.core.distribution import kaplan_meier as curve
 from kpi_lib.core.measure import Z
 
 from .samples import figure, settled
@@ -193,3 +196,18 @@ def test_without_waiting_the_median_time_is_the_median(size: int) -> None:
     values = [draw.randrange(1_000) for _ in range(size)]
     found = figure(pl.DataFrame({"key": values, "ended": [True] * size}), MEDIAN_TIME)
     assert found["value"] == np.median(values)
+
+
+RECORDED = json.loads((Path(__file__).parents[1] / "oracle" / "survival_curves.json").read_text("utf-8"))["cases"]
+
+
+@pytest.mark.parametrize("case", range(len(RECORDED)))
+def test_the_whole_curve_is_that_of_another_library(case: int) -> None:
+    """Recorded from lifelines: value, low and high at each time; where all are gone it gives no interval, we the value."""
+    lives = pl.DataFrame(RECORDED[case]["lives"], schema=["key", "ended"], orient="row")
+    counts = lives.group_by("key").agg(count=pl.len().cast(pl.Int64), events=pl.col("ended").sum())
+    found = {row["key"]: row for row in curve(counts, []).to_dicts()}
+    for time, share, low, high in RECORDED[case]["curve"]:
+        assert found[time]["value"] == pytest.approx(share, abs=1e-12)
+        if 0 < share < 1:
+            assert (found[time]["low"], found[time]["high"]) == pytest.approx((low, high), abs=1e-9)

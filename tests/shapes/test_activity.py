@@ -1,6 +1,7 @@
 """Actives and sessions against the brute-force oracles, and the rules one by one."""
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -8,16 +9,16 @@ import pytest
 
 from kpi_lib.answers.actives import actives
 from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import Grid, local_day
+from kpi_lib.core.period import Grid, local_day, parse_period
 from kpi_lib.shapes.activity import distinct, qualifying, returned_on
 from kpi_lib.shapes.paths import END, transitions
-from kpi_lib.shapes.sessions import session_figures
+from kpi_lib.shapes.sessions import SessionRules, session_figures
 from tests.brute.actives import actives as oracle_actives
 from tests.brute.logs import random_log
 from tests.brute.periods import Calendar
 from tests.brute.rows import DAY, HOUR, MINUTE
-from tests.brute.sessions import session_summary
-from tests.build import dataset
+from tests.brute.sessions import Cuts, session_summary
+from tests.build import dataset, told
 
 FIELDS = ("start", "dau", "wau", "mau", "stickiness", "complete")
 
@@ -49,18 +50,60 @@ def test_actives_equal_brute_force(every: str, block: int) -> None:
                 assert same, (seed, key, mine, theirs)
 
 
-@pytest.mark.parametrize("block", range(6))
-def test_sessions_equal_brute_force(block: int) -> None:
-    for seed in range(block * 50, block * 50 + 50):
-        log = random_log(seed)
-        if not log.rows:
-            continue
-        gap = (30 * MINUTE, HOUR, MINUTE)[seed % 3]
-        data = dataset(log.rows, log.observed_until, zone=log.zone)
-        found = session_figures(data, gap=timedelta(microseconds=gap)).to_dict()
-        wanted = session_summary(log.rows, gap=gap)
+def agree_on_sessions(seed: int) -> bool:
+    log, choose = random_log(seed), Random(seed).choice
+    if not log.rows:
+        return False
+    gap, there = (30 * MINUTE, HOUR, MINUTE)[seed % 3], sorted({row.event for row in log.rows})
+    asked = {
+        "midnight": choose((True, False)),
+        "longest": choose((None, MINUTE, HOUR, DAY)),
+        "end": choose((None, *there)),
+        "exclude": choose(((), (), (choose(there),))),
+    }
+    cuts = Cuts(**asked | {"midnight": Calendar(log.zone) if asked["midnight"] else None})
+    longest = asked["longest"] and timedelta(microseconds=asked["longest"])
+    rules = SessionRules(**asked | {"longest": longest})
+    data = dataset(log.rows, log.observed_until, zone=log.zone)
+    for kept in ({}, {"rules": rules}):
+        found = session_figures(data, gap=timedelta(microseconds=gap), **kept).to_dict()
+        wanted = session_summary(log.rows, gap=gap, cuts=cuts if kept else Cuts())
         for key, value in wanted.items():
-            assert found[key] == pytest.approx(value), (seed, key)
+            assert found[key] == pytest.approx(value), (seed, key, asked)
+    return True
+
+
+def test_sessions_equal_brute_force() -> None:
+    assert sum(agree_on_sessions(seed) for seed in range(250)) > 200
+
+
+@pytest.mark.slow
+def test_sessions_equal_brute_force_on_many_more() -> None:
+    assert sum(agree_on_sessions(seed) for seed in range(250, 1600)) > 1000
+
+
+def test_a_segment_without_sessions_is_a_row_of_none() -> None:
+    data = told("ann 01-05 use free\nbob 02-05 use paid").with_by(("plan",))
+    groups = session_figures(data, grid=parse_period("2026-01", zone="UTC")).to_dict()["groups"]
+    assert (groups["paid"]["sessions"], groups["paid"]["users"], groups["paid"]["mean_seconds"]) == (0, 0, None)
+    assert groups["free"]["sessions"] == 1
+
+
+def test_rules_cut_the_numbered_sessions_of_the_data_too() -> None:
+    data = told("ann 01-05T23:50 a\nann 01-06T00:10 b\nann 01-06T00:15 c")
+    table = data.tables["events"].with_columns(session_id=pl.lit("s1"))
+    mapped = type(data).of({"events": table}, observed_until=data.observed_until)
+    for rules, count in ((SessionRules(), 1), (SessionRules(midnight=True), 2), (SessionRules(end="b"), 2)):
+        assert session_figures(mapped, rules=rules).to_dict()["sessions"] == count
+    assert session_figures(mapped, rules=SessionRules(exclude=("a",))).to_dict()["mean_seconds"] == 300.0
+    assert session_figures(mapped, rules=SessionRules(longest=timedelta(minutes=20))).to_dict()["sessions"] == 2
+
+
+def test_a_rule_about_an_event_that_never_occurs_is_refused() -> None:
+    with pytest.raises(UsageError, match="Did you mean logout"):
+        session_figures(told("ann 01-05 logout"), rules=SessionRules(end="logut"))
+    with pytest.raises(UsageError, match="longer than 0"):
+        SessionRules(longest=timedelta(0))
 
 
 def rows(*times: tuple[str, int, str]) -> list[tuple[Any, ...]]:
