@@ -274,3 +274,10 @@ def test_the_sales_cycle_is_the_median_with_open_deals_still_waiting() -> None:
     lost = row_of("sales_cycle_length", deals(*won, ("01-01", "01-05", False)))
     assert (lost["value"], lost["status"]) == (20 * 86_400, "small_n")
     assert row_of("sales_cycle_length", deals(("01-01", None, None)))["value"] is None
+
+
+def test_nobody_drops_off_at_a_step_that_may_be_left_out() -> None:
+    log = "ann 01-05T10:00 look\nann 01-05T10:01 buy\nbob 01-05T10:00 look\nbob 01-05T10:01 help"
+    data = told(log, funnels={"way": Funnel(("look", "help?", "buy"), within="1h")})
+    rows = rows_of("funnel_dropoff_rate", data)
+    assert rows.filter(pl.col("n") > 0).select("step", "value", "n").rows() == [(1, 0.5, 2)]

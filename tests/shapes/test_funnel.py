@@ -10,7 +10,8 @@ from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes import funnel_rules
 from kpi_lib.shapes.funnel import Funnel, funnel
 from tests.brute.funnel import funnel as oracle
-from tests.brute.logs import FAMILIES, random_funnel, random_rules
+from tests.brute.logs import FAMILIES, random_funnel, random_log, random_rules
+from tests.brute.rows import DAY, Row
 from tests.build import dataset, instant
 
 HOUR = 3_600_000_000
@@ -155,3 +156,65 @@ def test_segments_named_like_our_own_columns_stay_themselves() -> None:
 def test_a_segment_that_nobody_has_is_named() -> None:
     with pytest.raises(UsageError, match="Did you mean plan"):
         funnel(dataset([("u", 0, "a", 0, {})], 24 * HOUR).with_by(("pln",)), Funnel(("a", "b")))
+
+
+def apart(seed: int) -> tuple[list[Row], int]:
+    """A log in which no two events share an instant, so that a time names its event; `seq` serves as a value."""
+    log = random_log(seed)
+    return [
+        row._replace(time=row.time // 1000 * 1000 + at) for at, row in enumerate(log.rows)
+    ], log.observed_until + DAY
+
+
+def counted(rows: list[Row], until: int, attempt: str) -> list[list[Row]]:
+    """The events of each counted chain, by the oracle."""
+    found = oracle(rows, ("a", "b", "c"), within=DAY, observed_until=until, attempt=attempt)["units"]
+    at = {(row.unit, row.time): row for row in rows}
+    return [[at[unit, time] for time in one["times"]] for unit, told in found.items() for one in told["attempts"]]
+
+
+@pytest.mark.parametrize("attempt", ["best", "all"])
+def test_segments_and_values_are_read_at_the_events_of_the_chain(attempt: str) -> None:
+    for seed in range(100):
+        rows, until = apart(seed)
+        chains = counted(rows, until, attempt)
+        data = dataset(rows, until).with_by(("plan",))
+        for where, place in (("first", 0), ("last", -1), ("step:2", 1)):
+            spec = Funnel(("a", "b", "c"), within="1d", attempt=attempt, attribution=where, value="seq")
+            table = funnel(data, spec).table.filter(pl.col("units") > 0)
+            wanted: dict[tuple[str | None, int], list[int]] = {}
+            for chain in chains:
+                short = place == 1 and len(chain) < 2
+                plan = "(step 2 not reached)" if short else chain[place].props["plan"]
+                for step, row in enumerate(chain, start=1):
+                    wanted.setdefault((plan, step), []).append(row.seq or 0)
+            mine = {(plan, step): (units, value) for plan, step, units, value in table.select(*COUNTED).rows()}
+            assert mine == {key: (len(values), sum(values)) for key, values in wanted.items()}, (seed, where)
+
+
+COUNTED = ("plan", "step", "units", "value")
+
+
+def test_attribution_all_is_a_funnel_of_each_segment_alone() -> None:
+    for seed in range(100):
+        rows, until = apart(seed)
+        spec = Funnel(("a", "b"), within="1d", attribution="all")
+        table = funnel(dataset(rows, until).with_by(("plan",)), spec).table
+        for plan in {row.props["plan"] for row in rows}:
+            alone = [row for row in rows if row.props["plan"] == plan]
+            wanted = oracle(alone, ("a", "b"), within=DAY, observed_until=until)
+            mine = table.filter(pl.col("plan").eq_missing(pl.lit(plan)))
+            assert mine["units"].to_list() == [step["units"] for step in wanted["steps"]], (seed, plan)
+            assert mine["in_progress"][0] == wanted["in_progress"], (seed, plan)
+
+
+def test_hold_is_a_funnel_of_each_pair_of_unit_and_value() -> None:
+    for seed in range(100):
+        rows, until = apart(seed)
+        found = funnel(dataset(rows, until), Funnel(("a", "b"), within="1d", hold="plan"))
+        paired = [row._replace(unit=f"{row.unit} {row.props['plan']}") for row in rows if row.props["plan"]]
+        wanted = oracle(paired, ("a", "b"), within=DAY, observed_until=until)
+        assert found.table["units"].to_list() == [step["units"] for step in wanted["steps"]], seed
+        assert any("have no plan" in said or "has no plan" in said for said in found.warnings) == any(
+            row.event in "ab" and row.props["plan"] is None for row in rows
+        ), seed
