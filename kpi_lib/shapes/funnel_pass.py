@@ -63,8 +63,8 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     if spec != Funnel(spec.steps, **common):
         return "the general rules for order, attempts, ties, units or exclusions are asked for"
     names = set(data.sizes("events", "event")["event"])
-    if len(set(spec.steps)) < len(spec.steps) or not names.issuperset(spec.steps):
-        return "a step is named twice, is an occurrence, or never occurs"
+    if spec.names != spec.steps or not names.issuperset(spec.steps):
+        return "a step is named twice, is an occurrence, may be left out, or never occurs"
     if not data.parts.ordered and any(plain_name(column) in data.columns("events") for column in data.by):
         return "segments of events at one instant need the order of the table"
     return ""

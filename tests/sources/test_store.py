@@ -92,6 +92,19 @@ def test_answers_from_the_store_are_those_from_the_files(shop: Workspace) -> Non
         assert cohorts(other, Cohorts()).to_dict() == cohorts(one, Cohorts()).to_dict()
 
 
+def test_marks_of_steps_mean_the_same_in_the_store(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "ROWS", 60)
+    odd = log_of(40).replace(",d,", ",b?,").replace(",c,", ",a@2,")  # events that are named like steps with a mark
+    shop = make(TOML, log_csv=odd, people_csv="user_id,plan\nu1,pro\n")
+    plain = shop.data
+    shop.build_store()
+    kept = again(shop).data
+    for steps in (("a", "b?", "a@2"), ("a", "b", "a@2"), ("a", "b")):
+        one, other = (funnel(data, Funnel(steps, within="3d")) for data in (plain, kept))
+        assert other.to_dict() == one.to_dict()
+        assert_frame_equal(other.users(), one.users())
+
+
 def test_the_user_days_are_the_local_days_of_the_events(shop: Workspace) -> None:
     shop.build_store()
     parts = again(shop).data.parts
