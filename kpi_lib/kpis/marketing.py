@@ -115,11 +115,13 @@ def organic_traffic(data: Dataset, grid: Grid, *, organic_media: Sequence[str] =
 def traffic_source_mix(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """Where visits come from. One row per period and source; hits = visits from there, of = all visits."""
     keys = ["period", *[c for c in data.by if c in data.columns("web_visits")]]
-    known = ["user_id"] if "user_id" in visits(data).collect_schema().names() else []
-    came = placed(visits(data).with_columns(pl.col("source").fill_null(DIRECT)), grid)
+    seen = visits(data).with_columns(pl.col("source").fill_null(DIRECT))
+    known = ["user_id"] if "user_id" in seen.collect_schema().names() else []
+    came = placed(seen, grid)
     whole = came.group_by(*keys, *known).agg(of=pl.len().cast(pl.Int64))
     each = came.group_by(*keys, *known, "source").agg(hits=pl.len().cast(pl.Int64))
-    ways = whole.join(came.select("source").unique(), how="cross")
+    # a source that sends nobody in a period sends 0 of its visits, as long as it ever sent anybody
+    ways = whole.join(seen.select("source").unique(), how="cross")
     met = ways.join(each, on=[*keys, *known, "source"], how="left", nulls_equal=True)
     return met.with_columns(pl.col("hits").fill_null(0))
 

@@ -11,7 +11,7 @@ from kpi_lib.core.units import CONTEXT, DOWN, SCORE, UP
 from kpi_lib.core.units import COUNT as ITEMS
 from kpi_lib.kpis.registry import ACTIONABLE, CLICKUP, CONTEXTUAL, GEEKS, VANITY, ChoiceNeeded, kpi
 from kpi_lib.shapes.records import answers, mean_of, rows
-from kpi_lib.shapes.teams import FEWEST, items, large, members, of_large_teams, stands
+from kpi_lib.shapes.teams import FEWEST, items, large, members, recipients, refuse_persons, stands
 
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
 RANKING = "Its source shows it by person: items differ in size, and a ranking harms. Here by team, from five people on."
@@ -95,17 +95,16 @@ def overdue_tasks(data: Dataset, grid: Grid) -> pl.LazyFrame:
     title="Uncleared notifications",
     direction=DOWN,
     measure=COUNT,
-    inputs=("notifications.member", "notifications.time", "notifications.cleared_ts", "work_items.assignee"),
+    inputs=("notifications.member", "notifications.time", "notifications.cleared_ts"),
     formula="notifications not cleared at the end of the period, by team of the member; small teams are left out",
     counter=("overdue_tasks",),
     use=VANITY,
 )
 def uncleared_notifications(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many notifications wait, an artefact of the tool. One row per notification and run of periods."""
-    latest = items(data).sort("created", "item_id").select(member="assignee", team="team")
-    team = latest.unique("member", keep="last", maintain_order=True)
-    waits = data.known("notifications").select("member", **stands("time", "cleared_ts", data, grid))
-    return _in_teams(waits.join(team, on="member").drop("member"), data)
+    people = recipients(data)
+    waits = data.known("notifications").select(person="member", **stands("time", "cleared_ts", data, grid))
+    return _in_teams(waits.join(people, on="person").drop("person"), data, people)
 
 
 @felt(
@@ -156,7 +155,10 @@ def kpi_rating_score(data: Dataset, grid: Grid) -> pl.LazyFrame:
     return rows(data, "surveys", where=valid, score=pl.col("score")).with_columns(**mean_of(pl.col("score")))
 
 
-def _in_teams(units: pl.LazyFrame, data: Dataset) -> pl.LazyFrame:
-    if not members(data).head(1).collect().is_empty() and large(data).collect().is_empty():
+def _in_teams(units: pl.LazyFrame, data: Dataset, people: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """The units of teams of at least five people."""
+    refuse_persons(data)
+    known = members(data) if people is None else people
+    if large(known).collect().is_empty() and not known.head(1).collect().is_empty():
         raise ChoiceNeeded(f"no team has {FEWEST} people or more: figures of so few would be figures of persons.")
-    return of_large_teams(units, data)
+    return units.join(large(known), on="team", nulls_equal=True, maintain_order="left")

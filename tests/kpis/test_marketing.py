@@ -113,3 +113,9 @@ def test_followers_are_those_of_the_last_reading() -> None:
 def test_engagement_is_reactions_for_what_was_shown() -> None:
     assert row_of("social_engagement_rate", posts())["value"] == pytest.approx(60 / 2_000)
     assert row_of("social_likes", posts())["value"] == 31
+
+
+def test_a_source_that_sent_nobody_in_a_period_has_none_of_it() -> None:
+    """The same alone as in a grid: which sources there are does not depend on the period that is asked for."""
+    found = rows_of("traffic_source_mix", site(*VISITS), "2026-02")
+    assert dict(found.select("source", "value").rows()) == {"(direct)": 0, "bank": 0, "search": 1, "shop": 0}

@@ -62,6 +62,19 @@ def test_nobody_is_ranked(name: str, column: str) -> None:
         compute(name, office(("red", 6)), parse_period("2026-01", zone="UTC"), by=(column,))
 
 
+def test_members_of_no_known_team_are_not_lost() -> None:
+    """They work on no item, so that nobody knows their team: together, if they are five, and never 0."""
+    notes = [(f"n{i}", moment("01-05"), None) for i in range(5)]
+    columns = ["member", "time", "cleared_ts"]
+    data = office(("red", 6))
+    tables = {**data.tables, "notifications": frame_of("notifications", columns, notes)}
+    assert figures("uncleared_notifications", told(tables=tables)) == {None: 5}
+    del tables["work_items"]
+    assert figures("uncleared_notifications", told(tables=tables)) == {None: 5}
+    few = told(tables={"notifications": frame_of("notifications", columns, notes[:4])})
+    assert row_of("uncleared_notifications", few)["value"] is None
+
+
 def test_an_item_of_tomorrow_is_not_overdue_today() -> None:
     rows = [(f"w{i}", "red", f"p{i}", moment("01-02"), moment("01-20"), None, 1.0) for i in range(5)]
     data = told(tables={"work_items": frame_of("work_items", ITEMS, rows)}, until="01-15")
