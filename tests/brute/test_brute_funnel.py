@@ -293,3 +293,68 @@ def test_strict_order_is_the_existence_of_an_arrangement() -> None:
         )
         exists = any(order.index(chain[1]) - order.index(chain[0]) == 1 for order in arrangements)
         assert unbroken([Labelled(row, frozenset()) for row in rows], chain, "any") == exists
+
+
+def step_times(text: str, steps: str, **options: Any) -> list[float | None]:  # noqa: ANN401
+    """Times of the one counted attempt, in seconds; a step not taken is None."""
+    found = ask(text, steps, **options)["units"]["u"]["attempts"][0]["times"]
+    return [None if time is None else time / SECOND for time in found]
+
+
+def test_windows_of_steps_run_from_the_required_step_before() -> None:
+    windows = (None, 3 * SECOND, 5 * SECOND)
+    assert step_times("A0 B3 C8", "ABC", within_step=windows, within=None) == [0, 3, 8]
+    assert step_times("A0 B4 C8", "ABC", within_step=windows, within=None) == [0]
+    assert step_times("A0 B3 C9", "ABC", within_step=windows, within=None) == [0, 3]
+    # the earliest event of a step is taken, though the later one would have led to C
+    assert step_times("A0 B1 B3 C7", "ABC", within_step=windows, within=None) == [0, 1]
+
+
+def test_an_attempt_is_over_when_a_steps_window_is() -> None:
+    windows = (None, 3 * SECOND, 5 * SECOND)
+    text = "A0 A4 B5"
+    answer = ask(text, "AB", attempt="all", within=None, within_step=windows[:2])
+    assert reached(answer) == [(0, [0]), (4, [4, 5])]
+    assert ask("A0", "ABC", within=None, within_step=windows, until=7)["in_progress"] == 1
+    assert ask("A0", "ABC", within=None, within_step=windows, until=8)["in_progress"] == 0
+    assert ask("A0 X4", "ABC", within=None, within_step=windows, exclude=("X",))["excluded"] == 0
+    assert ask("A0 X3", "ABC", within=None, within_step=windows, exclude=("X",))["excluded"] == 1
+
+
+def test_a_step_that_may_be_left_out() -> None:
+    free = (False, True, False)
+    assert step_times("A0 B1 C2", "ABC", optional=free) == [0, 1, 2]
+    assert step_times("A0 C2", "ABC", optional=free) == [0, None, 2]
+    assert step_times("A0 C2 B3", "ABC", optional=free) == [0, None, 2]  # too late: not between
+    assert step_times("A0 B3", "ABC", optional=free) == [0, 3]  # while the attempt waits
+    assert step_times("A0 B11", "ABC", optional=free) == [0]
+    assert step_times("B0 A0 C0", "ABC", optional=free) == [0, 0, 0]  # one instant
+    assert step_times("B0 A0 C0", "ABC", optional=free, ties="strict") == [0]
+    assert step_times("A0 B4 C5", "ABC", optional=free, within_step=(None, 3 * SECOND, None)) == [0, None, 5]
+
+
+def test_grace_lets_close_events_change_places() -> None:
+    assert depth("B0 A2", "AB", grace=2 * SECOND) == 2
+    assert depth("B0 A3", "AB", grace=2 * SECOND) == 1
+    assert step_times("B0 A2 C1", "ABC", grace=2 * SECOND) == [2, 2, 2]
+    assert step_times("A0 C4 B5", "ABC", grace=2 * SECOND) == [0, 5, 5]
+    # measured from the moment at which the step before was reached, not from one early event to the next
+    assert depth("C0 B2 A4", "ABC", grace=2 * SECOND) == 2
+
+
+def test_repeats_of_the_current_step_break_nothing() -> None:
+    assert depth("A0 A1 B2", "AB", order="strict", attempt="first") == 1
+    assert depth("A0 A1 B2", "AB", order="strict", attempt="first", repeats=True) == 2
+    assert depth("A0 B1 A2 C3", "ABC", order="strict", repeats=True) == 2  # no longer the current step
+    assert depth("A0 B1 B1 C2", "ABC", order="strict", repeats=True) == 3
+    assert depth("A0 B1 B1 C2", "ABC", order="strict", repeats=True, ties="strict") == 1
+
+
+def test_excluding_the_unit_and_the_first_attempt_ever() -> None:
+    text = "A0 X1 A20 B21"
+    assert depth(text, "AB", exclude=("X",)) == 2
+    assert ask(text, "AB", exclude=("X",), exclusion="unit")["excluded"] == 1
+    period = (15 * SECOND, 30 * SECOND)
+    assert depth("A0 A20 B21", "AB", entry=period, attempt="first") == 2
+    assert ask("A0 A20 B21", "AB", entry=period, attempt="first_ever")["units"] == {}
+    assert depth("A0 A20 B21", "AB", attempt="first_ever") == 1
