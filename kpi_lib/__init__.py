@@ -20,6 +20,7 @@ _PLACES = {
     "shapes.funnel_trend": ("FunnelTrend", "funnel_trend"),
     "shapes.lifecycle": ("Lifecycle", "daily_states", "lifecycle"),
     "shapes.paths": ("Paths", "paths"),
+    "shapes.lifetime": ("Lifetime", "lifetime"),
     "shapes.sessions": ("SessionRules", "Sessions", "session_figures"),
     "kpis.registry": ("Kpi", "catalogue", "find", "kpi"),
     "answers.actives": ("Actives", "actives"),

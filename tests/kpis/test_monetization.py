@@ -117,11 +117,6 @@ def test_revenue_per_active_user_counts_who_pays_nothing() -> None:
     assert row_of("arpu", told(VISITS + VISITS, SALES))["value"] == 27 / 4
 
 
-def test_wrong_margin_free_lifetimes_are_not_offered() -> None:
-    """Revenue times lifetime without a margin is no customer value; no id computes it."""
-    assert not {"ltv", "clv"} & set(catalogue())
-
-
 def test_revenue_beside_the_use_of_a_feature() -> None:
     features = {"search": ("find",)}
     data = told(VISITS + "ann 01-07 find\nann 01-08 find\n", SALES, features=features)

@@ -1,0 +1,138 @@
+"""What a new customer is worth: a ladder of estimates, from the simple formula to models that know that customers differ.
+
+All are gross profit of a new customer over `horizon` months, discounted (but `simple`, which knows neither). With subscriptions:
+`simple`, `geometric` (churn the same for all), `observed` (what cohorts have paid so far) and `sbg`; with orders: `observed` and
+`bgnbd` (BG/NBD with Gamma-Gamma). Intervals leave out one twentieth of the customers at a time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError, shown
+from kpi_lib.core.motions import FOLDS, T_FOLDS
+from kpi_lib.core.units import minor_digits
+from kpi_lib.shapes.lifetime_models import Floats
+from kpi_lib.shapes.lifetime_rungs import Rung, by_orders, by_subscriptions
+
+WARNINGS: Mapping[str, str] = {
+    "simple": "Takes churn as the same for everybody and counts all future without discount; null when nobody has left yet.",
+    "geometric": "Takes churn as the same for everybody: too low where some customers stay much longer than others.",
+    "observed": "Counts only what has been seen: beyond the oldest customers' age nothing is added.",
+    "sbg": "Follows first subscriptions to their end; who comes back counts in the price only.",
+    "bgnbd": "Takes each customer's pace and order value as steady until a leaving that nobody sees.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """The ladder: `table` has one row per method: method, value, low, high, n, months, status, warning.
+
+    Amounts are in minor units; `months` is how far it reaches (null: without end). `curves` has one row per method and month:
+    gross profit of a new customer up to then, `discounted` and `plain`. `parameters` holds those of the models.
+    """
+
+    table: pl.DataFrame
+    curves: pl.DataFrame
+    gross_margin: float
+    horizon: int
+    discount: float
+    parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    currency: str = "USD"
+
+    def payback(self, cost: float) -> int | None:
+        """The first month in which the observed gross profit of a new customer covers this cost (in units of the currency).
+
+        None says: not yet, in the months observed.
+        """
+        needed = cost * 10 ** minor_digits(self.currency)
+        seen = self.curves.filter((pl.col("method") == "observed") & (pl.col("plain") >= needed))
+        return None if seen.is_empty() else int(seen["month"].to_list()[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The ladder as JSON values, amounts in units of the currency."""
+        scale = 10 ** minor_digits(self.currency)
+        amounts = ("value", "low", "high", "discounted", "plain")
+
+        def rows(table: pl.DataFrame) -> list[dict[str, Any]]:
+            there = [c for c in amounts if c in table.columns]
+            return table.with_columns(pl.col(there) / scale).to_dicts()
+
+        choices = {"gross_margin": self.gross_margin, "horizon": self.horizon, "discount": self.discount}
+        models = {name: dict(values) for name, values in self.parameters.items()}
+        return {
+            "rows": rows(self.table), "curves": rows(self.curves), "parameters": models, "currency": self.currency, **choices,
+        }  # fmt: skip
+
+
+def lifetime(
+    data: Dataset,
+    *,
+    gross_margin: float | None = None,
+    horizon: int = 36,
+    discount: float = 0.1,
+    basis: str | None = None,
+) -> Lifetime:
+    """What a new customer is worth by every method that the data allow; basis: subscriptions (where there are any) or orders.
+
+    `gross_margin` comes from [settings] where it is not given and is never taken as 100 %; `discount` is a year's. Raises
+    UsageError where a choice is missing or out of range.
+    """
+    margin = data.settings.get("gross_margin") if gross_margin is None else gross_margin
+    if not isinstance(margin, int | float) or not 0 < margin <= 1:
+        there = "is not chosen" if margin is None else f"is {shown(margin)}"
+        raise UsageError(
+            f"gross_margin {there}: write gross_margin = 0.8 (a share, yours) under [settings] in kpi.toml."
+        )
+    if horizon < 1 or not 0 <= discount < 1:
+        raise UsageError(
+            f"horizon is {horizon} and discount {discount}: months, 1 or more, and a year's share from 0 to 1."
+        )
+    table = basis or ("subscriptions" if "subscriptions" in data.tables else "orders")
+    if table not in ("subscriptions", "orders") or (table if table != "orders" else "transactions") not in data.tables:
+        raise UsageError(
+            f"a lifetime value by {shown(table)} needs a table of subscriptions or of transactions (basis)."
+        )
+    monthly = (1 + discount) ** (-1 / 12)
+    rungs = (by_subscriptions if table == "subscriptions" else by_orders)(data, horizon, monthly)
+    rows = [_row(name, rung, float(margin)) for name, rung in rungs.items()]
+    schema = {"method": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
+    ladder = pl.DataFrame(
+        rows, schema=schema | {"months": pl.Int64, "status": pl.String, "warning": pl.String}, orient="row"
+    )
+    curves = [_curve(name, rung, float(margin), monthly) for name, rung in rungs.items()]
+    models = {name: rung.parameters for name, rung in rungs.items() if rung.parameters}
+    return Lifetime(ladder, pl.concat(curves), float(margin), horizon, discount, models, data.currency)
+
+
+def _row(name: str, rung: Rung, margin: float) -> tuple[Any, ...]:
+    low, high = interval(rung)
+    found = [None if v is None or not np.isfinite(v) else v * margin for v in (rung.value, low, high)]
+    status = rung.status or ("small_n" if rung.n < 30 else "ok")
+    return (name, *found, rung.n, rung.months, status, WARNINGS[name])
+
+
+def interval(rung: Rung) -> tuple[float | None, float | None]:
+    """Delete-a-group jackknife over twentieths of the customers, or the bounds that the rung brings."""
+    if rung.bounds is not None:
+        return rung.bounds
+    copies = np.array(rung.replicates, dtype=np.float64)
+    if rung.value is None or len(copies) < FOLDS or not np.isfinite(copies).all():
+        return None, None
+    error = float(np.sqrt(((copies - copies.mean()) ** 2).sum() * (FOLDS - 1) / FOLDS))
+    if error == 0:
+        return None, None
+    return max(rung.value - error * T_FOLDS, 0.0), rung.value + error * T_FOLDS
+
+
+def _curve(name: str, rung: Rung, margin: float, monthly: float) -> pl.DataFrame:
+    steps: Floats = np.asarray(rung.increments, dtype=np.float64) * margin
+    weights = monthly ** (np.arange(len(steps)) + rung.paid_at)
+    plain, discounted = np.cumsum(steps), np.cumsum(steps * weights)
+    month = np.arange(1, len(steps) + 1, dtype=np.int64)
+    columns = {"method": [name] * len(steps), "month": month, "discounted": discounted, "plain": plain}
+    return pl.DataFrame(columns, schema_overrides={"method": pl.String})
