@@ -178,5 +178,5 @@ def sessions_table(result: Sessions) -> Table:
         )
         for row in result.table.to_dicts()
     ]
-    columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event", "0 seconds")
+    columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event", "No length")
     return Table(title="Sessions", columns=columns, rows=tuple(rows), text_columns=len(by))
