@@ -100,7 +100,7 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
         return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=axis)
 
     def people() -> pl.DataFrame:
-        return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=axis).people
+        return answer(data, spec, {"asked": _found(data, spec, grid)}, grid=grid, axis=axis).people  # ties matter not
 
     return _result(data, spec, quick, grid=grid, axis=axis, people=people)
 
