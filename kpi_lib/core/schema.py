@@ -13,7 +13,7 @@ from kpi_lib.core.errors import unknown
 from kpi_lib.core.period import INSTANT
 
 TABLES_AS_TEXT = """
-events: user_id:id! event:text! time:time! event_id:id# ingested:time session_id:id
+events: user_id:id! event:text! time:time! event_id:id# ingested:time session_id:id version:text
 transactions: user_id:id! time:time! amount:money! currency:text order_id:id transaction_id:id# product:text kind:text
 users: user_id:id!# signup_ts:time account_id:id channel:text deleted_ts:time plan:text
 subscriptions: subscription_id:id! user_id:id! start:time! end:time~ mrr:money amount:money interval:text currency:text plan:text is_trial:flag trial_start:time trial_end:time~ term_end:time~ renewed_ts:time

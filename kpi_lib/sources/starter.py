@@ -87,7 +87,9 @@ def _manifest(folder: Path, guesses: dict[Path, Guess], left_out: list[str], pro
         tables.setdefault(each.table, []).append(path)
     parts = [_head(folder, list(guesses.values()), left_out)]
     for paths in tables.values():
-        one = guesses[paths[0]] if "rates" not in tables else replace(guesses[paths[0]], where=None)
+        # of files with the same header the one that allows least speaks for all, such as one in which an id repeats
+        one = min((guesses[path] for path in paths), key=lambda each: len(each.columns))
+        one = one if "rates" not in tables else replace(one, where=None)
         parts.append(_section(one, [_relative(path, folder) for path in paths]))
     parts.append(product(profile) if profile else "")
     parts.append(_tail(list(guesses.values()), settings=profile is None))
@@ -98,6 +100,8 @@ def _alike(guesses: list[Guess]) -> None:
     """Files of one table share one section, so their columns must be the same."""
     first = {name: theirs for name, (theirs, _) in guesses[0].columns.items()}
     other = guesses[-1]
+    if sorted(other.raw.columns) == sorted(guesses[0].raw.columns):
+        return
     if first != {name: theirs for name, (theirs, _) in other.columns.items()}:
         raise UsageError(
             f"{guesses[0].raw.name} and {other.raw.name} both look like the table {other.table}, "

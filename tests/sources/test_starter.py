@@ -1,5 +1,6 @@
 """kpi init on a stranger's file writes a workspace that works at once and says what it assumed."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -239,7 +240,7 @@ def test_every_table_of_the_demo_company_is_recognised(demo: Path, tmp_path: Pat
     found = write_starter(files, tmp_path)
     assert found.left_out == ()
     workspace = open_workspace(tmp_path)
-    assert set(workspace.config["tables"]) == {path.name.split(".")[0] for path in files}
+    assert set(workspace.config["tables"]) == {re.split(r"[.-]", path.name)[0] for path in files}
     for table, body in workspace.config["tables"].items():
         mapped = {c for c in TABLES[table] if c.name in body["columns"]}
         assert {c.name for c in TABLES[table] if c.required} <= {c.name for c in mapped} | set(
