@@ -9,12 +9,14 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show.charts import chart
@@ -102,6 +104,8 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Actives,
             Sessions,
             Lifecycle,
+            Lifetime,
+            MrrBridge,
             Paths,
             Values,
             Advice,

@@ -7,12 +7,14 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import (
@@ -27,6 +29,7 @@ from kpi_lib.show import (
     intakes,
     lifecycles,
     quality,
+    revenues,
     tiles,
     values,
 )
@@ -54,3 +57,5 @@ say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
 say.register(Intake, intakes.sentence)
 say.register(Scorecard, tiles.headline)
+say.register(MrrBridge, revenues.bridge_sentence)
+say.register(Lifetime, revenues.lifetime_sentence)

@@ -7,12 +7,14 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
+from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import (
@@ -27,6 +29,7 @@ from kpi_lib.show import (
     intakes,
     lifecycles,
     quality,
+    revenues,
     standings,
     values,
 )
@@ -54,3 +57,5 @@ table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)
 table.register(Intake, intakes.intake_table)
 table.register(Scorecard, standings.scorecard_table)
+table.register(MrrBridge, revenues.bridge_table)
+table.register(Lifetime, revenues.lifetime_table)
