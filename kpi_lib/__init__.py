@@ -14,6 +14,7 @@ _PLACES = {
     "core.period": ("Grid", "last_complete", "parse_period"),
     "shapes.bridge": ("MrrBridge", "mrr_bridge"),
     "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
+    "shapes.engagement": ("Habits", "habits"),
     "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
     "shapes.funnel_compare": ("FunnelComparison", "compare_funnels"),
     "shapes.funnel_strip": ("DefinitionStrip", "definition_strip"),

@@ -1,4 +1,4 @@
-"""Verbs for how people use the product over time and on their way: lifecycle and paths."""
+"""Verbs for how people use the product over time and on their way: lifecycle, paths and habits."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ import click
 
 from kpi_lib.cli.options import GAP_HELP, Place, columns, period, segments, shared, table_choice
 from kpi_lib.cli.text import table
-from kpi_lib.core.units import RATIO, SHARE, duration, show
+from kpi_lib.core.units import COUNT, RATIO, SHARE, duration, show
 
 if TYPE_CHECKING:
     from kpi_lib.core.dataset import Dataset
@@ -121,4 +121,50 @@ def paths(place: Place, **asked: Any) -> int:  # noqa: ANN401
     return 0
 
 
-COMMANDS = {"lifecycle": lifecycle, "paths": paths}
+@click.command("habits")
+@click.option("--window", type=int, default=30, metavar="N", help="Days to look back (default 30).")
+@click.option("--period", metavar="P", help="Look back from the end of this period (default: from the last whole day).")
+@segments
+@table_choice
+@shared
+def habits(place: Place, **asked: Any) -> int:  # noqa: ANN401
+    """On how many of the last days people come (the power-user curve), and after which pause they come again.
+
+    \b
+    Example:
+      kpi habits --window 28 --period 2024-06-24 --workspace data/clickstream
+    """
+    from kpi_lib.shapes.engagement import habits as told
+
+    workspace, data, events = opened(place, asked)
+    grid = workspace.grid(asked["period"]) if asked["period"] else None
+    found = told(data, window=asked["window"], grid=grid, events=events)
+    rows = [
+        [
+            *(r[column] for column in found.by),
+            r["days"],
+            f"{r['users']:,}",
+            show(r["share"], SHARE),
+            f"{r['at_least']:,}",
+            show(r["at_least_share"], SHARE),
+        ]
+        for r in found.table.iter_rows(named=True)
+    ]
+    heads = [*found.by, "active days", "people", "share", "so many or more", "share"]
+    place.show(found.to_dict(), f"{table(heads, rows, left=len(found.by))}\n\n{_summary(found)}")
+    return 0
+
+
+def _summary(found: Any) -> str:  # noqa: ANN401 - a Habits
+    """Mean days, participation and pauses by segment."""
+    names = ("users", "mean_days", "stickiness", "participation", "median_pause", "most_pause")
+    units = (COUNT, RATIO, SHARE, SHARE, RATIO, RATIO)
+    rows = [
+        [*(r[column] for column in found.by), *(show(r[name], unit) for name, unit in zip(names, units, strict=True))]
+        for r in found.summary.iter_rows(named=True)
+    ]
+    heads = [*found.by, "people", "mean days", "stickiness", "participation", "median pause", "80 % come within"]
+    return table(heads, rows, left=len(found.by))
+
+
+COMMANDS = {"lifecycle": lifecycle, "paths": paths, "habits": habits}

@@ -8,6 +8,8 @@ from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, segme
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import COUNT, FRACTION, RATIO, SHARE, show, span
 
+LAST = 30
+
 
 @click.command("compute")
 @click.argument("kpis", nargs=-1, required=True, metavar="KPI…")
@@ -47,11 +49,14 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
 
 @click.command("active")
 @period
+@click.option(
+    "--window", type=int, metavar="N", help="Also the distinct people of the N days to the end of each period."
+)
 @segments
 @table_choice
 @shared
 def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
-    """Daily, weekly and monthly actives with stickiness; without a period, every day of the data.
+    """Daily, weekly and monthly actives with stickiness; without a period, every day of the data (as text the last 30).
 
     \b
     Example:
@@ -63,19 +68,27 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     given = any(asked[name] for name in ("period", "start", "stop"))
     grid = grid_of(workspace, asked, "day") if given else workspace.grid(every=asked["every"] or "day")
-    found = actives(data, grid, columns(asked["by"]), events=data.settings.get("active_events", ("*",)))
-    heads = [*found.by, "from", "daily", "weekly", "monthly", "stickiness", ""]
+    found = actives(
+        data, grid, columns(asked["by"]), events=data.settings.get("active_events", ("*",)), window=asked["window"]
+    )
+    last = found.table["start"].unique().sort().tail(LAST)
+    shown = found.table if given else found.table.filter(found.table["start"].is_in(last.implode()))
+    names = ("dau", "wau", "mau", *(("rolling",) if asked["window"] else ()))
+    wide = [f"{asked['window']} days"] if asked["window"] else []
+    heads = [*found.by, "from", "daily", "weekly", "monthly", *wide, "stickiness", ""]
     rows = [
         [
             *(r[c] for c in found.by),
             r["start"],
-            *(show(r[k], COUNT) for k in ("dau", "wau", "mau")),
+            *(show(r[k], COUNT) for k in names),
             show(r["stickiness"], FRACTION),
             "" if r["complete"] else "not over",
         ]
-        for r in found.table.iter_rows(named=True)
+        for r in shown.iter_rows(named=True)
     ]
-    place.show(found.to_dict(), table(heads, rows, left=len(found.by) + 1))
+    hidden = found.table["start"].n_unique() - shown["start"].n_unique()
+    note = f"\nThe last {LAST} periods; {hidden:,} earlier ones with --from and --to, or with --json." if hidden else ""
+    place.show(found.to_dict(), table(heads, rows, left=len(found.by) + 1) + note)
     return 0
 
 

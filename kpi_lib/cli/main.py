@@ -31,13 +31,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "paths": ("engagement", "which way sessions take from event to event"),
     "store": ("store", "the fast form of the data"),
     "explain": ("store", "which form of the data a question uses, and why"),
+    "habits": ("engagement", "on how many days people come, and after which pause"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
 GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage"),
-    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "explain"),
+    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "explain"),
     "Tell": ("report", "lab"),
 }
 

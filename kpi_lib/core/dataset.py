@@ -24,6 +24,7 @@ number before after active new returning resurrected dormant current reactivated
 left_censored all_sessions in_progress share name named closes begun begins over one
 left_censored all_sessions in_progress share name named closes begun begins over one simple
 simple_low simple_high previous change survival survival_low survival_high cohorts same_period counts risk gone zero_length_share
+at_least at_least_share mean_days everybody participation paused median_pause most_pause able pause gap rolling
 left_censored
 entered outcome bin low_seconds high_seconds over before since p90_seconds previous_median_seconds previous_p25_seconds
 previous_p75_seconds previous_p90_seconds previous_mean_seconds

@@ -16,6 +16,7 @@ from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.handover import hand_over
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import Funnel, FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_rules import required_before
@@ -143,8 +144,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             rate = pl.when(pl.col("complete") & (pl.col("size") > 0)).then(pl.col("retained") / pl.col("size"))
             means = [_of("cohort_pooled", result.pooled), _of("cohort_curve", result.curve)]
             return [_of("cohort", result.table.with_columns(rate=rate)), *means]
-        case Paths():
-            return [_of("paths", result.table), _of("paths_total", result.totals)]
+        case Habits() | Paths():
+            return _parts(result)
         case Intake():
             fields = ("last_new", "quiet_periods", "ages", "gap", "gap_low", "gap_high")
             everybody = {"all_members": [result.members], **{name: [getattr(result, name)] for name in fields}}
@@ -172,6 +173,14 @@ def _funnel_frames(result: FunnelResult | FunnelTrend | FunnelComparison | Defin
         case FunnelComparison():
             return [_of("funnel_comparison", result.table)]
     return [_of("funnel_strip", result.table), _of("funnel_reasons", result.reasons)]
+
+
+def _parts(result: Habits | Paths) -> list[pl.DataFrame]:
+    """The tables of a result that has several."""
+    if isinstance(result, Paths):
+        return [_of("paths", result.table), _of("paths_total", result.totals)]
+    parts = {"habits": result.table, "habits_summary": result.summary, "habits_pauses": result.pauses}
+    return [_of(name, table) for name, table in parts.items()]
 
 
 def _of(name: str, table: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
@@ -22,6 +23,7 @@ from kpi_lib.show.charts_values import actives_picture, values_pictures
 from kpi_lib.show.funnel_compare import comparison_picture
 from kpi_lib.show.funnel_strip import strip_picture
 from kpi_lib.show.funnel_trend import trend_picture
+from kpi_lib.show.habits import habits_picture
 from kpi_lib.show.lifecycles import lifecycle_picture
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import kpis
@@ -33,7 +35,7 @@ theme.enable()
 def chart(result: object) -> Picture:
     """Draw a result: one question, one chart, with a layout for a desk and one for a phone."""
     raise TypeError(
-        f"{type(result).__name__} is no result that has a chart; funnels, cohorts, lifecycles, paths, actives, values and scorecards have."
+        f"{type(result).__name__} is no result that has a chart; those of questions, KPIs and scorecards have."
     )
 
 
@@ -45,6 +47,7 @@ chart.register(CohortResult, cohort_picture)
 chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)
 chart.register(Paths, paths_picture)
+chart.register(Habits, habits_picture)
 
 
 @chart.register

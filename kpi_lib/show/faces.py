@@ -11,6 +11,7 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
@@ -42,17 +43,17 @@ def faces(result: object) -> tuple[object, ...]:
 @faces.register(Sessions)
 @faces.register(Lifecycle)
 @faces.register(Paths)
-def _(result: FunnelResult | Actives | Sessions | Lifecycle | Paths) -> tuple[object, ...]:
+@faces.register(Habits)
+def _(result: FunnelResult | Actives | Sessions | Lifecycle | Paths | Habits) -> tuple[object, ...]:
     if not _counts(result):
         return (say(result),)  # an empty picture would look like a broken one
     return (say(result), table(result) if isinstance(result, Sessions) else chart(result))
 
 
-def _counts(result: FunnelResult | Actives | Sessions | Lifecycle | Paths) -> bool:
+def _counts(result: FunnelResult | Actives | Sessions | Lifecycle | Paths | Habits) -> bool:
     """Whether there is anything to show beside the sentence."""
-    column = {FunnelResult: "units", Actives: "dau", Sessions: "sessions", Lifecycle: "active", Paths: "sessions"}[
-        type(result)
-    ]
+    columns = {FunnelResult: "units", Actives: "dau", Lifecycle: "active", Habits: "users"}
+    column = columns.get(type(result), "sessions")
     return column in result.table.columns and bool(result.table[column].fill_null(0).sum() > 0)
 
 
@@ -107,6 +108,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Lifetime,
             MrrBridge,
             Paths,
+            Habits,
             Values,
             Advice,
             Intake,

@@ -51,7 +51,7 @@ def sentence(result: Lifecycle) -> Say:
     end = max(row["start"] for row in rows)
     last = [row for row in rows if row["start"] == end]
     said = _segments(last, result) if result.by else _states(last[0]) if result.states == STATES else _flows(last[0])
-    return Say(("In ", period_name(last[0]["start"], last[0]["end"]), ", ", said))
+    return Say(("On " if result.every == "day" else "In ", period_name(last[0]["start"], last[0]["end"]), ", ", said))
 
 
 def _flows(row: Mapping[str, Any]) -> Phrase:

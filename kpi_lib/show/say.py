@@ -9,6 +9,7 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
@@ -26,6 +27,7 @@ from kpi_lib.show import (
     funnel_strip,
     funnel_trend,
     funnels,
+    habits,
     intakes,
     lifecycles,
     quality,
@@ -53,6 +55,7 @@ say.register(Actives, active.actives_sentence)
 say.register(Sessions, active.sessions_sentence)
 say.register(Lifecycle, lifecycles.sentence)
 say.register(Paths, flows.sentence)
+say.register(Habits, habits.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
 say.register(Intake, intakes.sentence)

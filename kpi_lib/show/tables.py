@@ -9,6 +9,7 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
@@ -26,6 +27,7 @@ from kpi_lib.show import (
     funnel_strip,
     funnel_trend,
     funnels,
+    habits,
     intakes,
     lifecycles,
     quality,
@@ -53,6 +55,7 @@ table.register(Actives, active.actives_table)
 table.register(Sessions, active.sessions_table)
 table.register(Lifecycle, lifecycles.lifecycle_table)
 table.register(Paths, flows.paths_table)
+table.register(Habits, habits.habits_table)
 table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)
 table.register(Intake, intakes.intake_table)

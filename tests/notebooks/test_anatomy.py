@@ -26,6 +26,8 @@ def test_the_pack_is_complete() -> None:
     assert {
         "00-start",
         "20-funnel",
+        "25-engagement",
+        "28-paths",
         "30-cohorts",
         "40-stages",
         "reports/monthly-review",

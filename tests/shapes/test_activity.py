@@ -186,3 +186,20 @@ def test_a_day_counts_for_retention_once_it_is_watched_to_its_end(zone: str) -> 
     assert ripe.select("user_id", "hit", "ripe").rows() == [("back", True, True), ("gone", False, True)]
     young = returned_on(dataset(log, end - 1, zone=zone), day=1).collect()
     assert not young["ripe"].any()
+
+
+def test_the_people_of_any_number_of_days() -> None:
+    for seed in range(40):
+        log = random_log(seed)
+        data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone)
+        last = local_day(data.observed_until - timedelta(microseconds=1), log.zone) + timedelta(days=1)
+        grid = Grid.calendar("day", local_day(data.observed_from, log.zone), last, zone=log.zone)
+        for window, other in ((7, "wau"), (30, "mau"), (1, "dau")):
+            table = actives(data, grid, window=window).table
+            whole = table.filter(pl.col("complete")) if window == 1 else table
+            assert whole["rolling"].cast(pl.Float64).to_list() == whole[other].to_list(), (seed, window)
+
+
+def test_a_window_of_no_days_is_refused() -> None:
+    with pytest.raises(UsageError, match="1 or more"):
+        actives(told("ann 01-05 use"), parse_period("2026-01", zone="UTC"), window=0)

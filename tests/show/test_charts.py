@@ -20,6 +20,7 @@ from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.core.units import COUNT, MONEY, RATIO, SECONDS, SHARE
 from kpi_lib.shapes.cohort import Cohorts, cohorts
+from kpi_lib.shapes.engagement import habits
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.paths import paths
@@ -69,6 +70,7 @@ def pictures() -> dict[str, Picture]:
         "lifecycle split": chart(lifecycle(data.with_by(("plan",)))),
         "states": chart(daily_states(data)),
         "paths": chart(paths(data)),
+        "habits": chart(habits(data)),
         "actives split": chart(actives(data, WEEKS, ["plan"])),
         "series": chart(compute("average_order_value", shop(), MONTHS)),
         "ranked": chart(compute("goal_conversion_rate", data, parse_period("2026-01", zone="UTC"), ["plan"])),

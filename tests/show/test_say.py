@@ -16,6 +16,7 @@ from kpi_lib.answers.stages import stage
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import Cohorts, cohorts
+from kpi_lib.shapes.engagement import habits
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.funnel_compare import compare_funnels
 from kpi_lib.shapes.funnel_strip import definition_strip
@@ -302,6 +303,7 @@ def test_each_result_has_a_face() -> None:
         session_figures(data),
         lifecycle(data),
         paths(data),
+        habits(data),
         compute("dau", data, WEEKS),
         compute("orders", data, JUNE),
         stage(data, stage="growth"),
@@ -333,3 +335,12 @@ def test_paths_tell_the_start_the_commonest_way_and_who_stops() -> None:
     )
     assert "Of 3 sessions that hold this path (of 4)" in plain(say(paths(data, from_event="look")).phrase)
     assert "No session holds such a path (buy)" in plain(say(paths(log([]), to_event="buy")).phrase)
+
+
+def test_habits_tell_days_and_rhythm() -> None:
+    rows = [("a", 24.0 * day, "look", None) for day in range(6)] + [("b", 0.0, "look", None), ("b", 48.0, "look", None)]
+    assert plain(say(habits(log(rows, days=6), window=6)).phrase) == (
+        "Somebody active comes on 4 of 6 days (66.7\u202f%); of all who ever came, a day finds 66.7\u202f%. 1 of them come on "
+        "6 days or more. Of those who come again, 80 % usually come within 2 days: look at them in steps no shorter than that."
+    )
+    assert "not been watched" in plain(say(habits(log(rows, days=6))).phrase)
