@@ -47,13 +47,16 @@ lint: setup-dev ## style, types and import floors alone
 lab: setup ## open the notebooks in JupyterLab (WORKSPACE=data/clickstream for the other data)
 	@$(BIN)/kpi --workspace $(or $(WORKSPACE),data/cdnow) lab
 
-bench: setup-dev ## run the side-by-side measurements
-	@$(BIN)/python benchmarks/run.py
+bench: ## measure side by side with other engines, in an environment of its own (BENCH="--events 1000000 --runs 5")
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@.venv-bench/bin/python benchmarks/run.py $(BENCH)
 
 lock: setup-dev ## choose new versions of all requirements and lock them by hash (UPGRADE= keeps the old where it can)
 	@echo uv | $(UV_COMPILE) $(UPGRADE) --no-annotate - -o requirements/bootstrap.lock
 	@$(UV_COMPILE) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
 	@$(UV_COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
+	@$(UV_COMPILE) $(UPGRADE) --group bench pyproject.toml -c requirements/runtime.lock -o requirements/bench.lock
 
 clean: ## remove .venv, rendered reports, the drawn demo data and caches
 	rm -rf $(DEMO) .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

@@ -1,11 +1,13 @@
-"""Measures the kernels from file to answer, each run in a process of its own.
+"""Asks this library and other engines the same questions, each time in a process of its own, and compares the answers.
 
-`make bench`, or `.venv/bin/python benchmarks/run.py --events 1000000 --runs 3`. The data are drawn from a fixed seed.
+`make bench`, or `python benchmarks/run.py --events 1000000 --runs 3` where the group `bench` of pyproject.toml is installed.
 """
 
 import argparse
 import hashlib
+import importlib
 import json
+import os
 import platform
 import resource
 import statistics
@@ -13,153 +15,163 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-import kpi_lib as kpi
+from benchmarks import data, ours  # noqa: E402
+from benchmarks.peers import PEERS  # noqa: E402
 
-NAMES = ("home", "search", "view", "cart", "purchase", "help", "review", "account")
-WEIGHTS = (20, 18, 30, 10, 3, 4, 5, 10)
-DAYS = 180
-START = 1_735_689_600_000_000  # 1 January 2025, UTC
-HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000
-
-
-def generate(events: int, path: Path, seed: int = 7) -> None:
-    """Write a log in order of time: visits of about eight events, users of very different diligence."""
-    import numpy as np
-
-    dice = np.random.default_rng(seed)
-    users = max(events // 25, 1)
-    eager = dice.lognormal(0, 1.2, users)
-    visits = max(events // 8, 1)
-    owner = dice.choice(users, visits, p=eager / eager.sum())
-    begun = START + dice.integers(0, DAYS, visits) * 24 * HOUR + dice.integers(7 * HOUR, 23 * HOUR, visits)
-    visit = np.sort(dice.integers(0, visits, events))
-    # whole seconds, so that ties occur as they do in real logs
-    inside = dice.exponential(4 * MINUTE, events).astype(np.int64) // SECOND * SECOND
-    share = np.array(WEIGHTS) / sum(WEIGHTS)
-    frame = pl.DataFrame(
-        {
-            "user_id": pl.Series(owner[visit]).cast(pl.String),
-            "time": pl.Series(begun[visit] // SECOND * SECOND + inside).cast(pl.Datetime("us", "UTC")),
-            "event": pl.Series(NAMES).gather(dice.choice(len(NAMES), events, p=share)),
-        }
-    )
-    frame.sort("time", maintain_order=True).write_parquet(path)
+THREADS = "2"
+PARTS = ("retention", "actives", "lifecycles")
+Run = dict[str, Any]
 
 
-def dataset(path: Path) -> kpi.Dataset:
-    """Read the log and bring it into the order that the kernels need."""
-    return kpi.Dataset.of({"events": pl.read_parquet(path)})
+def works(peers: Iterable[str]) -> list[str]:
+    """Every piece of work, written question:engine; our engines are the forms of the data."""
+    own = [f"{question}:{form}" for question in ours.QUESTIONS for form in ours.FORMS]
+    return own + [f"{question}:{peer}" for question, each in PEERS.items() for peer in each if peer in peers]
 
 
-def weeks(data: kpi.Dataset) -> kpi.Grid:
-    """All weeks of the data."""
-    return kpi.Grid.calendar("week", data.observed_from.date(), data.observed_until.date(), zone=data.zone)
-
-
-def scan(path: Path) -> object:
-    """The floor: read the three columns and do nothing."""
-    return pl.read_parquet(path).height
-
-
-def load(path: Path) -> object:
-    """Read and order: what every question below includes."""
-    return dataset(path)["events"].select(pl.len()).collect().item()
-
-
-def funnel(path: Path) -> object:
-    """A funnel of three steps within a day, with all rules."""
-    return kpi.funnel(dataset(path), kpi.Funnel(("view", "cart", "purchase"), within="24h")).to_dict()
-
-
-def cohort(path: Path) -> object:
-    """Weekly retention of all weekly cohorts."""
-    return kpi.cohorts(dataset(path), kpi.Cohorts(grain="week")).to_dict()
-
-
-def active(path: Path) -> object:
-    """Daily, weekly and monthly actives and stickiness for every week."""
-    data = dataset(path)
-    return kpi.actives(data, weeks(data)).to_dict()
-
-
-def sessions(path: Path) -> object:
-    """Sessions by pauses of 30 minutes."""
-    return kpi.session_figures(dataset(path)).to_dict()
-
-
-def kpis(path: Path) -> object:
-    """Six KPIs for every week."""
-    data = dataset(path)
-    names = ["wau", "new_users", "actions_per_user", "avg_session_duration", "retention_day_7", "user_churn_rate"]
-    return kpi.compute(names, data, weeks(data)).to_dict()
-
-
-WORK: dict[str, Callable[[Path], object]] = {
-    each.__name__: each for each in (scan, load, funnel, cohort, active, sessions, kpis)
-}
-
-
-def measure(name: str, path: Path) -> dict[str, Any]:
-    """Do one piece of work here and now: wall and CPU seconds, peak memory of this process, digest of the answer."""
+def measure(work: str, path: Path) -> Run:
+    """Do one piece of work here and now: wall and CPU seconds, peak memory of this process in MB, and the answer."""
+    question, engine = work.split(":")
+    own = engine in ours.FORMS
+    call = partial(_ask, question, engine, path) if own else partial(PEERS[question][engine], path)
+    # the clock starts after the imports, for everybody
+    for module in ("numpy", *ours.MODULES) if own else (engine,):
+        importlib.import_module(module)
     used, began = time.process_time(), time.perf_counter()
-    answer = WORK[name](path)
+    answer = call()
     wall, cpu = time.perf_counter() - began, time.process_time() - used
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-    digest = hashlib.sha256(json.dumps(answer, default=str).encode()).hexdigest()[:12]
-    return {"wall": wall, "cpu": cpu, "peak": peak, "digest": digest}
+    return {"wall": wall, "cpu": cpu, "peak": peak, "answer": answer}
 
 
-def afresh(name: str, path: Path) -> dict[str, Any]:
+def _ask(question: str, form: str, path: Path) -> object:
+    return ours.QUESTIONS[question](ours.FORMS[form](path))
+
+
+def afresh(work: str, path: Path) -> Run:
     """Measure in a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--work", name, "--data", str(path)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout)
+    command = [sys.executable, str(Path(__file__).resolve()), "--work", work, "--data", str(path)]
+    threads = {"POLARS_MAX_THREADS": THREADS}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | threads)
+    result: Run = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def report(found: dict[str, list[dict[str, Any]]]) -> str:
-    """The table of medians; the same question must have had the same answer each time."""
-    floor = statistics.median(run["cpu"] for run in found["scan"])
-    lines = ["| work | wall s | CPU s | peak MB | CPU ÷ scan | answer |", "|---|---|---|---|---|---|"]
-    for name, runs in found.items():
-        wall, cpu, peak = (statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak"))
-        digests = {run["digest"] for run in runs}
-        if len(digests) > 1:
-            raise SystemExit(f"{name} gave different answers: {', '.join(sorted(digests))}")
-        ratio = cpu / floor if floor else float("nan")
-        lines.append(f"| {name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} | {ratio:.1f} | {digests.pop()} |")
-    return "\n".join(lines)
+def check(found: dict[str, list[Run]]) -> None:
+    """Stop when two answers to the same question differ: between runs, forms or engines."""
+    answers: dict[str, dict[str, str]] = {}
+    for work, runs in found.items():
+        question, _, engine = work.partition(":")
+        for number, run in enumerate(runs):
+            for part, answer in _parts(question, run["answer"]).items():
+                digest = hashlib.sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()[:12]
+                answers.setdefault(part, {})[f"{engine} {number + 1}"] = digest
+    for part, told in answers.items():
+        if len(set(told.values())) > 1:
+            raise SystemExit(f"{part} has different answers: {', '.join(f'{k} {v}' for k, v in sorted(told.items()))}")
+
+
+def _parts(question: str, answer: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """What of an answer can be compared: the parts of the joint question, and the times of those who tell them."""
+    if question == "together":
+        return dict(answer)
+    return {f"funnel {name}": each for name, each in answer.items()} if question == "funnel" else {question: answer}
+
+
+def median(runs: list[Run], what: str) -> float:
+    """The median of a figure over runs."""
+    return statistics.median(run[what] for run in runs)
+
+
+def paired(runs: list[Run], bases: list[list[Run]]) -> float | None:
+    """The median, round by round, of our wall time over the sum of the others' in the same round."""
+    if not bases:
+        return None
+    return statistics.median(run["wall"] / sum(base[i]["wall"] for base in bases) for i, run in enumerate(runs))
+
+
+def best(found: dict[str, list[Run]], question: str) -> str | None:
+    """The fastest of the other engines at a question, by median wall time."""
+    there = [work for work in found if work.startswith(f"{question}:") and work.split(":")[1] not in ours.FORMS]
+    return min(there, key=lambda work: median(found[work], "wall"), default=None)
+
+
+def report(found: dict[str, list[Run]]) -> str:
+    """The table of medians; ratios are medians of ratios within a round."""
+    heads = ["question", "engine", "wall s", "CPU s", "peak MB", "÷ best other", "÷ bare scan"]
+    lines = [" | ".join(heads), "|".join(["---"] * len(heads))]
+    for work, runs in found.items():
+        question, engine = work.split(":")
+        own = engine in ours.FORMS
+        rivals = {"together": PARTS, "floor": ()}.get(question, (question.removesuffix("_ripe"),))
+        names = [best(found, each) for each in rivals] if own else []
+        bases = [found[name] for name in names if name is not None]
+        bare = paired(runs, [found[f"floor:{engine if own else 'scan'}"]])
+        figures = [f"{median(runs, what):.{digits}f}" for what, digits in (("wall", 2), ("cpu", 2), ("peak", 0))]
+        ratios = ["" if each is None else f"{each:.2f}" for each in (paired(runs, bases), bare)]
+        lines.append(" | ".join([question, engine, *figures, *ratios]))
+    return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Draw the data, measure round by round (so that a busy minute hits all alike), and print the table."""
+    """Draw the data, build the store, measure round by round (so that a busy minute hits all alike), print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--work", choices=WORK, help=argparse.SUPPRESS)
+    parser.add_argument("--peers", default="duckdb,chdb,pandas", help="which other engines; empty for none")
+    parser.add_argument("--folder", type=Path, help="where to keep the data (default: a temporary folder)")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
-    if asked.work:
+    if asked.work == "build":
+        ours.build(asked.data)
+        print(json.dumps({"cpu": time.process_time()}))
+    elif asked.work:
         print(json.dumps(measure(asked.work, asked.data)))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "events.parquet"
-        generate(asked.events, path)
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in WORK}
-        for turn in range(asked.runs):
-            for name in WORK:
-                print(f"run {turn + 1} of {asked.runs}: {name}", file=sys.stderr)
-                found[name].append(afresh(name, path))
-    here = f"Python {platform.python_version()}, Polars {pl.__version__}, {pl.thread_pool_size()} threads, {platform.machine()}"
-    print(f"{asked.events:,} events, medians of {asked.runs} runs, {here}\n")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            _all(asked, asked.folder or Path(folder))
+
+
+def _all(asked: argparse.Namespace, folder: Path) -> None:
+    path = folder / f"{asked.events}.parquet"
+    if not path.exists():
+        print(f"drawing {asked.events:,} events", file=sys.stderr)
+        data.generate(asked.events, path)
+    began, built = time.perf_counter(), None
+    if not path.with_suffix(".store").exists():
+        built = afresh("build", path)["cpu"]
+        told = f"store built in {time.perf_counter() - began:.1f} s, {built:.1f} CPU s\n"
+    else:
+        told = ""
+    found: dict[str, list[Run]] = {work: [] for work in works(asked.peers.split(","))}
+    for turn in range(asked.runs):
+        for work in found:
+            print(f"round {turn + 1} of {asked.runs}: {work}", file=sys.stderr)
+            found[work].append(afresh(work, path))
+        check(found)
+    print(f"{asked.events:,} events, medians of {asked.runs} rounds, {_here()}\n{told}")
     print(report(found))
+
+
+def _here() -> str:
+    versions = []
+    for name in ("polars", "duckdb", "chdb", "pandas"):
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return f"Python {platform.python_version()}, {', '.join(versions)}, {THREADS} threads, {platform.machine()}"
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ class Dataset:
 
     def __getitem__(self, name: str) -> pl.LazyFrame:
         """A canonical table; a canonical one that is not there is empty, any other name an error."""
+        if isinstance(self.tables, Frames) and name in self.tables.scans:
+            return self.tables.scans[name]
         if name in self.tables:
             return self.tables[name].lazy()
         if name not in TABLES:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import polars as pl
@@ -21,9 +22,15 @@ THREADS = 2
 class Frames(Mapping[str, pl.DataFrame]):
     """Tables by name, each read when it is first asked for; what columns it has is known before."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], pl.DataFrame]], schemas: Mapping[str, pl.Schema]) -> None:
-        """Keep how to read each table, and its columns."""
-        self._readers, self.schemas, self._read = dict(readers), dict(schemas), dict[str, pl.DataFrame]()
+    def __init__(
+        self,
+        readers: Mapping[str, Callable[[], pl.DataFrame]],
+        schemas: Mapping[str, pl.Schema],
+        scans: Mapping[str, pl.LazyFrame] = MappingProxyType({}),
+    ) -> None:
+        """Keep how to read each table, its columns, and the scans of those that are better read column by column."""
+        self._readers, self.schemas, self.scans = dict(readers), dict(schemas), scans
+        self._read: dict[str, pl.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         """The table, read once."""

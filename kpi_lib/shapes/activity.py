@@ -60,9 +60,8 @@ def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Datas
     else:
         used(shape, "user days", "the table of users and their local days, kept beside the store")
         days = days.with_columns(user_id="user_id" if ids else USER)
-    return replace(
-        data, tables=Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}), parts=None
-    )
+    daily = Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}, {"events": days})
+    return replace(data, tables=daily, parts=None)
 
 
 def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least: int = 1) -> pl.LazyFrame:

@@ -47,12 +47,16 @@ def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
     parts = data.parts
     if parts is None:
         raise TypeError("no parts")
-    used("funnel", parts.form, f"{len(parts.events)} parts: {FORMS[parts.form]}; every rule asked for is covered")
     found = mapped(partial(_part, data=data, spec=spec, grid=grid), parts.events)
+    done = [each for each in found if each is not None]
+    if len(done) < len(found):
+        used("funnel", "tables", "entries at one instant lie in different segments: the order of the table decides")
+        return None
+    used("funnel", parts.form, f"{len(parts.events)} parts: {FORMS[parts.form]}; every rule asked for is covered")
     standing, chosen = (
-        pl.concat([getattr(each, name) for each in found], rechunk=True) for name in ("standing", "chosen")
+        pl.concat([getattr(each, name) for each in done], rechunk=True) for name in ("standing", "chosen")
     )
-    return Passed(standing, chosen, all(each.all_ripe for each in found))
+    return Passed(standing, chosen, all(each.all_ripe for each in done))
 
 
 def _needs_more(data: Dataset, spec: Funnel) -> str:
@@ -65,13 +69,11 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     names = set(data.sizes("events", "event")["event"])
     if spec.names != spec.steps or not names.issuperset(spec.steps):
         return "a step is named twice, is an occurrence, may be left out, or never occurs"
-    if not data.parts.ordered and any(plain_name(column) in data.columns("events") for column in data.by):
-        return "segments of events at one instant need the order of the table"
     return ""
 
 
-def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Passed:
-    """The attempts of the users of one part."""
+def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
+    """The attempts of the users of one part; None where the order of rows at one instant would matter."""
     import numpy as np
 
     parts = data.parts
@@ -81,6 +83,8 @@ def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None)
     if grid is not None:
         inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
         entry = entry[rows.frame["time"][entry].to_frame("time").select(inside).to_series().to_numpy()]
+    if parts is not None and not parts.ordered and _ambiguous(rows, entry, data.by):
+        return None
     within = microseconds(spec.within)
     unit = np.cumsum(rows.new_user, dtype=np.int32)
     log = _Log(rows.time, step, unit, rows.new_time, len(spec.steps), within)
@@ -91,6 +95,19 @@ def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None)
     best = _best(log, entry[usable], depth[usable], latest=spec.time_to_convert == "fastest")
     chosen = np.flatnonzero(usable)[best]
     return _told(rows, log, data=data, entries=(entry, chosen, ripe, depth, levels), usable=usable)
+
+
+def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
+    """Whether entries of one user at one instant carry different segments."""
+    import numpy as np
+
+    own = [column for column in by if column in rows.frame.columns]
+    if not own or not len(entry):
+        return False
+    user = np.cumsum(rows.new_user, dtype=np.int32)[entry]
+    again = np.flatnonzero((user[1:] == user[:-1]) & (rows.time[entry[1:]] == rows.time[entry[:-1]]))
+    one, other = (rows.frame.select(own)[entry[again + shift]] for shift in (0, 1))
+    return not one.equals(other)
 
 
 @dataclass(frozen=True, slots=True)

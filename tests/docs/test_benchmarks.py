@@ -7,6 +7,8 @@ from types import ModuleType
 import polars as pl
 import pytest
 
+from benchmarks import data, ours
+
 
 @pytest.fixture(scope="module")
 def bench(root: Path) -> ModuleType:
@@ -20,10 +22,11 @@ def bench(root: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def log(bench: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small log."""
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small log and its store."""
     path = tmp_path_factory.mktemp("bench") / "events.parquet"
-    bench.generate(4_000, path)
+    data.generate(4_000, path)
+    ours.build(path)
     return path
 
 
@@ -32,30 +35,55 @@ def test_the_log_has_what_makes_logs_hard(log: Path) -> None:
     assert frame.height == 4_000
     assert frame["time"].is_sorted()
     assert frame.select("user_id", "time").is_duplicated().any()
-    assert frame["event"].n_unique() == 8
+    assert frame["event"].n_unique() == 30
+    assert frame.group_by("user_id").agg(pl.col("country").n_unique())["country"].max() == 1
 
 
-def test_the_same_seed_draws_the_same_log(bench: ModuleType, log: Path, tmp_path: Path) -> None:
-    bench.generate(4_000, tmp_path / "again.parquet")
+def test_the_same_seed_draws_the_same_log(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.generate(4_000, tmp_path / "again.parquet")
     assert pl.read_parquet(tmp_path / "again.parquet").equals(pl.read_parquet(log))
+    monkeypatch.setattr(data, "CHUNK", 900)
+    data.generate(4_000, tmp_path / "chunks.parquet")
+    assert pl.read_parquet(tmp_path / "chunks.parquet")["time"].is_sorted()
 
 
-def test_every_question_has_a_real_answer(bench: ModuleType, log: Path) -> None:
-    assert bench.funnel(log)["steps"][2]["units"] > 0
-    assert len(bench.cohort(log)["cohorts"]) > 10
-    assert bench.active(log)["rows"][12]["wau"] > 0
-    assert bench.sessions(log)["sessions"] > 100
-    assert {row["status"] for row in bench.kpis(log)["rows"]} & {"ok", "small_n"}
+def test_every_form_gives_the_same_real_answers(bench: ModuleType, log: Path) -> None:
+    found = {work: [bench.measure(work, log)] for work in bench.works(())}
+    bench.check(found)
+    answers = {work: runs[0]["answer"] for work, runs in found.items()}
+    assert answers["floor:store"] == 4_000
+    assert sum(units[1] for units in answers["funnel:store"]["units"].values()) > 10
+    assert len(answers["together:scan"]["retention"]) > 10
+    assert len(answers["together:scan"]["actives"]) == data.DAYS - 29
+    assert answers["sessions:store"][0] > 100
 
 
 def test_a_run_in_a_process_of_its_own_says_the_same(bench: ModuleType, log: Path) -> None:
-    assert bench.afresh("sessions", log)["digest"] == bench.measure("sessions", log)["digest"]
+    assert bench.afresh("sessions:scan", log)["answer"] == bench.measure("sessions:scan", log)["answer"]
 
 
-def test_the_table_has_every_question_and_refuses_changing_answers(bench: ModuleType) -> None:
-    run = {"wall": 1.0, "cpu": 0.5, "peak": 100.0, "digest": "abc"}
-    text = bench.report({name: [run, run] for name in bench.WORK})
-    assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == [f"| {name}" for name in bench.WORK]
-    assert "| funnel | 1.00 | 0.50 | 100 | 1.0 | abc |" in text
-    with pytest.raises(SystemExit, match="different answers"):
-        bench.report({"scan": [run, run | {"digest": "xyz"}]})
+def test_different_answers_stop_the_script(bench: ModuleType) -> None:
+    same = {"sessions:scan": [{"answer": [1, 2]}], "sessions:duckdb": [{"answer": [1, 2]}]}
+    bench.check(same)
+    with pytest.raises(SystemExit, match="sessions has different answers"):
+        bench.check(same | {"sessions:chdb": [{"answer": [1, 3]}]})
+    # an engine that tells no times is compared in what it tells
+    bench.check({"funnel:scan": [{"answer": {"units": 1, "median": 2}}], "funnel:chdb": [{"answer": {"units": 1}}]})
+
+
+def test_the_table_compares_within_a_round_with_the_best_other_engine(bench: ModuleType) -> None:
+    def runs(*walls: float) -> list[dict[str, float]]:
+        return [{"wall": wall, "cpu": wall / 2, "peak": 100.0} for wall in walls]
+
+    text = bench.report(
+        {
+            "floor:scan": runs(1, 1, 1),
+            "funnel:scan": runs(2, 4, 8),
+            "funnel:duckdb": runs(8, 8, 80),
+            "funnel:chdb": runs(4, 4, 4),
+        }
+    )
+    rows = text.splitlines()
+    assert rows[0].startswith("| question | engine | wall s")
+    assert "| funnel | scan | 4.00 | 2.00 | 100 | 1.00 | 4.00 |" in rows
+    assert "| funnel | duckdb | 8.00 | 4.00 | 100 |  | 8.00 |" in rows
