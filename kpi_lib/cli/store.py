@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from kpi_lib.cli.main import GROUPS
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
 
 HERE = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-EXPLAINED = ("active", "cohort", "compute", "funnel", "sessions")
+EXPLAINED = tuple(verb for verb in GROUPS["Ask"] if verb != "explain")
 
 
 @click.group("store")

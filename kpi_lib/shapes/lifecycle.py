@@ -18,7 +18,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
-from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 
 GRAINS = ("day", "week", "month")
 FLOWS = ("new", "returning", "resurrected", "dormant")
@@ -56,6 +56,7 @@ def lifecycle(
 
     One row per segment and period; without a grid from the first event to the end of the data.
     """
+    data = by_day(data, "lifecycle", rest="*" in events)
     periods = _periods(data, grid, every, events)
     grain = grid.every if grid else every
     visits = _visits(data, grain, events)
@@ -83,6 +84,7 @@ def daily_states(data: Dataset, *, grid: Grid | None = None, events: Sequence[st
     """
     if grid is not None and grid.every != "day":
         raise UsageError("the seven states are told day by day: ask with --every day.")
+    data = by_day(data, "lifecycle", rest="*" in events)
     periods = _periods(data, grid, "day", events, window="30d")
     visits = _visits(data, "day", events)
     keys, changes = [*data.by, "number"], _changes(visits, list(data.by))

@@ -14,6 +14,7 @@ from kpi_lib.core.period import Grid, local_day
 from kpi_lib.core.store import traced
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.sessions import session_figures
 from tests.brute.logs import Log, random_log
 from tests.build import dataset, instant, parted, scanned
@@ -109,6 +110,9 @@ def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> No
     first, last = (local_day(instant(edge), log.zone) for edge in (log.instants[0], log.instants[-1]))
     grid = Grid.calendar(dice.choice(("day", "week", "month")), first, last + timedelta(days=40), zone=log.zone)
     assert actives(other, grid, by).to_dict() == actives(plain, grid, by).to_dict()
+    every = dice.choice(("day", "week", "month"))
+    assert lifecycle(other.with_by(by), every=every).table.equals(lifecycle(plain.with_by(by), every=every).table)
+    assert daily_states(other.with_by(by)).table.equals(daily_states(plain.with_by(by)).table)
     names = ["active_users", "new_users", "retention_day_1", "stickiness"]
     assert compute(names, other, grid, by).to_dict() == compute(names, plain, grid, by).to_dict()
 

@@ -8,7 +8,13 @@ import pytest
 from tests.cli.conftest import Said
 
 Kpi = Callable[..., Said]
-QUESTIONS = (["sessions"], ["funnel", "--steps", "visit,order"], ["cohort"], ["active", "--every", "week"])
+QUESTIONS = (
+    ["sessions"],
+    ["funnel", "--steps", "visit,order"],
+    ["cohort"],
+    ["active", "--every", "week"],
+    ["lifecycle", "--every", "week"],
+)
 
 
 def test_a_question_is_answered_the_same_from_the_store(kpi: Kpi, stranger: Path) -> None:
