@@ -33,6 +33,10 @@ def shared(verb: Verb) -> Verb:
     return with_shared
 
 
+FEW = 4  # tables whose rows are told one by one
+PARTS = ("kept", "filtered", "deduplicated", "quarantined")
+
+
 class Place:
     """Where a verb works and how it prints."""
 
@@ -51,12 +55,8 @@ class Place:
                 f"the store is not used: {workspace.stale}. The files are read instead; renew it with: kpi store build",
                 err=True,
             )
-        for name, each in workspace.log.counts.items():
-            counts = each.to_dict()
-            said = " + ".join(
-                f"{counts[part]:,} {part}" for part in ("kept", "filtered", "deduplicated", "quarantined")
-            )
-            click.echo(f"{name}: {counts['read']:,} rows read = {said}", err=True)
+        for line in _read_lines({name: each.to_dict() for name, each in workspace.log.counts.items()}):
+            click.echo(line, err=True)
         return workspace
 
     def show(self, document: dict[str, Any], text: str) -> None:
@@ -67,6 +67,19 @@ class Place:
             print_json(document)
         else:
             click.echo(text)
+
+
+def _read_lines(tables: dict[str, dict[str, int]]) -> list[str]:
+    """What became of the rows: a line each for a few tables; of many only those that lost some, the others in one line."""
+    said = {name: counts for name, counts in tables.items() if counts["read"] != counts["kept"] or len(tables) <= FEW}
+    rest = [counts for name, counts in tables.items() if name not in said]
+    if rest:
+        lead = "other " if said else ""
+        said[f"{len(rest)} {lead}tables"] = {part: sum(each[part] for each in rest) for part in ("read", *PARTS)}
+    return [
+        f"{name}: {counts['read']:,} rows read = " + " + ".join(f"{counts[part]:,} {part}" for part in PARTS)
+        for name, counts in said.items()
+    ]
 
 
 def period(verb: Verb) -> Verb:

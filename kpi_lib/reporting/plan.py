@@ -20,6 +20,8 @@ from kpi_lib.sources.workspace import Workspace
 PACKAGE = Path(__file__).resolve().parent.parent
 NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
 
+MOST_SEGMENTS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -88,8 +90,16 @@ def _grids(workspace: Workspace, every: str, request: Request) -> Iterator[Grid]
 
 def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
     """The whole, then one report per value of each column."""
-    columns = [part.strip() for part in by.split(",") if part.strip()]
-    return [None, *((column, value) for column in columns for value in data.segments(column).drop_nulls())]
+    found: list[tuple[str, str] | None] = [None]
+    for column in (part.strip() for part in by.split(",") if part.strip()):
+        values = data.segments(column).drop_nulls()
+        if len(values) > MOST_SEGMENTS:
+            raise UsageError(
+                f"column {column!r} has {len(values)} values, and a report each would be too many (at most {MOST_SEGMENTS}). "
+                f"Choose a coarser column, or one value: --param only={column}={values[0]}"
+            )
+        found += [(column, value) for value in values]
+    return found
 
 
 def _one(

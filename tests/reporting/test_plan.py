@@ -10,9 +10,10 @@ import nbformat
 import polars as pl
 import pytest
 
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import ReportError, UsageError
 from kpi_lib.core.period import Grid, parse_period
-from kpi_lib.reporting.plan import Request, cells, find_notebook, pack, plan, render, title
+from kpi_lib.reporting.plan import Request, _segments, cells, find_notebook, pack, plan, render, title
 from kpi_lib.shapes.funnel import Funnel
 from kpi_lib.sources.workspace import Workspace, open_workspace
 
@@ -185,3 +186,10 @@ def test_a_review_of_orders_takes_the_first_funnel_made_of_purchases(workspace: 
     climb = ("purchase@1", "purchase@5")
     assert steps(("a", "purchase"), climb, ("purchase@1", "purchase@9")) == climb
     assert steps(("a", "purchase")) == steps() == ("purchase@1", "purchase@2", "purchase@3")
+
+
+def test_a_report_for_each_of_too_many_values_is_refused_before_any_runs() -> None:
+    rows = pl.DataFrame({"user_id": [f"u{i}" for i in range(51)], "city": [f"c{i:02}" for i in range(51)]})
+    assert len(_segments(Dataset.of({"users": rows.head(50)}), "city")) == 51  # and the whole
+    with pytest.raises(UsageError, match=r"'city' has 51 values.*at most 50.*--param only=city=c00"):
+        _segments(Dataset.of({"users": rows}), "city")
