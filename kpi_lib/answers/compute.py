@@ -87,6 +87,12 @@ def compute(
     return Values(table, seen.by, parts, reasons, hashes, data.currency, data.fingerprint, own.every if asked else "")
 
 
+def segmentable(names: str | Sequence[str], data: Dataset, columns: Sequence[str]) -> tuple[str, ...]:
+    """Of these columns those by which at least one of the KPIs can be cut here, for a notebook that must run anywhere."""
+    tables = {table for name in ([names] if isinstance(names, str) else names) for table in _tables(find(name), data)}
+    return tuple(column for column in columns if any(column in data.columns(table) for table in tables))
+
+
 def _check_segments(asked: list[Kpi], data: Dataset) -> None:
     """A column that no asked KPI has is a mistake; one that some lack is told per KPI."""
     for column in data.by:

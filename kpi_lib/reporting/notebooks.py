@@ -11,6 +11,7 @@ import polars as pl
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
+from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, label
@@ -151,6 +152,15 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             everybody = {"all_members": [result.members], **{name: [getattr(result, name)] for name in fields}}
             whole = pl.DataFrame(everybody)
             return [_of("intake", frame) for frame in (whole, result.table) if frame.width]
+    return _plain_frames(result)
+
+
+def _plain_frames(result: object) -> list[pl.DataFrame]:
+    """The figures of a result that names its own frames, else its table under its own name."""
+    if isinstance(named := getattr(result, "frames", None), dict):
+        return [_of(name, frame) for name, frame in named.items() if frame.width]
+    if isinstance(result, UnitEconomics):
+        return [result.figures.table, result.together.table]
     other = getattr(result, "table", None)
     if isinstance(other, pl.DataFrame) and not other.is_empty():
         return [_of(type(result).__name__.lower(), other)]
@@ -199,6 +209,8 @@ def definitions_of(result: object) -> dict[str, str]:
     """The hash of each KPI definition in a result."""
     if isinstance(result, Values):
         return dict(result.definitions)
+    if isinstance(result, UnitEconomics):
+        return dict(result.figures.definitions)
     if isinstance(result, Scorecard):
         return {name: text for each in result.standings for name, text in each.history.definitions.items()}
     return {}

@@ -16,6 +16,7 @@ from kpi_lib.core.units import duration, minor_digits
 from kpi_lib.shapes.revenue import stretches
 
 MOVEMENTS = ("new", "expansion", "reactivation", "contraction", "churn")
+AMOUNTS = ("opening", *MOVEMENTS, "closing")
 
 
 def movements(
@@ -118,32 +119,47 @@ class MrrBridge:
 
     Columns: segments, start, end, opening, new, expansion, reactivation, contraction, churn, closing, customers_opening,
     customers_new, customers_back, customers_lost, customers_closing, status (ok, partial, early). What was not observed is null.
+    Without subscriptions the table is empty and `reason` says what is missing.
     """
 
     table: pl.DataFrame
     by: tuple[str, ...] = ()
     currency: str = "USD"
     every: str = ""
+    reason: str = ""
+
+    @property
+    def amounts(self) -> pl.DataFrame:
+        """The table with amounts in units of the currency."""
+        if self.table.is_empty():
+            return self.table
+        # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
+        scaled = self.table.with_columns(scale=pl.Series([10.0 ** minor_digits(self.currency)] * len(self.table)))
+        return scaled.with_columns(pl.col(n) / pl.col("scale") for n in AMOUNTS).drop("scale")
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The figures by the name under which a notebook hands them over."""
+        return {"mrr_bridge": self.amounts}
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values: amounts in units of the currency, dates in ISO form, segments in `by`."""
-        scale = 10 ** minor_digits(self.currency)
         rows = []
-        for row in self.table.iter_rows(named=True):
+        for row in self.amounts.iter_rows(named=True):
             cuts = {plain_name(c): row.pop(c) for c in self.by}
-            paid = {n: None if row[n] is None else row[n] / scale for n in ("opening", *MOVEMENTS, "closing")}
             dates = {"start": row["start"].isoformat(), "end": row["end"].isoformat()}
-            rows.append({"by": cuts} | row | paid | dates)
+            rows.append({"by": cuts} | row | dates)
         return {"rows": rows, "currency": self.currency}
 
 
 def mrr_bridge(data: Dataset, grid: Grid, by: tuple[str, ...] = (), **choices: str | None) -> MrrBridge:
     """The MRR of the start of each period led to that of its end, to the cent; choices as in `movements`, else [settings].
 
-    Raises UsageError where there are no subscriptions, DataError where one has no usable price.
+    Without subscriptions the table is empty and says why. Raises DataError where one has no usable price.
     """
     if "subscriptions" not in data.tables:
-        raise UsageError("recurring revenue needs a table of subscriptions. Add [tables.subscriptions] to kpi.toml.")
+        reason = "needs a table of subscriptions: add [tables.subscriptions] to kpi.toml"
+        return MrrBridge(pl.DataFrame(), (), data.currency, grid.every, reason)
     seen = data.with_by(tuple(by)) if by else data
     named = ("mrr_movements", "joined_and_left", "reactivation_within")
     chosen: dict[str, Any] = {n: data.settings[n] for n in named if n in data.settings} | choices

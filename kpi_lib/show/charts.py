@@ -3,9 +3,11 @@
 from functools import singledispatch
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
+from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
@@ -15,11 +17,13 @@ from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.show import theme
+from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts_cohort import cohort_picture
 from kpi_lib.show.charts_flow import paths_picture
 from kpi_lib.show.charts_funnel import funnel_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import actives_picture, values_pictures
+from kpi_lib.show.economics import brought_picture
 from kpi_lib.show.funnel_compare import comparison_picture
 from kpi_lib.show.funnel_strip import strip_picture
 from kpi_lib.show.funnel_trend import trend_picture
@@ -44,6 +48,7 @@ chart.register(FunnelTrend, trend_picture)
 chart.register(FunnelComparison, comparison_picture)
 chart.register(DefinitionStrip, strip_picture)
 chart.register(CohortResult, cohort_picture)
+chart.register(CohortRevenue, brought_picture)
 chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)
 chart.register(Paths, paths_picture)
@@ -62,6 +67,14 @@ def _(result: Values) -> Picture:
         raise UsageError(
             f"there is nothing to draw of {', '.join(names) or 'no KPI'}: a chart needs two periods, segments or components."
         )
+    return drawn[0]
+
+
+@chart.register
+def _(result: MrrBridge) -> Picture:
+    drawn = bridge_pictures(result)
+    if not drawn:
+        raise UsageError(f"there is nothing to draw of recurring revenue: {result.reason or 'nobody has paid yet'}.")
     return drawn[0]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import altair as alt
 import polars as pl
 
-from kpi_lib.core.units import COUNT, MINUS
+from kpi_lib.core.units import COUNT, MINUS, Unit
 from kpi_lib.show.blocks import Phrase, Table
 from kpi_lib.show.canvas import DESK, PHONE, Layout, marks_of, round_scale, value_axis, wide
 from kpi_lib.show.picture import Picture
@@ -28,6 +28,8 @@ class Stack:
     bars: Sequence[dict[str, object]]
     at: tuple[str, ...]
     colours: dict[str, str]
+    unit: Unit = COUNT
+    currency: str = "USD"
 
 
 def stack_picture(stack: Stack, *, alt: str, note: Phrase = "", table: Table | None = None) -> Picture:
@@ -40,8 +42,10 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
     order = {name: place for place, name in enumerate(stack.colours)}
     frame = pl.DataFrame([{**row, "place": order[str(row["series"])]} for row in stack.bars], schema=BAR)
     sums = frame.group_by("at", (pl.col("value") < 0).alias("below")).agg(pl.col("value").sum())
-    scale = round_scale(sums["value"].to_list(), COUNT)
-    scale = replace(scale, texts=tuple(text.removeprefix(MINUS) for text in scale.texts))  # people are never negative
+    scale = round_scale(sums["value"].to_list(), stack.unit, currency=stack.currency)
+    scale = replace(
+        scale, texts=tuple(text.removeprefix(MINUS) for text in scale.texts)
+    )  # what is lost is no negative count
     marks = marks_of(stack.at, max(min(layout.marks, (layout.total - 70) // 80), 2))
     x = alt.X(
         "at:O",
@@ -58,7 +62,7 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
     told = [
         alt.Tooltip("at:N", title="when"),
         alt.Tooltip("series:N", title="what"),
-        alt.Tooltip("told:N", title="people"),
+        alt.Tooltip("told:N", title="how much" if stack.unit.money else "people"),
     ]
     drawn: alt.Chart = (
         alt.Chart(frame)

@@ -5,10 +5,12 @@ from functools import singledispatch
 from typing import Any
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -20,6 +22,7 @@ from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
@@ -78,6 +81,18 @@ def _(result: CohortResult) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: MrrBridge) -> tuple[object, ...]:
+    return (say(result), *bridge_pictures(result))
+
+
+@faces.register
+def _(result: CohortRevenue) -> tuple[object, ...]:
+    if result.table.is_empty():
+        return (say(result),)
+    return (say(result), table(result), chart(result)) if result.pooled.height > 1 else (say(result), table(result))
+
+
+@faces.register
 def _(result: Values) -> tuple[object, ...]:
     drawn = values_pictures(result)
     return (say(result), *drawn) if drawn else (say(result), table(result))
@@ -102,6 +117,8 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             FunnelComparison,
             DefinitionStrip,
             CohortResult,
+            CohortRevenue,
+            UnitEconomics,
             Actives,
             Sessions,
             Lifecycle,

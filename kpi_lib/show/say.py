@@ -3,10 +3,12 @@
 from functools import singledispatch
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -21,7 +23,9 @@ from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import (
     active,
     advice,
+    bridges,
     cohorts,
+    economics,
     flows,
     funnel_compare,
     funnel_strip,
@@ -30,8 +34,8 @@ from kpi_lib.show import (
     habits,
     intakes,
     lifecycles,
+    lifetimes,
     quality,
-    revenues,
     tiles,
     values,
 )
@@ -60,5 +64,7 @@ say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
 say.register(Intake, intakes.sentence)
 say.register(Scorecard, tiles.headline)
-say.register(MrrBridge, revenues.bridge_sentence)
-say.register(Lifetime, revenues.lifetime_sentence)
+say.register(Lifetime, lifetimes.lifetime_sentence)
+say.register(MrrBridge, bridges.bridge_sentence)
+say.register(CohortRevenue, economics.brought_sentence)
+say.register(UnitEconomics, economics.economics_sentence)

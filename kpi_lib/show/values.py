@@ -11,6 +11,7 @@ SHOWN = 3
 PATH = ("from", "to")
 SETTLED = ("ok", "ripening")
 ROWS = 60
+LONG = 5  # so many whole periods before the last make a series whose start is told
 
 
 def kpis(values: Values) -> list[str]:
@@ -72,8 +73,22 @@ def _stands(values: Values, title: str, row: dict[str, Any]) -> Phrase:
         Strong((f"{title}{so_far}: ", figure(row, currency=values.currency))),
         f" in {period}",
         *_sure(values, row, ()),
+        *_before(values, row, ()),
         ".",
     )
+
+
+def _before(values: Values, row: dict[str, Any], columns: Sequence[str]) -> tuple[Phrase, ...]:
+    """What the figure was at the start of a longer series, so that a slow move is not overlooked."""
+    same = [
+        each for each in values.only(row["kpi"]).table.to_dicts()
+        if all(each[column] == row[column] for column in columns) and each["status"] == "ok" and each["start"] < row["start"]
+    ]  # fmt: skip
+    if len(same) < LONG:
+        return ()
+    first = same[0]
+    then = figure(first, currency=values.currency, by=columns)
+    return (", ", then, f" in {period_name(first['start'], first['end'])}")
 
 
 def _sure(values: Values, row: dict[str, Any], columns: Sequence[str]) -> tuple[Phrase, ...]:
@@ -91,7 +106,7 @@ def _spans(values: Values, title: str, ends: list[dict[str, Any]]) -> Phrase:
             " down to " if at else "",
             Strong((f"{group_of(row, columns)} ", figure(row, currency=values.currency, by=columns))),
         ]
-        told += _sure(values, row, columns)
+        told += [*_sure(values, row, columns), *_before(values, row, columns)]
     if len(ends) == 2 and None not in (known(ends[0]["low"]), known(ends[1]["high"])):
         apart = ends[1]["high"] < ends[0]["low"]
         told.append(

@@ -219,8 +219,9 @@ def test_what_was_not_observed_is_null_and_what_is_not_over_is_marked() -> None:
 
 def test_the_bridge_needs_subscriptions() -> None:
     data = Dataset.of({}, observed_from=moment("01-01"), observed_until=moment("02-01"))
-    with pytest.raises(UsageError, match=r"Add \[tables\.subscriptions\]"):
-        mrr_bridge(data, months(1))
+    found = mrr_bridge(data, months(1))
+    assert found.reason == "needs a table of subscriptions: add [tables.subscriptions] to kpi.toml"
+    assert found.to_dict()["rows"] == []
 
 
 def history(dice: random.Random) -> list[brute.Subscription]:

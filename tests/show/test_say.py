@@ -9,10 +9,12 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from kpi_lib.answers.actives import actives
+from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.scorecard import Change, Scorecard, scorecard
 from kpi_lib.answers.stages import stage
+from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.bridge import MrrBridge
@@ -312,8 +314,8 @@ def test_each_result_has_a_face() -> None:
         intake(data, WEEKS),
         plain_card(),
     ]
-    elsewhere = {MrrBridge, Lifetime}  # test_revenues shows these
-    assert {type(each) for each in shown} | elsewhere == {kind for kind in FACES if isinstance(kind, type)}
+    money = {MrrBridge, CohortRevenue, UnitEconomics, Lifetime}  # test_money and test_lifetimes show these
+    assert {type(each) for each in shown} | money == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
 
 

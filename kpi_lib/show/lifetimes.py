@@ -1,55 +1,15 @@
-"""The MRR bridge and the ladder of lifetime values, as tables and sentences."""
+"""The ladder of lifetime values, as a table and a sentence."""
 
 from kpi_lib.core.units import minor_digits, money
-from kpi_lib.shapes.bridge import MOVEMENTS, MrrBridge
 from kpi_lib.shapes.lifetime import Lifetime
-from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import named, period_name, plural, whole
-
-LOSSES = ("contraction", "churn")
-FLOW = ("opening", *MOVEMENTS, "closing")
+from kpi_lib.show.blocks import Figure, Say, Strong, Table
+from kpi_lib.show.phrases import plural, whole
 
 
 def _amount(minor: float | None, field: str, currency: str, of: str) -> Figure:
     value = None if minor is None else minor / 10 ** minor_digits(currency)
-    text = "—" if value is None else money(-value if field in LOSSES and value else value, currency)
+    text = "—" if value is None else money(value, currency)
     return Figure(text=text, kpi=of, value=value, field=field)
-
-
-def bridge_table(bridge: MrrBridge) -> Table:
-    """One row a segment and period: what there was, what came, what went, what there is."""
-    rows = tuple(
-        (
-            *(named(row[column]) for column in bridge.by),
-            period_name(row["start"], row["end"]),
-            *(_amount(row[field], field, bridge.currency, "mrr") for field in FLOW),
-            "" if row["status"] == "ok" else row["status"],
-        )
-        for row in bridge.table.iter_rows(named=True)
-    )
-    columns = (*bridge.by, "Period", *(each.capitalize() for each in FLOW), "")
-    return Table(title="Monthly recurring revenue", columns=columns, rows=rows, text_columns=len(bridge.by) + 1)
-
-
-def bridge_sentence(bridge: MrrBridge) -> Say:
-    """Where recurring revenue stands after the last whole period, and why."""
-    settled = bridge.table.filter(bridge.table["status"] == "ok")
-    if settled.is_empty() or bridge.by:
-        return Say(
-            phrase="No whole period was observed yet."
-            if settled.is_empty()
-            else "The bridge by segment is in the table."
-        )
-    row = settled.row(-1, named=True)
-    first, last = (_amount(row[field], field, bridge.currency, "mrr") for field in ("opening", "closing"))
-    moved: tuple[Phrase, ...] = tuple(
-        part
-        for field in MOVEMENTS
-        if row[field]
-        for part in (", ", _amount(row[field], field, bridge.currency, "mrr"), f" {field}")
-    )
-    start: Phrase = (f"In {period_name(row['start'], row['end'])} monthly recurring revenue went from ", first, " to ")
-    return Say(phrase=(start, Strong(last), *(moved or (", without any movement",)), "."))
 
 
 def lifetime_table(ladder: Lifetime) -> Table:

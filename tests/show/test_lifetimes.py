@@ -1,39 +1,19 @@
-"""The bridge and the ladder, told."""
-
-from datetime import date
+"""The ladder, told."""
 
 import pytest
 
-from kpi_lib.core.period import Grid
-from kpi_lib.shapes.bridge import mrr_bridge
 from kpi_lib.shapes.lifetime import lifetime
-from kpi_lib.show.blocks import Say, Table
-from kpi_lib.show.faces import FACES, faces
+from kpi_lib.show.blocks import Say
 from kpi_lib.show.phrases import plain
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
-from tests.kpis.test_recurring import PUBLISHED, subscribed
-
-GRID = Grid.calendar("month", date(2026, 1, 1), date(2026, 3, 1), zone="UTC")
+from tests.kpis.test_recurring import subscribed
 
 
 def said(result: object) -> str:
     found = say(result)
     assert isinstance(found, Say)
     return plain(found.phrase)
-
-
-def test_a_bridge_is_told_from_its_start_to_its_end() -> None:
-    bridge = mrr_bridge(subscribed(PUBLISHED), GRID)
-    assert said(bridge) == (
-        "In February 2026 monthly recurring revenue went from $100.00 to $140.00, $50.00 new, $10.00 expansion, "
-        "−$10.00 contraction, −$10.00 churn."
-    )
-    row = [plain(cell) for cell in table(bridge).rows[-1] if not hasattr(cell, "phrase")]
-    assert row[1:] == ["$100.00", "$50.00", "$10.00", "$0.00", "−$10.00", "−$10.00", "$140.00", ""]
-    assert said(mrr_bridge(subscribed(PUBLISHED, until="01-20"), GRID)) == "No whole period was observed yet."
-    assert [type(part) for part in faces(bridge)] == [Say, Table]
-    assert type(bridge) in FACES
 
 
 def test_a_ladder_says_its_terms_and_what_to_mind() -> None:
