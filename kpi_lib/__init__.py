@@ -39,6 +39,7 @@ _PLACES = {
     "show.charts": ("chart",),
     "show.charts_star": ("north_star",),
     "show.funnel_times": ("funnel_times",),
+    "show.lifetimes": ("payback",),
     "show.quality": ("pills",),
     "show.say": ("say",),
     "show.tables": ("table",),

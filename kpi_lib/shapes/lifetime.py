@@ -43,30 +43,35 @@ class Lifetime:
     discount: float
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     currency: str = "USD"
+    reason: str = ""
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The figures by the name under which a notebook hands them over, amounts in units of the currency."""
+        return {"lifetime": self._scaled(self.table), "lifetime_curves": self._scaled(self.curves)}
+
+    def _scaled(self, table: pl.DataFrame) -> pl.DataFrame:
+        scale = 10 ** minor_digits(self.currency)
+        there = [c for c in ("value", "low", "high", "discounted", "plain") if c in table.columns]
+        return table.with_columns(pl.col(there) / scale)
 
     def payback(self, cost: float) -> int | None:
         """The first month in which the observed gross profit of a new customer covers this cost (in units of the currency).
 
         None says: not yet, in the months observed.
         """
+        if self.curves.is_empty():
+            return None
         needed = cost * 10 ** minor_digits(self.currency)
         seen = self.curves.filter((pl.col("method") == "observed") & (pl.col("plain") >= needed))
         return None if seen.is_empty() else int(seen["month"].to_list()[0])
 
     def to_dict(self) -> dict[str, Any]:
         """The ladder as JSON values, amounts in units of the currency."""
-        scale = 10 ** minor_digits(self.currency)
-        amounts = ("value", "low", "high", "discounted", "plain")
-
-        def rows(table: pl.DataFrame) -> list[dict[str, Any]]:
-            there = [c for c in amounts if c in table.columns]
-            return table.with_columns(pl.col(there) / scale).to_dicts()
-
         choices = {"gross_margin": self.gross_margin, "horizon": self.horizon, "discount": self.discount}
         models = {name: dict(values) for name, values in self.parameters.items()}
-        return {
-            "rows": rows(self.table), "curves": rows(self.curves), "parameters": models, "currency": self.currency, **choices,
-        }  # fmt: skip
+        rows, curves = (frame.to_dicts() for frame in self.frames.values())
+        return {"rows": rows, "curves": curves, "parameters": models, "currency": self.currency, **choices}
 
 
 def lifetime(
@@ -79,24 +84,25 @@ def lifetime(
 ) -> Lifetime:
     """What a new customer is worth by every method that the data allow; basis: subscriptions (where there are any) or orders.
 
-    `gross_margin` comes from [settings] where it is not given and is never taken as 100 %; `discount` is a year's. Raises
-    UsageError where a choice is missing or out of range.
+    `gross_margin` comes from [settings] where it is not given and is never taken as 100 %; `discount` is a year's. Where the
+    margin or the table is missing, the ladder is empty and `reason` says so. Raises UsageError where a choice is out of range.
     """
     margin = data.settings.get("gross_margin") if gross_margin is None else gross_margin
-    if not isinstance(margin, int | float) or not 0 < margin <= 1:
-        there = "is not chosen" if margin is None else f"is {shown(margin)}"
+    if margin is not None and (not isinstance(margin, int | float) or not 0 < margin <= 1):
         raise UsageError(
-            f"gross_margin {there}: write gross_margin = 0.8 (a share, yours) under [settings] in kpi.toml."
+            f"gross_margin is {shown(margin)}: write gross_margin = 0.8 (a share, yours) under [settings] in kpi.toml."
         )
     if horizon < 1 or not 0 <= discount < 1:
         raise UsageError(
             f"horizon is {horizon} and discount {discount}: months, 1 or more, and a year's share from 0 to 1."
         )
     table = basis or ("subscriptions" if "subscriptions" in data.tables else "orders")
-    if table not in ("subscriptions", "orders") or (table if table != "orders" else "transactions") not in data.tables:
-        raise UsageError(
-            f"a lifetime value by {shown(table)} needs a table of subscriptions or of transactions (basis)."
-        )
+    if table not in ("subscriptions", "orders"):
+        raise UsageError(f"a lifetime value by {shown(table)} is not possible (basis): write subscriptions or orders.")
+    missing = _missing(data, table, margin)
+    if missing or margin is None:
+        nothing = pl.DataFrame(schema={"method": pl.String}), pl.DataFrame(schema={"method": pl.String})
+        return Lifetime(*nothing, margin or 0.0, horizon, discount, currency=data.currency, reason=missing)
     monthly = (1 + discount) ** (-1 / 12)
     rungs = (by_subscriptions if table == "subscriptions" else by_orders)(data, horizon, monthly)
     rows = [_row(name, rung, float(margin)) for name, rung in rungs.items()]
@@ -107,6 +113,14 @@ def lifetime(
     curves = [_curve(name, rung, float(margin), monthly) for name, rung in rungs.items()]
     models = {name: rung.parameters for name, rung in rungs.items() if rung.parameters}
     return Lifetime(ladder, pl.concat(curves), float(margin), horizon, discount, models, data.currency)
+
+
+def _missing(data: Dataset, basis: str, margin: float | None) -> str:
+    """What the data lack for a ladder, as the end of a sentence."""
+    table = "transactions" if basis == "orders" else basis
+    if table not in data.tables or (basis == "orders" and "amount" not in data.columns(table)):
+        return f"needs a table of {table} with amounts: add [tables.{table}] to kpi.toml"
+    return "" if margin else "needs a margin: write gross_margin = 0.8 (a share, yours) under [settings] in kpi.toml"
 
 
 def _row(name: str, rung: Rung, margin: float) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.lifecycle import Lifecycle
+from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.show import theme
 from kpi_lib.show.bridges import bridge_pictures
@@ -29,6 +30,7 @@ from kpi_lib.show.funnel_strip import strip_picture
 from kpi_lib.show.funnel_trend import trend_picture
 from kpi_lib.show.habits import habits_picture
 from kpi_lib.show.lifecycles import lifecycle_picture
+from kpi_lib.show.lifetimes import lifetime_picture
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import kpis
 
@@ -52,6 +54,7 @@ chart.register(CohortRevenue, brought_picture)
 chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)
 chart.register(Paths, paths_picture)
+chart.register(Lifetime, lifetime_picture)
 chart.register(Habits, habits_picture)
 
 

@@ -51,7 +51,7 @@ def _name(result: UnitEconomics, row: Mapping[str, Any]) -> str:
 def economics_sentence(result: UnitEconomics) -> Say:
     """Whether customers bring back what they cost, and where they do not."""
     if result.reason:
-        return Say(f"Whether customers pay back what they cost cannot be told: {_because(result.reason)}.")
+        return Say(f"Whether customers pay back what they cost cannot be told: {because(result.reason)}.")
     rows = result.table.to_dicts()
     everybody = rows[0]
     first = result.figures.table.row(0, named=True)
@@ -76,7 +76,8 @@ def economics_sentence(result: UnitEconomics) -> Say:
     return Say(tuple(said))
 
 
-def _because(reason: str) -> str:
+def because(reason: str) -> str:
+    """A reason as the end of a sentence."""
     plain_reason = reason.rstrip(".")
     return f"it {plain_reason}" if plain_reason.startswith(("needs", "has")) else plain_reason
 

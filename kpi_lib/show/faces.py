@@ -86,6 +86,14 @@ def _(result: MrrBridge) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Lifetime) -> tuple[object, ...]:
+    if result.table.is_empty():
+        return (say(result),)
+    several = result.curves.height > 0 and result.curves["month"].n_unique() > 1
+    return (say(result), table(result), chart(result)) if several else (say(result), table(result))
+
+
+@faces.register
 def _(result: CohortRevenue) -> tuple[object, ...]:
     if result.table.is_empty():
         return (say(result),)

@@ -237,11 +237,9 @@ def test_buyers_count_days_with_orders() -> None:
 @pytest.mark.parametrize(
     ("make", "choices", "message"),
     [
-        (members, {}, r"gross_margin is not chosen: write gross_margin = 0\.8"),
         (members, {"gross_margin": 1.5}, r"gross_margin is 1\.5"),
         (members, {"gross_margin": 0.5, "horizon": 0}, "horizon is 0"),
-        (members, {"gross_margin": 0.5, "basis": "luck"}, "needs a table of subscriptions or of transactions"),
-        (members, {"gross_margin": 0.5, "basis": "orders"}, "needs a table"),
+        (members, {"gross_margin": 0.5, "basis": "luck"}, "write subscriptions or orders"),
     ],
 )
 def test_what_is_not_chosen_is_refused(
@@ -249,6 +247,16 @@ def test_what_is_not_chosen_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         lifetime(make([None, 1]), **choices)  # type: ignore[arg-type]
+
+
+def test_what_is_missing_is_said_and_nothing_is_guessed() -> None:
+    found = lifetime(members([None, 1]))
+    assert found.table.is_empty()
+    assert found.reason == "needs a margin: write gross_margin = 0.8 (a share, yours) under [settings] in kpi.toml"
+    found = lifetime(members([None, 1]), gross_margin=0.5, basis="orders")
+    assert found.reason == "needs a table of transactions with amounts: add [tables.transactions] to kpi.toml"
+    assert found.to_dict()["rows"] == []
+    assert found.payback(1.0) is None
 
 
 def test_few_customers_are_no_model() -> None:
