@@ -1,6 +1,7 @@
 """Adoption: who uses which feature, how often, and what goes with it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import polars as pl
 
@@ -158,12 +159,20 @@ def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d
     dated = seen.join(out.select(on="version", since="time"), on="on", how="left")
     # who has a version before it is out has a test build, and counts as having none
     dated = dated.with_columns(since=pl.when(pl.col("since") <= pl.col("at")).then("since"))
-    met = dated.join_where(out, pl.col("at") >= pl.col("time"), pl.col("at") <= pl.col("time") + within)
-    last = met.sort("at", "since", nulls_last=False, maintain_order=True).group_by(
-        "user_id", *carried, "version", "time"
+    # the releases whose time is running at an event stand side by side in the order of time: a run of them, no join
+    outs = out.sort("time", "version").collect()
+    edges, at = pl.lit(outs["time"].to_physical()), pl.col("at").to_physical()
+    length = pl.lit(within // timedelta(microseconds=1), pl.Int64)
+    run = {"first": edges.search_sorted(at - length, side="left"), "stop": edges.search_sorted(at, side="right")}
+    inside = dated.with_columns(**run).filter(pl.col("first") < pl.col("stop"))
+    met = inside.with_columns(release=pl.int_ranges("first", "stop", dtype=pl.UInt32)).explode("release")
+    last = met.group_by("user_id", *carried, "release").agg(
+        since=pl.col("since").filter(pl.col("at") == pl.col("at").max()).max()
     )
-    hit = (pl.col("since").last() >= pl.col("time").first()).fill_null(False)
-    return last.agg(hit=hit).with_columns(ripe=pl.col("time") + within <= data.observed_until)
+    released = outs.lazy().with_row_index("release").select("release", "version", "time")
+    hit = (pl.col("since") >= pl.col("time")).fill_null(False)
+    found = last.join(released, on="release").with_columns(hit=hit, ripe=pl.col("time") + within <= data.observed_until)
+    return found.drop("release", "since")
 
 
 def _uses(data: Dataset, grid: Grid, active_events: Sequence[str]) -> pl.LazyFrame:
