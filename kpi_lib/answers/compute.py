@@ -47,11 +47,12 @@ class Values:
             rows.append({"kpi": row["kpi"], "by": {plain_name(c): row[c] for c in columns}} | tail | dates)
         return {"rows": rows}
 
-    def only(self, name: str) -> "Values":
-        """The rows of one KPI."""
+    def only(self, name: str, **parts: str) -> "Values":
+        """The rows of one KPI, or of some of its segments or components (`percentile="p95"`); why there are none stays."""
         from dataclasses import replace
 
-        return replace(self, table=self.table.filter(pl.col("kpi") == name))
+        told = {} if name in self.reasons else parts
+        return replace(self, table=self.table.filter(pl.col("kpi") == name, **told))
 
 
 def compute(

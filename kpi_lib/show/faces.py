@@ -30,6 +30,7 @@ from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
 from kpi_lib.show.tiles import tiles
+from kpi_lib.show.values import kpis
 
 CHECK = "kpi_lib.sources.quality.Check"
 
@@ -103,6 +104,8 @@ def _(result: CohortRevenue) -> tuple[object, ...]:
 @faces.register
 def _(result: Values) -> tuple[object, ...]:
     drawn = values_pictures(result)
+    if not drawn and set(kpis(result)) <= set(result.reasons):
+        return (say(result),)  # rows without figures tell no more than why there are none
     return (say(result), *drawn) if drawn else (say(result), table(result))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kpi_lib.answers.compute import TAIL, compute, replicated
+from kpi_lib.answers.compute import TAIL, compute, replicated, segmentable
 from kpi_lib.answers.demands import available
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
@@ -198,3 +198,21 @@ def test_replicates_of_one_period() -> None:
 def test_no_kpi_of_the_catalogue_demands_a_choice_by_its_signature() -> None:
     """They explain what to choose themselves; one that did demand it is told with its name."""
     assert all(default is not REQUIRED for kpi in catalogue().values() for default in kpi.options.values())
+
+
+def test_of_the_columns_asked_for_those_stay_by_which_the_kpis_can_be_cut() -> None:
+    columns = ("plan", "country", "shoe_size")
+    assert segmentable("dau", shop(), columns) == ("plan", "country")
+    assert segmentable(["ticket_volume"], shop(), columns) == ("country",)
+    assert segmentable("dau", told(EVENTS.replace(" pro", "").replace(" free", "")), ("shoe_size",)) == ()
+
+
+def test_some_parts_of_a_kpi_can_be_picked_and_the_reason_for_none_stays() -> None:
+    paths = compute(["user_path_analysis", "api_latency"], shop(), JANUARY)
+    steps = paths.only("user_path_analysis").table
+    picked = paths.only("user_path_analysis", **{"from": "v"}).table
+    assert picked.rows() == [row for row in steps.rows() if row[steps.columns.index("from")] == "v"]
+    assert 0 < len(picked) < len(steps)
+    none = paths.only("api_latency", percentile="p95")
+    assert none.table["status"].to_list() == ["missing_input"]
+    assert none.reasons["api_latency"].startswith("needs requests.time")

@@ -30,6 +30,7 @@ def test_the_pack_is_complete() -> None:
         "28-paths",
         "30-cohorts",
         "40-stages",
+        "50-quality-and-support",
         "reports/monthly-review",
         "reports/weekly-review",
     } <= names

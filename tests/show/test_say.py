@@ -309,7 +309,7 @@ def test_each_result_has_a_face() -> None:
         paths(data),
         habits(data),
         compute("dau", data, WEEKS),
-        compute("orders", data, JUNE),
+        compute("dau", data, JUNE),
         stage(data, stage="growth"),
         intake(data, WEEKS),
         plain_card(),
@@ -349,3 +349,12 @@ def test_habits_tell_days_and_rhythm() -> None:
         "6 days or more. Of those who come again, 80 % usually come within 2 days: look at them in steps no shorter than that."
     )
     assert "not been watched" in plain(say(habits(log(rows, days=6))).phrase)
+
+
+def test_figures_that_all_lack_their_tables_are_told_in_one_breath() -> None:
+    values = compute(["ticket_volume", "uptime"], log([]), JUNE)
+    (only,) = faces(values)
+    assert plain(only.phrase) == (  # type: ignore[attr-defined]
+        "Ticket volume cannot be told: it needs tickets.opened. Uptime cannot be told: it needs incidents.start, incidents.end."
+    )
+    assert len(faces(compute(["ticket_volume", "dau"], log([]), JUNE))) == 2
