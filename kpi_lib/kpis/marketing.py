@@ -191,7 +191,7 @@ def social_followers(data: Dataset, grid: Grid) -> pl.LazyFrame:
     ends = pl.lit(pl.Series(grid.stops, dtype=pl.Date))
     first = ends.search_sorted(pl.col("date"), side="right").cast(pl.Int32)
     read = data.known("social").filter(pl.col("followers").is_not_null()).sort("platform", "date", "followers")
-    carried = data.carried("social")
+    carried = [column for column in data.carried("social") if column != "platform"]
     last = read.unique(["platform", *carried, "date"], keep="last", maintain_order=True)
     later = pl.col("first").shift(-1).over("platform", *carried).fill_null(len(grid))
     return last.select("platform", *carried, first=first, value=pl.col("followers")).with_columns(stop=later)

@@ -110,6 +110,11 @@ def test_followers_are_those_of_the_last_reading() -> None:
     assert (before["value"], before["status"]) == (None, "no_denominator")  # nobody has looked yet: not 0
 
 
+def test_followers_by_platform_are_those_of_each() -> None:
+    found = rows_of("social_followers", posts().with_by(("platform",)))
+    assert found.select("platform", "value").rows() == [("photos", 110), ("texts", 50)]
+
+
 def test_engagement_is_reactions_for_what_was_shown() -> None:
     assert row_of("social_engagement_rate", posts())["value"] == pytest.approx(60 / 2_000)
     assert row_of("social_likes", posts())["value"] == 31

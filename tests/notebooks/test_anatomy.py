@@ -31,6 +31,8 @@ def test_the_pack_is_complete() -> None:
         "30-cohorts",
         "40-stages",
         "50-quality-and-support",
+        "55-delivery",
+        "60-marketing",
         "reports/monthly-review",
         "reports/weekly-review",
     } <= names

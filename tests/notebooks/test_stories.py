@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from html import unescape
+from itertools import combinations
+from math import exp, log
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +28,19 @@ ASKED: dict[str, tuple[str, ...]] = {
         f"ticket_volume customer_support_costs uptime mtbf mttr_resolution {YEAR}",
         "app_error_rate --by platform --every week --from 2026-01-26 --to 2026-10-26",
         f"api_latency --by route {YEAR}",
+    ),
+    "55-delivery": (
+        "release_velocity time_to_market active_defects severe_defects defect_density bug_resolution_time "
+        "bug_resolution_rate defect_detection_effectiveness failed_tests test_automation_rate mttr_resolution mttr_repair "
+        "uptime employee_satisfaction_score dev_team_nps --every quarter --from 2025-04-01 --to 2026-10-01",
+        f"feature_adoption_rate overdue_tasks tasks_completed {YEAR}",
+    ),
+    "60-marketing": (
+        "acquisition_spend marketing_reach visitor_to_signup_rate organic_traffic referral_traffic email_click_rate "
+        f"social_engagement_rate {YEAR}",
+        f"cpa --by channel {YEAR}",
+        "cac activation_rate --by channel --every quarter --from 2025-10-01 --to 2026-10-01",
+        "traffic_source_mix --every month --from 2026-10-01 --to 2026-11-01",
     ),
 }
 FIELDS = ("value", "low", "high", "n", "unripe")
@@ -79,7 +94,7 @@ def by_command(company: Path, name: str, capsys: pytest.CaptureFixture[str]) -> 
     for asked in ASKED[name]:
         assert run(["--workspace", str(company), "--json", "compute", *asked.split()]) == 0
         for row in json.loads(capsys.readouterr().out)["rows"]:
-            found[row["kpi"], row["start"], tuple(map(str, row["by"].values()))] = row
+            found[row["kpi"], row["start"], tuple(str(each) for each in row["by"].values() if each is not None)] = row
     return found
 
 
@@ -99,7 +114,9 @@ def test_every_figure_is_that_of_the_command(
     assert seen > len(wanted) // 2
     figures = FIGURE.findall(shown)
     for kpi, field, value, start, by in figures:
-        own = wanted[kpi, start, tuple(each.split("=")[1] for each in unescape(by).split(";") if each)]
+        own = wanted[
+            kpi, start, tuple(each.split("=")[1] for each in unescape(by).split(";") if each and "(none)" not in each)
+        ]
         assert (float(value) if value else None) == own[field], (kpi, field, start, by)
     assert {kpi for kpi, *_ in figures} == {kpi for kpi, *_ in wanted}
 
@@ -133,3 +150,29 @@ def test_the_route_that_slows_down_is_found(told: Callable[[str], Told]) -> None
     assert max(grown, key=lambda route: grown[route]) == "/search"
     assert grown["/search"] == pytest.approx(1.012 ** (334 / 7), rel=0.2)
     assert max(change for route, change in grown.items() if route != "/search") < 1.3
+
+
+def growth(values: list[float]) -> float:
+    """Growth per period: the median over all pairs (Theil 1950, Sen 1968), which single odd months do not move."""
+    pairs = combinations(enumerate(map(log, values)), 2)
+    return exp(median((later - before) / (j - i) for (i, before), (j, later) in pairs)) - 1
+
+
+def test_the_channel_that_gets_dearer_is_found(told: Callable[[str], Told]) -> None:
+    values = told("60-marketing")[0]
+    grown = {each: growth([*series(values, "cpa", channel=each).values()]) for each in ("ads", "social", "partner")}
+    assert grown["ads"] == pytest.approx(0.04, abs=0.015)
+    assert max(grown, key=lambda each: grown[each]) == "ads"
+
+
+def test_people_of_paid_channels_find_the_value_less_often(told: Callable[[str], Told]) -> None:
+    rows = told("60-marketing")[0].filter(pl.col("kpi") == "activation_rate", pl.col("value").is_not_null())
+    paid = pl.col("channel").is_in(["ads", "social", "partner"])
+    for part, truth in ((rows.filter(paid), 0.42), (rows.filter(~paid), 0.60)):
+        assert part["n"].sum() > 100
+        assert (part["value"] * part["n"]).sum() / part["n"].sum() == pytest.approx(truth, abs=0.08)
+
+
+def test_the_release_that_brought_a_feature_to_sight_is_seen(told: Callable[[str], Told]) -> None:
+    used = series(told("55-delivery")[0], "feature_adoption_rate", feature="automation")
+    assert used["2026-02-01"] / used["2025-12-01"] == pytest.approx(0.27 / 0.12, rel=0.4)
