@@ -63,7 +63,7 @@ def holm(groups: Sequence[Shares]) -> list[tuple[Difference | None, float | None
     when its pair is not clear. p is the adjusted one.
 
     >>> [(round(gap.low, 3), gap.clear, round(p, 3)) for gap, p in holm([((48, 80), (56, 70)), ((10, 50), (11, 50))])]
-    [(0.03, True, 0.017), (-0.138, False, 0.806)]
+    [(0.031, True, 0.016), (-0.14, False, 0.806)]
     """
     known = {at: _touching(pair) for at, pair in enumerate(groups) if pair[0][1] and pair[1][1]}
     found: list[tuple[Difference | None, float | None]] = [(None, None)] * len(groups)

@@ -267,6 +267,7 @@ def of_sessions(found: Sequence[tuple[str, datetime, float, int]]) -> Figures:
         "mean_seconds": fmean(row[2] for row in found),
         "events_per_session": fmean(row[3] for row in found),
         "single_event_share": fmean(row[3] == 1 for row in found),
+        "zero_length_share": fmean(row[2] == 0 for row in found),
     }
 
 

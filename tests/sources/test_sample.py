@@ -95,7 +95,7 @@ def test_every_kpi_has_an_answer(workspace: Workspace) -> None:
 def test_columns_have_their_canonical_names(raw: dict[str, Rows]) -> None:
     extra = {name: set(rows[0]) - {c.name for c in TABLES[name]} for name, rows in raw.items()}
     assert {name: found for name, found in extra.items() if found} == {
-        "events": {"platform", "version"},
+        "events": {"platform"},
         "users": {"country", "platform", "onboarding"},
         "subscriptions": {"seats"},
         "requests": {"platform"},
