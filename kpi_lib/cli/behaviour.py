@@ -1,5 +1,6 @@
 """The verb cohort."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -74,8 +75,13 @@ def _rows(found: Any, mean: str) -> list[list[object]]:  # noqa: ANN401 - a Coho
         told = [f"{pooled['eligible']:,}", f"{pooled['retained']:,}", *_share(pooled, "rate", "")]
         told = told if mean == "pooled" else [line["cohorts"], *_share(line, "simple", "simple_")]
         left = _share(line, "survival", "survival_") if found.definition["gone_after"] is not None else []
-        rows.append([*(pooled[column] for column in found.by), pooled["k"], *told, *left])
+        rows.append([*(pooled[column] for column in found.by), _age(pooled), *told, *left])
     return rows
+
+
+def _age(row: Mapping[str, Any]) -> str:
+    """The period of a rate, or its bracket."""
+    return str(row["k"]) if row["to"] == row["k"] else f"{row['k']}–{row['to']}"
 
 
 def _share(row: dict[str, Any], value: str, ends: str) -> list[object]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.listing import contract, missing, standing, tables_text
+from kpi_lib.cli.listing import contract, hanging, missing, standing, tables_text
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
 
@@ -114,9 +114,10 @@ def described(record: Mapping[str, Any]) -> str:
         "definition": record["definition"],
     }
     width = max(map(len, facts))
-    return "\n".join(
-        [f"{record['kpi']} · {record['title']}", *(f"  {name.ljust(width)}  {value}" for name, value in facts.items())]
-    )
+    lines = [f"{record['kpi']} · {record['title']}"]
+    for name, value in facts.items():
+        lines += hanging(f"  {name.ljust(width)}  ", value)
+    return "\n".join(lines)
 
 
 @click.command("stage")

@@ -54,7 +54,9 @@ def check(place: Place) -> int:
     said = []
     for each in document["findings"]:
         spot = ", ".join(
-            f"{part} {each[part]}" for part in ("file", "line", "column", "value") if each.get(part) is not None
+            f"{part} {'(empty)' if each[part] == '' else each[part]}"
+            for part in ("file", "line", "column", "value")
+            if each.get(part) is not None
         )
         rows = f" ({each['rows']:,} rows)" if (each["rows"] or 0) > 1 else ""
         where = f"{each['severity']}: {each['table'] or 'workspace'}"

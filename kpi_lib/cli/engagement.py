@@ -151,7 +151,8 @@ def habits(place: Place, **asked: Any) -> int:  # noqa: ANN401
         for r in found.table.iter_rows(named=True)
     ]
     heads = [*found.by, "active days", "people", "share", "so many or more", "share"]
-    place.show(found.to_dict(), f"{table(heads, rows, left=len(found.by))}\n\n{_summary(found)}")
+    head = f"In the {asked['window']} days before {found.definition['end']}; pauses in days:"
+    place.show(found.to_dict(), f"{head}\n{table(heads, rows, left=len(found.by))}\n\n{_summary(found)}")
     return 0
 
 

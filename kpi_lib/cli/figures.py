@@ -22,8 +22,8 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
 
     \b
     Example:
-      kpi compute orders average_order_value --period 1998-06 --workspace data/cdnow
-      kpi compute dau --from 2024-06-01 --to 2024-06-08 --every day --by platform --json
+      kpi compute orders --period 1998-06 --workspace data/cdnow
+      kpi compute dau --from 2024-06-01 --to 2024-06-08 --every day --json
     """
     from kpi_lib.answers.compute import compute as compute_kpis
     from kpi_lib.kpis.registry import find

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kpi_lib.cli.options import Place, columns, segments, shared, table_choice
-from kpi_lib.cli.text import table
+from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import MINUS, SHARE, show, significant, span
 from kpi_lib.shapes.funnel_rules import Funnel
 
@@ -58,7 +58,7 @@ def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
 
     \b
     Example:
-      kpi funnel --steps product_view,add_to_cart,purchase --within 24h --by platform
+      kpi funnel --steps add_to_cart,purchase --within 24h --by platform
     """
     workspace = place.open()
     spec, rest = _spec(workspace.funnels, name, asked)
@@ -121,8 +121,7 @@ def _over_time(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]
         if r["step"] == 1:
             entered = r["units"]
         if r["step"] == len(spec.steps):
-            interval = f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}"
-            figures = [f"{entered:,}", f"{r['units']:,}", show(r["from_start"], SHARE), interval]
+            figures = [f"{entered:,}", f"{r['units']:,}", show(r["from_start"], SHARE), interval(r, SHARE, "")]
             rows.append([*(r[c] for c in data.by), r["start"], *figures, r["status"]])
     heads = [*data.by, "from", "entered", "converted", "share", "95 % interval", "status"]
     body = table(heads, rows, left=len(data.by) + 1)
@@ -224,8 +223,7 @@ def _steps_text(found: Any, by: tuple[str, ...], definition: Mapping[str, Any]) 
     rows = []
     for r in found.iter_rows(named=True):
         median = span(r["median_seconds"]) if r["median_seconds"] is not None and r["step"] > 1 else None
-        interval = f"{show(r['low'], SHARE)} – {show(r['high'], SHARE)}"
-        shares = [show(r["from_start"], SHARE), interval, show(r["from_previous"], SHARE)]
+        shares = [show(r["from_start"], SHARE), interval(r, SHARE, ""), show(r["from_previous"], SHARE)]
         value = [significant(r["value"])] if valued else []
         rows.append([*(r[c] for c in by), r["step"], r["event"], f"{r['units']:,}", *shares, median, *value])
     units = f"{definition['unit']}s" if definition["unit"] in ("user", "session") else "units"

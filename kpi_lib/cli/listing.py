@@ -17,10 +17,14 @@ def standing(records: Sequence[Mapping[str, Any]]) -> str:
         own = [r for r in records if r["category"] == category]
         lines.append(f"{category}: {sum(r['available'] for r in own)} of {len(own)}")
         for r in own:
-            first = f"  {r['kpi']}".ljust(width)
-            told = textwrap.wrap(_lacks(r), WIDTH - width, break_long_words=False) or [""]
-            lines += [first + told[0], *(" " * width + more for more in told[1:])]
+            lines += hanging(f"  {r['kpi']}".ljust(width), _lacks(r))
     return "\n".join(lines)
+
+
+def hanging(lead: str, text: str) -> list[str]:
+    """Text after a lead, its further lines below its first word."""
+    told = textwrap.wrap(text, WIDTH - len(lead), break_long_words=False) or [""]
+    return [lead + told[0], *(" " * len(lead) + more for more in told[1:])]
 
 
 def _lacks(record: Mapping[str, Any]) -> str:

@@ -181,7 +181,7 @@ def _repeated_hour(work: Fit, name: str, twice: pl.Series) -> None:
     """In autumn clocks show an hour twice; without an offset nobody can say which one is meant."""
     place, value = _first(work, twice, name)
     count = int(twice.sum())
-    message = f"{name} falls into the hour that clocks showed twice in {count:,} rows; the first pass was taken"
+    message = f"{name} falls into the hour that clocks showed twice; the first pass was taken"
     line = int(place.rsplit(" ", 1)[1])
     mend = "give UTC times, or times with their offset, as in 2026-10-25T02:30:00+01:00"
     work.bench.note(message, mend, column=name, rows=count, line=line, value=value, file=work.raw.name)

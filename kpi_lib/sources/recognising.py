@@ -10,7 +10,7 @@ from kpi_lib.sources.reading import Raw
 HINTS_AS_TEXT = """
 marketing_spend: spend marketing adcost campaign
 web_visits: visit pageview webtraffic
-subscriptions: subscription
+subscriptions: subscription subs
 surveys: survey nps csat feedback
 tickets: ticket supportcase
 ticket_messages: ticketmessage message
@@ -33,10 +33,11 @@ reviews: review
 ALSO_AS_TEXT = """
 time: timestamp ts datetime date createdat created at occurredat submittedat answeredat
 date: day
-user_id: userid user customerid customer clientid accountid memberid
+user_id: userid user uid customerid customer custid clientid client accountid account memberid member subscriberid
+subscription_id: subid
 visitor_id: visitor anonymousid cookieid
-start: startdate startedat startsat begin beganat startts createdat activatedat
-end: enddate endedat endsat endts cancelledat canceledat expiredat resolvedat
+start: started startdate startedat startsat begin beganat startts createdat activatedat
+end: ended enddate endedat endsat endts cancelled canceled cancelledat canceledat expiredat resolvedat
 opened: openedat createdat created openedts
 created: createdat createdts
 resolved: resolvedat solvedat closedat resolvedts
@@ -49,7 +50,7 @@ closed_ts: closedat closedate closed
 delivered: deliveredat sentat sent
 received: receivedat createdat
 responded: respondedat repliedat
-mrr: monthlyrecurringrevenue
+mrr: monthlyrecurringrevenue monthlyprice pricepermonth monthlyamount monthlyfee
 amount: spend cost total value price
 interval: billinginterval billingperiod
 score: rating answer value

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
+from kpi_lib.cli.main import cli
 from kpi_lib.core.schema import TABLES
 from kpi_lib.kpis.registry import catalogue
 from tests.cli.conftest import Said
@@ -81,3 +83,17 @@ def test_a_span_that_is_no_whole_period_is_said(
     assert [row["start"] for row in said.json["rows"]] == ["2026-03-01"]
     assert all(part in said.err for part in warned)
     assert ("warning:" in said.err) == bool(warned)
+
+
+def test_a_definition_fits_80_columns_and_loses_no_word(kpi: Kpi) -> None:
+    record = kpi("show", "mrr", "--json").json
+    said = kpi("show", "mrr").out
+    assert max(map(len, said.splitlines())) <= 80
+    assert record["sources_wrong"] in " ".join(said.split())
+
+
+@pytest.mark.parametrize("verb", sorted(cli.list_commands(click.Context(cli))))
+def test_every_help_fits_80_columns_and_has_an_example(kpi: Kpi, verb: str) -> None:
+    said = kpi(verb, "--help").out
+    assert "Example" in said
+    assert max(map(len, said.splitlines())) <= 80

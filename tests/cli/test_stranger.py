@@ -154,3 +154,30 @@ def test_too_many_segments_are_put_together_and_said(kpi: Kpi, tmp_path: Path) -
     assert said.status == 0
     assert said.json["groups"]["(other)"]["sessions"] == 1
     assert "warning: column 'user_id' has more than 200 values" in said.err
+
+
+def test_what_there_is_none_of_has_no_interval(kpi: Kpi, stranger: Path) -> None:
+    late = kpi("funnel", "--steps", "order,basket", "--period", "2025-01", "--every", "week", "--workspace", stranger)
+    assert "no_denominator" in late.out
+    assert "— – —" not in late.out
+
+
+def test_a_bracket_is_named_by_both_ends(kpi: Kpi, stranger: Path) -> None:
+    brackets = ("--grain", "week", "--mode", "bracket", "--brackets", "1-2,3-5")
+    lines = kpi("cohort", *brackets, "--workspace", stranger).out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["0", "1–2", "3–5"]
+
+
+def test_habits_say_which_days_they_are_of(kpi: Kpi, stranger: Path) -> None:
+    said = kpi("habits", "--window", "14", "--workspace", stranger)
+    end = kpi("habits", "--window", "14", "--json", "--workspace", stranger).json["definition"]["end"]
+    assert said.out.startswith(f"In the 14 days before {end}; pauses in days:")
+
+
+def test_an_empty_value_is_seen_in_a_check(kpi: Kpi, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,event,time\n,a,2026-03-01T10:00Z\nu,a,2026-03-01T11:00Z\n")
+    assert kpi("init", tmp_path / "log.csv", "--workspace", tmp_path).status == 0
+    said = kpi("check", "--workspace", tmp_path)
+    assert "line 2, column user_id, value (empty)" in said.out
+    found = kpi("check", "--json", "--workspace", tmp_path).json["findings"]
+    assert found[0]["value"] == ""

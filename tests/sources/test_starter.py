@@ -254,6 +254,7 @@ STRANGERS = {
     "7,c1,2026-01-05 10:00:00,2026-01-05 11:00:00,2026-01-06 11:00:00,mail\n",
     "subscriptions": "subscriptions.csv;subscription_id,customer_id,started_at,canceled_at,price,billing_interval,currency\n"
     "s1,c1,2026-01-05,,10.00,monthly,EUR\n",
+    "subscriptions (short names)": "subs.csv;sub_id,uid,started,ended,price per month\ns1,c1,2026-01-05,,10.00\n",
     "marketing_spend": "ad_spend.csv;day,channel,spend,clicks\n2026-01-05,ads,10.00,5\n",
     "surveys": "nps_2026.csv;user_id,submitted_at,rating\nu1,2026-01-05,9\n",
     "incidents": "outages.csv;id,started_at,resolved_at\n1,2026-01-05T10:00Z,2026-01-05T11:00Z\n",
@@ -268,6 +269,7 @@ STRANGERS = {
 @pytest.mark.parametrize("table", STRANGERS)
 def test_other_tables_are_recognised_by_their_names(tmp_path: Path, table: str) -> None:
     name, _, content = STRANGERS[table].partition(";")
+    table = table.split()[0]
     (tmp_path / name).write_text(content)
     write_starter([tmp_path / name], tmp_path)
     workspace = open_workspace(tmp_path, now=NOW)
