@@ -139,11 +139,18 @@ def _strip(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) ->
         rows.append([name, *(f"{units:,}" for units in part["units"]), show(end["from_start"], SHARE), took])
         for why in found.reasons.rows(named=True):
             if why["definition"] == name:
-                counts = f"(other steps for {why['units']:,}, only other times for {why['retimed']:,})"
-                lines.append(textwrap.fill(f"{name} {why['why']} {counts}", 80, subsequent_indent="  "))
+                lines.append(textwrap.fill(f"{name} {why['why']}: {_changed(why)}", 80, subsequent_indent="  "))
     heads = ["rules", *(f"step {step}" for step in range(1, len(spec.steps) + 1)), "share", "median time"]
     text = "\n".join([table(heads, rows), "", *lines, _rules(found.definition)])
     return found.to_dict(), text, found.warnings
+
+
+def _changed(why: Mapping[str, Any]) -> str:
+    """For how many a rule alone changes the answer."""
+    parts = [f"{word} for {why[part]:,}" for part, word in (("units", "other steps"), ("retimed", "only other times"))]
+    return (
+        ", ".join(text for text, part in zip(parts, ("units", "retimed"), strict=True) if why[part]) or "no change here"
+    )
 
 
 def _against(workspace: Any, data: Any, spec: Funnel, asked: Mapping[str, Any]) -> Answer:  # noqa: ANN401

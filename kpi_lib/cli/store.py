@@ -43,11 +43,18 @@ def build(place: Place) -> int:
     document = open_workspace(place.folder).build_store(tell)
     rows = [[name, f"{count:,}"] for name, count in document["tables"].items()]
     said = "built" if document["built"] else "up to date, nothing to do"
-    text = (
-        f"{table(['table', 'rows'], rows)}\n{said}: {document['bytes'] / 1e6:,.1f} MB, data {document['fingerprint']}"
-    )
+    text = f"{table(['table', 'rows'], rows)}\n{said}: {_size(document['bytes'])}, data {document['fingerprint']}"
     place.show(document, text)
     return 0
+
+
+def _size(size: int) -> str:
+    """A size on disk; a small store is not 0.0 MB.
+
+    >>> _size(41_200), _size(2_345_678)
+    ('41 kB', '2.3 MB')
+    """
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
 
 
 @click.command("explain", context_settings=HERE)

@@ -16,7 +16,7 @@ ASKED = "as asked"
 RULES = ("within", "unripe", "grace", "attempt", "time_to_convert")
 WHY: Mapping[str, Callable[[Any, Any], str]] = {
     "within": lambda ours, theirs: f"allows {theirs or 'any time'} instead of {ours or 'any time'}",
-    "unripe": lambda _, theirs: f"counts {'also' if theirs == 'include' else 'not'} whose window is not over",
+    "unripe": lambda _, theirs: f"counts {'also' if theirs == 'include' else 'not'} those whose window is not over",
     "grace": lambda _, theirs: f"lets events up to {theirs or 'no time'} apart stand in either order",
     "attempt": lambda ours, theirs: (
         f"takes the {theirs.replace('_', ' ')} attempt instead of the {ours.replace('_', ' ')}"

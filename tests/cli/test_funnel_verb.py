@@ -74,6 +74,10 @@ def test_the_strip_has_a_line_for_every_system(kpi: Kpi, stranger: Path) -> None
     plain = kpi(*STEPS, "--workspace", stranger, "--json").json
     assert [row["units"] for row in found[0]["steps"]] == [row["units"] for row in plain["steps"]]
     said = kpi(*asked).out
+    reasons = kpi(*asked, "--json").json["definitions"][1:]
+    told = [why for each in reasons for why in each["reasons"]]
+    assert "for 0" not in said
+    assert said.count("no change here") == sum(not why["units"] and not why["retimed"] for why in told) > 0
     assert "mixpanel takes the first attempt instead of the best" in said
     assert max(len(line) for line in said.splitlines()) <= 80
 
