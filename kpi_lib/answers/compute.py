@@ -1,7 +1,7 @@
 """Computing KPIs: names, data and a grid in, one tidy frame out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -49,8 +49,6 @@ class Values:
 
     def only(self, name: str, **parts: str) -> "Values":
         """The rows of one KPI, or of some of its segments or components (`percentile="p95"`); why there are none stays."""
-        from dataclasses import replace
-
         told = {} if name in self.reasons else parts
         return replace(self, table=self.table.filter(pl.col("kpi") == name, **told))
 
@@ -122,6 +120,7 @@ def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
 
 def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> tuple[pl.DataFrame, str]:
     """The tidy rows of one KPI, and the reason if there are no figures."""
+    data = replace(data, source=tuple(sorted(_tables(kpi, data) - {"users"})))
     if missing := missing_inputs(kpi, data):
         return _blank(kpi, data, grid, "missing_input"), f"needs {', '.join(missing)}"
     required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]

@@ -49,7 +49,8 @@ class Dataset:
     """Canonical tables as frames, ordered by (user, time), with the observed span [observed_from, observed_until).
 
     `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read. `parts` are
-    the events in a form that the fast shapes read, where there is one.
+    the events in a form that the fast shapes read, where there is one. `source` names the tables that a figure reads: a
+    segment column of theirs is meant, not one of the same name elsewhere.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -65,6 +66,7 @@ class Dataset:
     funnels: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     parts: Parts | None = None
+    source: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -146,7 +148,7 @@ class Dataset:
         return grouped.agg(pl.col("time").min(), pl.col("amount").sum(), *first).sort("user_id", "time")
 
     def segments(self, column: str) -> pl.Series:
-        """All values of a segment column in the whole data set, wherever it is found; the axis never comes from an answer.
+        """All values of a segment column in the tables that a figure reads, else in users; never those of an answer alone.
 
         Of more than 200 values the 200 with most rows stay, and the rest is `(other)`; null stays null.
         """
@@ -157,9 +159,10 @@ class Dataset:
         return pl.Series(column, there, dtype=pl.String).sort(nulls_last=True)
 
     def _sizes(self, column: str) -> pl.DataFrame:
-        """Every value of a column with its rows in all tables that tell of it."""
-        places = [name for name in ("events", "transactions", "users") if column in self.columns(name)]
-        places = places or [name for name in self.tables if column in self.columns(name)]
+        """Every value of a column with its rows in the tables that tell of it."""
+        first = (self.source, ("users",)) if self.source else (("events", "transactions", "users"),)
+        known = ([name for name in names if column in self.columns(name)] for names in (*first, tuple(self.tables)))
+        places = next(filter(None, known), [])
         if not places:
             there = {c for name in ("events", "transactions", "users") for c in self.columns(name)}
             raise unknown("column", column, there, where="--by")

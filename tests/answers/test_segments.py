@@ -14,6 +14,7 @@ from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.sessions import group_name, session_figures
+from tests.build import told
 
 MARCH = parse_period("2026-03", zone="UTC")
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -171,3 +172,23 @@ def test_more_values_than_segments_leave_one_axis_for_every_answer() -> None:
     members = cohorts(seen, Cohorts(grain="month")).table.filter(pl.col("k") == 0)
     assert dict(members.select("city", "size").iter_rows()) == dict(zip(axis, values["value"], strict=True))
     assert session_figures(seen).table["city"].to_list() == axis
+
+
+def test_a_column_of_the_figures_own_table_is_meant_and_none_of_that_name_elsewhere() -> None:
+    data = told("ann 01-05 v\nbob 01-06 v\n")
+    users = pl.DataFrame({"user_id": ["ann", "bob"], "channel": ["ads", "organic"]})
+    tickets = pl.DataFrame(
+        {
+            "ticket_id": ["t1", "t2"],
+            "opened": data.tables["events"]["time"],
+            "user_id": ["ann", "bob"],
+            "channel": ["mail", None],
+        }
+    )
+    both = Dataset.of({**data.tables, "users": users, "tickets": tickets}, observed_until=data.observed_until)
+    week = parse_period("2026-W02", zone="UTC")
+    rows = compute(["ticket_volume", "active_users"], both, week, ["channel"]).table
+    found = {(row["kpi"], row["channel"]): row["value"] for row in rows.to_dicts()}
+    assert found == {
+        ("ticket_volume", "mail"): 1, ("ticket_volume", None): 1, ("active_users", "ads"): 1, ("active_users", "organic"): 1,
+    }  # fmt: skip
