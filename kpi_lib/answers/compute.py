@@ -178,7 +178,7 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
         moved, theirs = _moved(window, part)
         own = _periods(theirs, data, moved, moved.trailing(theirs.window_on(grid.every)))
         early, void = early | own["early"], void | own["void"]
-    return frame.with_columns(early=early, void=void)
+    return frame.with_columns(early=early, void=void, unseen=unseen)
 
 
 def _moved(window: Grid, part: str) -> tuple[Grid, Kpi]:
@@ -254,7 +254,8 @@ def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(pl.col("low", "high").clip(0.0, 1.0))
     if kpi.measure is DERIVED:
         rows = rows.with_columns(void=pl.col("void") | pl.col("partial"))
-    rows = rows.with_columns(pl.when(~pl.col("void")).then(pl.col(name)).alias(name) for name in FIGURES)
+    counted = [pl.when(~pl.col("unseen")).then(pl.col(name)).otherwise(0).alias(name) for name in ("n", "unripe")]
+    rows = rows.with_columns(*(pl.when(~pl.col("void")).then(pl.col(name)).alias(name) for name in FIGURES), *counted)
     nothing = pl.col("value").is_null() | (not kpi.measure.zero and (pl.col("n") == 0))
     floor = max(kpi.measure.floor, SMALL_DISPLAY if kpi.measure is DERIVED else 0)
     status = (

@@ -112,8 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Abort:
         return _failed("stopped.")
     except click.ClickException as error:
-        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kpi"
-        return _failed(f"{error.format_message()} `{where} --help` shows what it takes.")
+        return _failed(f"{error.format_message()} `{_asked(error, arguments)} --help` shows what it takes.")
     except KpiError as error:
         if "--debug" in arguments:
             raise
@@ -127,6 +126,13 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(
             f"something went wrong inside ({type(error).__name__}: {str(error)[:300]}). `--debug` shows where."
         )
+
+
+def _asked(error: click.ClickException, arguments: Sequence[str]) -> str:
+    """The command that an error is about; the parser of options does not know it."""
+    if isinstance(error, click.UsageError) and error.ctx:
+        return error.ctx.command_path
+    return " ".join(["kpi", *[word for word in arguments if word in VERBS][:1]])
 
 
 def _failed(message: str) -> int:

@@ -14,6 +14,7 @@ from kpi_lib.core.period import Grid
 FOLDS = 20
 T_FOLDS = 2.093024054408263  # Student's t, 97.5 %, 19 degrees of freedom
 WHOLE = -1
+NOISE = 1e-12  # replicates that differ by less than this part of the value differ by rounding only
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,15 @@ def replicates(stats: Tally, spine: pl.DataFrame) -> pl.DataFrame:
 def interval_of_replicates(copies: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Delete-a-group jackknife: value of everybody with a t interval from the spread of the replicates."""
     parts = copies.filter(pl.col("left_out") != WHOLE)
-    gap = pl.col("value") - pl.col("value").mean()
-    variance = ((gap * gap).sum() * (FOLDS - 1) / FOLDS).sqrt()
-    known = pl.when(pl.col("value").is_not_null().all()).then(variance).alias("error")
-    spread = parts.group_by(keys).agg(known)
+    # as lists in one order: sums over groups differ in the last bit from run to run
+    lists = parts.group_by(keys).agg(pl.col("value").sort_by("left_out").alias("all"))
+    known = pl.col("all").list.drop_nulls().list.len() == pl.col("all").list.len()
+    error = (pl.col("all").list.var(ddof=0) * (FOLDS - 1)).sqrt()
+    spread = lists.select(*keys, pl.when(known).then(error).alias("error"))
     whole = copies.filter(pl.col("left_out") == WHOLE).drop("left_out", "low", "high", strict=False)
     found = whole.join(spread, on=keys, how="left", nulls_equal=True, maintain_order="left")
-    half = pl.when(pl.col("error") > 0).then(pl.col("error") * T_FOLDS)
+    varies = pl.col("error") > pl.col("value").abs() * NOISE
+    half = pl.when(varies).then(pl.col("error") * T_FOLDS)
     return found.with_columns((pl.col("value") - half).alias("low"), (pl.col("value") + half).alias("high")).drop(
         "error"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Protocol
 
+from kpi_lib.show import theme
 from kpi_lib.show.blocks import Phrase, Table, Tile
 from kpi_lib.show.markup import Html, clean, join, tag
 from kpi_lib.show.render import html, inline
@@ -81,8 +82,9 @@ def chart_bundle(spec: dict[str, Any], description: str = "") -> dict[str, Any]:
 
 
 def drawable(chart: Chart) -> dict[str, Any]:
-    """The spec of a chart with every text in it drawable."""
-    return drawn_spec(chart.to_dict())
+    """The spec of a chart in the house's theme, whichever is enabled, with every text in it drawable."""
+    with theme.worn():
+        return drawn_spec(chart.to_dict())
 
 
 def drawn_spec(spec: dict[str, Any]) -> dict[str, Any]:

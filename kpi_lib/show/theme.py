@@ -4,6 +4,8 @@ Charts are drawn in the light colours. The page swaps each of them for its dark 
 from here and from nowhere else.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ MONO = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monosp
 TYPE = {"tiny": 12, "small": 13, "body": 16, "lead": 18, "title": 21, "page": 30, "value": 27, "star": 46}
 SPACE = {"1": 4, "2": 8, "3": 12, "4": 16, "5": 24, "6": 32, "7": 48, "8": 64}
 COLUMN = 1000  # the widest a page gets, in px
+NAME = "kpi"  # as Altair knows it
 WIDE = 920  # total width a wide chart should come out at
 NARROW = 342  # total width of its twin for phones: a 390 px screen less the margins
 BREAKPOINT = 720  # at and below this the narrow twin of a chart is shown
@@ -162,6 +165,19 @@ def enable() -> None:
     """Make every Altair chart of this process wear the theme."""
     import altair as alt
 
-    @alt.theme.register("kpi", enable=True)
+    @alt.theme.register(NAME, enable=True)
     def kpi_theme() -> alt.theme.ThemeConfig:
         return alt.theme.ThemeConfig(config=config())  # type: ignore[typeddict-item]
+
+
+@contextmanager
+def worn() -> Iterator[None]:
+    """Wear the theme for as long as the context lasts, whatever theme somebody has enabled."""
+    import altair as alt
+
+    if NAME not in alt.theme.names():
+        before = alt.theme.active
+        enable()
+        alt.theme.enable(before)
+    with alt.theme.enable(NAME):
+        yield

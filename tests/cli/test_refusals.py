@@ -58,6 +58,10 @@ def test_one_clear_message(kpi: Kpi, stranger: Path, case: str, monkeypatch: pyt
     assert "Traceback" not in message
 
 
+def test_an_option_without_its_value_names_the_help_of_its_command(kpi: Kpi) -> None:
+    assert "`kpi compute --help`" in kpi("compute", "dau", "--period").err
+
+
 def test_no_workspace_names_the_way_out(kpi: Kpi, tmp_path: Path) -> None:
     said = kpi("check", "--workspace", tmp_path)
     assert (said.status, said.out) == (2, "")

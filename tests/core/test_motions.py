@@ -125,6 +125,18 @@ def test_all_rows_of_a_user_are_left_out_together() -> None:
     assert sorted(copies["n"].to_list()) == [0] + [50] * 20
 
 
+def test_the_noise_of_rounding_is_no_interval_and_the_order_of_rows_no_matter() -> None:
+    noise = [0.1 + 0.2 if at % 2 else 0.3 for at in range(21)]
+    copies = pl.DataFrame({"period": [0] * 21, "left_out": range(-1, 20), "value": noise})
+    assert interval_of_replicates(copies, ["period"]).select("low", "high").row(0) == (None, None)
+    draw = Random(5)
+    copies = copies.with_columns(value=pl.Series([draw.random() for _ in range(21)]))
+    found = {
+        interval_of_replicates(copies.sample(fraction=1, shuffle=True, seed=at), ["period"]).row(0) for at in range(20)
+    }
+    assert len(found) == 1
+
+
 def test_an_interval_needs_every_replicate() -> None:
     copies = pl.DataFrame({"period": [0] * 21, "left_out": range(-1, 20), "value": [1.0] * 20 + [None]})
     assert interval_of_replicates(copies, ["period"]).select("value", "low", "high").row(0) == (1.0, None, None)

@@ -121,6 +121,17 @@ def test_no_data_are_null_for_rates_and_zero_for_counts(name: str) -> None:
     assert found["low"].is_null().all()
 
 
+@each_kpi
+def test_where_nobody_looked_nothing_is_counted(name: str) -> None:
+    """Subscriptions run on after the last row, what is known of them does not."""
+    data = world(0)
+    after = (data.observed_until + timedelta(days=40)).date()
+    grid = Grid.calendar("week", after, after + timedelta(days=21), zone=data.zone)
+    found = compute(name, data, grid).table
+    assert found.select("n", "unripe").sum().row(0) == (0, 0)
+    assert found.select("value", "low", "high").null_count().row(0) == (len(found),) * 3
+
+
 def occurring(name: str, table: pl.DataFrame) -> pl.DataFrame:
     """Without the rows of components that do not occur: which of them stand there as 0 depends on what else is asked."""
     if "to" in KPIS[name].parts:

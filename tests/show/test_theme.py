@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from kpi_lib.show import theme
+from kpi_lib.show.picture import drawable
 from kpi_lib.show.theme import DARK, LIGHT, Palette
 
 
@@ -84,6 +85,16 @@ def test_the_stylesheets_name_no_property_that_is_not_there() -> None:
             if f"{name}:" not in known and name != "--natural"
         ] == []
         assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\s}])", text) == []
+
+
+def test_a_chart_is_drawn_in_the_theme_whatever_is_enabled() -> None:
+    alt.theme.enable("dark")
+    try:
+        spec = drawable(alt.Chart(pl.DataFrame({"a": [1]})).mark_bar().encode(x="a"))
+        assert alt.theme.active == "dark"
+    finally:
+        alt.theme.enable("default")
+    assert spec["config"]["mark"]["color"] == LIGHT.accent
 
 
 def test_charts_wear_the_theme() -> None:
