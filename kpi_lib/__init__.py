@@ -12,6 +12,7 @@ _PLACES = {
     "core.dataset": ("Dataset",),
     "core.errors": ("DataError", "KpiError", "ReportError", "UsageError", "WorkspaceError"),
     "core.period": ("Grid", "last_complete", "parse_period"),
+    "shapes.adoption": ("Adoption", "adoption"),
     "shapes.bridge": ("MrrBridge", "mrr_bridge"),
     "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
     "shapes.engagement": ("Habits", "habits"),

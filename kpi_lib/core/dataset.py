@@ -36,12 +36,15 @@ watched at day worth since events earliest furthest last session seconds users s
 events_per_session single_event_share dau wau mau stickiness feature from target error place next begun whole
 took back done goal amount hits squares rate upto spread active_periods variance members team source version
 percentile competitor benchmark promoters detractors down failures exposure of
+features eligible adopters uses active_days uses_per_active_day uses_low uses_high corner clear cut_rate cut_uses launched
+used adopted by_then by_then_low by_then_high median_low median_high before_launch users_of_none mean_features watched known
+signed base
 customer mrr opening closing new expansion reactivation contraction churn price before begun
 """
 RESERVED = frozenset(RESERVED_AS_TEXT.split()) | {f"{letter}{step}" for letter in "tv" for step in range(1, 100)}
 MARK = " (segment)"
 # since when a row is there, where that is not its `time` or `date`; users and products are there whatever their times say
-ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie ahead have not happened
+ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie ahead have not
 
 
 @dataclass(frozen=True, slots=True)

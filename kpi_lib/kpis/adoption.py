@@ -20,7 +20,8 @@ from kpi_lib.kpis.registry import (
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import ANY, distinct, first_events, placed, qualifying
+from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.adoption import feature_users
 from kpi_lib.shapes.records import rows
 
 EVENTS = ("events.user_id", "events.event", "events.time")
@@ -37,17 +38,18 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
     parts=("feature",),
     stages=(EARLY, GROWTH),
     cadence="week",
-    formula="distinct active users who used the feature at least feature_min_uses times / distinct active users",
+    formula="distinct active users who used the feature at least feature_min_uses times / distinct active users who could see it "
+    "(active at or after features.launched, where it is known)",
     ripeness=AT_ONCE,
     counter=("feature_engagement_depth",),
     references=(FEATURES, f"{GEEKS}: engagement", f"{UNDERSTANDING}: usage"),
-    sources_wrong="The sources leave the base open: all, active or eligible users. Here: users active in the period.",
+    sources_wrong="The sources leave the base open: all, active or eligible users. Here: users active in the period since the launch.",
     use=ACTIONABLE,
 )
 def feature_adoption_rate(
     data: Dataset, grid: Grid, *, feature_min_uses: int = 1, active_events: Sequence[str] = ANY
 ) -> pl.LazyFrame:
-    """What share of active users uses a feature. One row per active user, period and feature; `hit` = uses it."""
+    """What share of those who could see a feature uses it. One row per such user, period and feature; `hit` = uses it."""
     return _uses(data, grid, active_events).with_columns(hit=pl.col("num") >= feature_min_uses)
 
 
@@ -60,7 +62,7 @@ def feature_adoption_rate(
     parts=("feature",),
     stages=(GROWTH,),
     cadence="week",
-    formula="feature uses in the period / distinct users active in it (= adoption x depth)",
+    formula="feature uses in the period / distinct users active in it who could see the feature (= adoption x depth)",
     ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
     references=(FEATURES, f"{UNDERSTANDING}: usage"),
@@ -176,24 +178,9 @@ def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d
 
 
 def _uses(data: Dataset, grid: Grid, active_events: Sequence[str]) -> pl.LazyFrame:
-    """One row per active user, period and feature: num = uses of the feature."""
+    """One row per user who could see a feature, period and feature: num = uses of it."""
     if not data.features:
         raise ChoiceNeeded(
             'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
         )
-    named = [(name, event) for name, events in data.features.items() for event in dict.fromkeys(events)]
-    features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
-    keys = ["user_id", *data.carried(data.activity), "period"]
-    used = (
-        placed(qualifying(data).select("time", "event", *keys[:-1]), grid)
-        .join(features, on="event")
-        .group_by(*keys, "feature")
-        .agg(num=pl.len().cast(pl.Int64))
-    )
-    active = (
-        placed(distinct(data, grid, events=active_events), grid)
-        .select(keys)
-        .join(features.select("feature").unique(), how="cross")
-    )
-    met = active.join(used, on=[*keys, "feature"], how="left", nulls_equal=True)
-    return met.with_columns(pl.col("num").fill_null(0))
+    return feature_users(data, grid, events=active_events)

@@ -27,6 +27,7 @@ from kpi_lib.kpis.registry import (
     kpi,
 )
 from kpi_lib.shapes.activity import ANY, distinct, per_user, placed
+from kpi_lib.shapes.adoption import feature_events
 
 PAID = ("transactions.user_id", "transactions.time", "transactions.amount")
 RECURRING = (
@@ -117,8 +118,7 @@ def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequ
         raise ChoiceNeeded(
             'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
         )
-    named = [(name, event) for name, events in data.features.items() for event in events]
-    features = pl.DataFrame(named, schema={"feature": pl.String, "event": pl.String}, orient="row").lazy()
+    features = feature_events(data)
     pair = ["user_id", "period"]
     events = placed(data.events().select("user_id", "time", "event"), grid)
     used = events.join(features, on="event").select(*pair, "feature").unique().with_columns(group=pl.lit("users"))

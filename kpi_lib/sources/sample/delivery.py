@@ -10,7 +10,6 @@ from kpi_lib.sources.sample.people import busy_hour
 from kpi_lib.sources.sample.story import (
     DAY,
     ERRORS,
-    FEATURE,
     HOUR,
     INCIDENT_DAYS,
     INCIDENT_ERRORS,
@@ -73,13 +72,13 @@ def releases(story: Story) -> pl.DataFrame:
 
 
 def features(story: Story) -> pl.DataFrame:
-    """One row per feature: when work on it began, and when it came out; the planned one a month before its lift."""
+    """One row per feature: when work on it began, and when it came out; those in use before the data begin."""
     chance = story.chance("features")
     old = dict(zip(FEATURES, chance.integers(-700, -60, len(FEATURES)).tolist(), strict=True))
     new = {name: 40 + 60 * number for number, name in enumerate(LAUNCHES) if 40 + 60 * number < story.days}
     rows = [
         (name, story.calendar_day(day - int(chance.integers(30, 120))), story.calendar_day(day))
-        for name, day in (old | new | {FEATURE: story.lift - 28}).items()
+        for name, day in (old | new).items()
     ]
     planned = ("calendar", story.calendar_day(story.days - 45), None)
     return pl.DataFrame([*rows, planned], schema=["feature", "started", "launched"], orient="row")
