@@ -181,6 +181,21 @@ def figure(value: object) -> float | bool:
     return value
 
 
+def number(value: object) -> float:
+    """A plain number."""
+    if isinstance(value, bool):
+        raise Mismatch("must be a number, not true or false")
+    return float(figure(value))
+
+
+def above_zero(value: object) -> float:
+    """A number above 0."""
+    found = number(value)
+    if not found > 0:
+        raise Mismatch(f"must be above 0, not {shown(value)}")
+    return found
+
+
 WORKSPACE: Mapping[str, Check] = {
     "name": text,
     "timezone": zone,
@@ -211,6 +226,13 @@ TARGET: Mapping[str, Check] = {
     "type": one_of(("number", "currency", "percent", "boolean", "tasks")),
     "due": day,
     "owner": text,
+    "every": one_of(EVERY),
+    "set": day,
+    "base": number,
+    "goal": text,
+    "weight": above_zero,
+    "definition": text,
+    "statement": text,
 }
 REPORT: Mapping[str, Check] = {"notebook": text, "every": one_of(EVERY), "by": texts, "params": plain}
 FUNNEL: Mapping[str, Check] = {
