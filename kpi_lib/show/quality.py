@@ -10,6 +10,7 @@ from kpi_lib.show.blocks import Pill, Pills, Say, Table
 from kpi_lib.show.phrases import day_name, plural
 
 DETAILS = 5
+OWN = 4  # from so many tables on, those of which nothing was set aside share a pill
 
 
 class Found(Protocol):
@@ -49,7 +50,7 @@ class Checked(Protocol):
 def pills(check: Checked, data: Dataset | None = None, grid: Grid | None = None) -> Pills:
     """The row of pills; with data and grid also whether the last period is whole and how far the data reach."""
     told = [*_period(data, grid)] if data is not None and grid is not None else []
-    told += [_rows(name, counts) for name, counts in check.counts.items()]
+    told += _read(check.counts)
     if data is not None:
         told.append(Pill(f"data to {day_name(local_day(data.observed_until - timedelta(microseconds=1), data.zone))}"))
     for severity, word, status in (("error", "error", "bad"), ("warning", "warning", "warn")):
@@ -79,11 +80,30 @@ def _period(data: Dataset, grid: Grid) -> list[Pill]:
     return [Pill(f"complete {every}", "good")]
 
 
+def _read(counts: Mapping[str, Counted]) -> list[Pill]:
+    """What was read of each table; where there are many, the clean ones together."""
+    clean = {name: each for name, each in counts.items() if not each.quarantined}
+    if len(clean) < OWN:
+        return [_rows(name, each) for name, each in counts.items()]
+    rows = sum(each.read for each in clean.values())
+    together = Pill(
+        f"{plural(rows, 'row')} of {len(clean)} tables read · 0 set aside",
+        detail=" ".join(f"{name}: {_sum(each)}" for name, each in clean.items()),
+    )
+    return [*(_rows(name, each) for name, each in counts.items() if each.quarantined), together]
+
+
 def _rows(name: str, counts: Counted) -> Pill:
-    detail = f"{counts.read:,} read = {counts.kept:,} kept + {counts.filtered:,} filtered "
-    detail += f"+ {counts.deduplicated:,} deduplicated + {counts.quarantined:,} set aside."
     status = "warn" if counts.quarantined else "plain"
-    return Pill(f"{plural(counts.read, 'row')} of {name} read · {counts.quarantined:,} set aside", status, detail)
+    said = f"{plural(counts.read, 'row')} of {name} read · {counts.quarantined:,} set aside"
+    return Pill(said, status, _sum(counts))
+
+
+def _sum(counts: Counted) -> str:
+    return (
+        f"{counts.read:,} read = {counts.kept:,} kept + {counts.filtered:,} filtered "
+        f"+ {counts.deduplicated:,} deduplicated + {counts.quarantined:,} set aside."
+    )
 
 
 def _details(found: Sequence[Found]) -> str:

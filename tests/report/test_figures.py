@@ -1,7 +1,9 @@
 """Every number printed in a report is the one in its values file and the one that the command computes."""
 
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +74,21 @@ def test_every_kpi_equals_the_command(
     for row in ours:
         other = theirs[row["kpi"], str(row["start"]), tuple(row[part] for part in parts[row["kpi"]])]
         assert {field: row[field] for field in FIELDS} == {field: other[field] for field in FIELDS}, row["kpi"]
+
+
+def test_a_report_on_orders_counts_users_by_all_they_do(
+    demo: Path, tmp_path_factory: pytest.TempPathFactory, asked: Callable[..., Any]
+) -> None:
+    """The monthly review follows orders; its north star and tiles are those of the whole workspace all the same."""
+    workspace = tmp_path_factory.mktemp("company") / "demo"
+    shutil.copytree(demo, workspace)
+    out = tmp_path_factory.mktemp("of a company")
+    report = finished(started(str(workspace), "monthly", "2026-10", out), out)
+    ours = [row for row in report.rows if row["kpi"] in catalogue() and str(row["start"]) == "2026-10-01"]
+    assert "wau" in {row["kpi"] for row in ours}
+    for row in ours:
+        (theirs,) = asked(str(workspace), "compute", row["kpi"], "--period", "2026-10")["rows"]
+        assert {field: row[field] for field in FIELDS} == {field: theirs[field] for field in FIELDS}, row["kpi"]
 
 
 def test_the_actives_equal_the_command(weekly: Report, asked: Callable[..., Any]) -> None:

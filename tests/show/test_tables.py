@@ -149,6 +149,18 @@ def test_pills_say_how_far_the_data_can_be_trusted() -> None:
     assert early.pills[0].phrase == "the data begin inside the month"
 
 
+def test_many_clean_tables_share_a_pill() -> None:
+    check = checked()
+    bad = checked(quarantined=2).counts["events"]
+    check.counts = {**{f"t{at}": check.counts["events"] for at in range(6)}, "orders": bad}
+    told = pills(check).pills
+    assert [pill.phrase for pill in told[:2]] == [
+        "10 rows of orders read · 2 set aside",
+        "60 rows of 6 tables read · 0 set aside",
+    ]
+    assert "t5: 10 read = 10 kept" in plain(told[1].detail)
+
+
 def test_a_check_shows_itself_without_being_known() -> None:
     assert len(check_face(checked())) == 1
     shown, listed = check_face(checked(found("error")))

@@ -71,6 +71,7 @@ every = "week"
 [reports.monthly]
 notebook = "monthly-review"
 every = "month"
+params = {{ grain = "month" }}   # few subscribe in one week
 """
 NAME = "Tideboard"
 NOTES = {
