@@ -46,7 +46,8 @@ How to read an entry:
 - **Measured as** says how value and 95 % interval come about. A full count has no interval, because nothing was sampled.
 - **Window** is the stretch of time that a figure looks back over, when that is not its period.
 - **Inputs** are `table.column`. A workspace without `events` reads each order as the event `purchase`.
-- **Settings** are choices made under `[settings]` in `kpi.toml`.
+- **Settings** are choices made under `[settings]` in `kpi.toml`, also those of the KPIs that an entry is made of; in brackets
+  stands what holds while nobody chooses.
 - **Ripeness** says when a unit counts at all. Units that cannot be judged yet are counted beside the value as `unripe`.
 - **Watch with** names KPIs that go wrong when this one is pushed too hard.
 - **Use** is our judgement: *actionable* (a decision can follow from it), *semi-vanity* (tells size, not health), *vanity*
@@ -131,13 +132,14 @@ def window(written: str | dict[str, str] | None) -> str:
 
 def settings(options: dict[str, dict[str, Any]]) -> str:
     """The choices of a KPI with their defaults, written as in kpi.toml."""
-    return ", ".join(setting(name, body["default"]) for name, body in options.items()) or "none"
+    return ", ".join(setting(name, body) for name, body in options.items()) or "none"
 
 
-def setting(name: str, default: object) -> str:
+def setting(name: str, body: dict[str, Any]) -> str:
     """One choice."""
-    if default is None:
-        return f"`{name}` (no default)"
+    if "unset" in body:
+        return f"`{name}` ({body['unset']})"
+    default = body["default"]
     return f"`{name} = {json.dumps(list(default) if isinstance(default, tuple) else default)}`"
 
 

@@ -92,7 +92,7 @@ def show_kpi(place: Place, kpi: str) -> int:
 def described(record: Mapping[str, Any]) -> str:
     """A definition for people, one fact a line."""
     settings = [
-        f"{name} = {body['default']!r}" if body["default"] is not None else f"{name} (no default)"
+        f"{name} ({body['unset']})" if "unset" in body else f"{name} = {_as_toml(body['default'])}"
         for name, body in record["settings"].items()
     ]
     facts = {
@@ -118,6 +118,12 @@ def described(record: Mapping[str, Any]) -> str:
     for name, value in facts.items():
         lines += hanging(f"  {name.ljust(width)}  ", value)
     return "\n".join(lines)
+
+
+def _as_toml(default: Any) -> str:  # noqa: ANN401 - whatever a choice may be
+    import json
+
+    return json.dumps(list(default) if isinstance(default, tuple) else default, ensure_ascii=False)
 
 
 @click.command("stage")

@@ -43,6 +43,8 @@ surveys.score | kind <> 'nps' OR (score BETWEEN 0 AND 10 AND score % 1 = 0) | is
 surveys.score | kind <> 'csat' OR score BETWEEN 1 AND 5 | lies outside 1 to 5 | scale
 surveys.score | kind <> 'ces' OR score BETWEEN 1 AND 7 | lies outside 1 to 7 | scale
 surveys.score | kind <> 'sus' OR score BETWEEN 0 AND 100 | lies outside 0 to 100 | scale
+surveys.score | item IS NULL OR (score BETWEEN 1 AND 5 AND score % 1 = 0) | is no whole number from 1 to 5 | scale
+surveys.item | item BETWEEN 1 AND 10 | lies outside 1 to 10 | item
 surveys.score | kind <> 'rating' OR score BETWEEN 1 AND 5 | lies outside 1 to 5 | scale
 employee_surveys.score | kind NOT IN ('nps', 'enps') OR (score BETWEEN 0 AND 10 AND score % 1 = 0) | is no whole number from 0 to 10 | scale
 employee_surveys.score | kind NOT IN ('satisfaction', 'engagement') OR score BETWEEN 1 AND 5 | lies outside 1 to 5 | scale
@@ -53,6 +55,7 @@ tickets.resolved | resolved >= opened | lies before opened
 tickets.csat | csat BETWEEN 1 AND 5 | lies outside 1 to 5 | scale
 requests.latency_ms | latency_ms >= 0 | is negative | sign
 requests.status | status BETWEEN 100 AND 599 | is no HTTP status code | code
+releases.committed | committed <= "time" | lies after time
 defects.closed | closed >= opened | lies before opened
 code_size.kloc | kloc >= 0 | is negative | sign
 code_size.story_points | story_points >= 0 | is negative | sign
@@ -86,6 +89,7 @@ MENDS = {
     "scale": "correct the answer or its kind; bring answers on another scale to this one before",
     "sign": "correct the figure, or leave such rows out with where",
     "part": "correct one of the two figures, or leave such rows out with where",
+    "item": "write the number of the statement in the questionnaire, 1 to 10",
     "code": "write codes such as 200 or 503",
     "rate": "write what one unit of that currency is worth in the workspace's currency",
     "count": "write counts as 0, 1, 2 …",

@@ -23,7 +23,7 @@ costs: date:day! category:text! amount:money!
 installs: device_id:id! user_id:id time:time! store:text
 products: product:text!# launch_ts:time!~
 deals: deal_id:id!# lead_ts:time! closed_ts:time stage:text won:flag amount:money opportunity_ts:time
-surveys: user_id:id time:time! kind:text! score:number answer:text ticket_id:id
+surveys: user_id:id time:time! kind:text! score:number answer:text ticket_id:id item:whole
 reviews: user_id:id time:time! source:text rating:number text:text
 feature_requests: request_id:id! user_id:id time:time! feature:text!
 usability_tasks: user_id:id task:text! time:time! completed:flag errors:whole opportunities:whole
@@ -33,8 +33,8 @@ requests: time:time! service:text status:whole kind:text route:text latency_ms:n
 defects: defect_id:id!# release:id severity:text opened:time! status:text closed:time found_by:text
 code_size: release:id! kloc:number story_points:number
 tests: run_id:id! test_id:id! time:time! automated:flag result:text!
-releases: release_id:id!# time:time! kind:text version:text
-incidents: incident_id:id!# start:time! end:time kind:text severity:text repair_start:time detected:time
+releases: release_id:id!# time:time! kind:text version:text committed:time
+incidents: incident_id:id!# start:time! end:time kind:text severity:text repair_start:time detected:time release:id
 units: unit_id:id!# start:time! failed:time
 features: feature:text!# started:time launched:time~
 work_items: item_id:id!# team:text assignee:id created:time! due:time~ completed:time points:number

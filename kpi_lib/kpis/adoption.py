@@ -38,8 +38,8 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
     parts=("feature",),
     stages=(EARLY, GROWTH),
     cadence="week",
-    formula="distinct active users who used the feature at least feature_min_uses times / distinct active users who could see it "
-    "(active at or after features.launched, where it is known)",
+    formula="distinct active users who used the feature ([features]) at least feature_min_uses times / distinct active users who could "
+    "see it (active at or after features.launched, where it is known)",
     ripeness=AT_ONCE,
     counter=("feature_engagement_depth",),
     references=(FEATURES, f"{GEEKS}: engagement", f"{UNDERSTANDING}: usage"),
@@ -62,7 +62,7 @@ def feature_adoption_rate(
     parts=("feature",),
     stages=(GROWTH,),
     cadence="week",
-    formula="feature uses in the period / distinct users active in it who could see the feature (= adoption x depth)",
+    formula="uses of a feature ([features]) in the period / distinct users active in it who could see the feature (= adoption x depth)",
     ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
     references=(FEATURES, f"{UNDERSTANDING}: usage"),
@@ -83,7 +83,7 @@ def feature_usage_frequency(data: Dataset, grid: Grid, *, active_events: Sequenc
     parts=("feature",),
     stages=(GROWTH,),
     cadence="week",
-    formula="feature uses in the period / distinct users of the feature in it",
+    formula="uses of the feature ([features]) in the period / distinct users of the feature in it",
     ripeness=AT_ONCE,
     counter=("feature_adoption_rate",),
     references=(f"{UNDERSTANDING}: usage",),

@@ -107,7 +107,7 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     inputs=("events.user_id", "events.event", "events.time", *PAID),
     parts=("feature", "group"),
     stages=(GROWTH,),
-    formula="revenue per active user, of the users of a feature (group = users) and of the others (group = others), in the period",
+    formula="revenue per active user in the period, of users of a feature ([features]; group = users) and of the others (group = others)",
     counter=("feature_adoption_rate",),
     references=(UNDERSTANDING,),
     sources_wrong="That users of a feature pay more does not mean that the feature makes them pay: association, not cause.",

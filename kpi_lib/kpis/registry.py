@@ -18,9 +18,9 @@ from kpi_lib.core.units import Unit
 from kpi_lib.kpis.documents import CLICKUP, GEEKS, KPIS_101, NOTE, STANDARD, UNDERSTANDING, tags
 
 __all__ = [
-    "ACTIONABLE", "CATEGORIES", "CLICKUP", "CONTEXTUAL", "EARLY", "GEEKS", "GROWTH", "KPIS_101", "MATURE", "NOTE", "REGISTRY",
-    "REQUIRED", "SEMI", "STANDARD", "UNDERSTANDING", "VANITY", "ChoiceNeeded", "Kpi", "alternatives", "base_of", "catalogue", "faults",
-    "find", "kpi",
+    "ACTIONABLE", "CATEGORIES", "CLICKUP", "CONTEXTUAL", "EARLY", "GEEKS", "GROWTH", "KPIS_101", "MATURE", "NEEDED", "NOTE",
+    "REGISTRY", "REQUIRED", "SEMI", "STANDARD", "UNDERSTANDING", "UNSET", "VANITY", "ChoiceNeeded", "Kpi", "alternatives", "base_of",
+    "catalogue", "faults", "find", "kpi",
 ]  # fmt: skip
 
 EARLY, GROWTH, MATURE = "early", "growth", "mature"
@@ -33,8 +33,18 @@ product_development team marketing communication competitive
 """
 CATEGORIES = tuple(CATEGORIES_AS_TEXT.split())
 # a category that one file cannot hold has further ones
-MORE = {"recurring": "monetization", "unit_economics": "monetization"}
+MORE = {"recurring": "monetization", "unit_economics": "monetization", "delivery": "product_development"}
 EARLIER = ("previous_", "year_before_")
+# what a choice without a default means while nobody makes it; the others must be made
+UNSET = {
+    "cogs_categories": "those with usual names, such as hosting",
+    "customers_by": "orders where there are transactions, else subscriptions",
+    "dropoff_funnel": "the first of [funnels]",
+    "reactivation_within": "any time",
+    "session_gap": "the recorded session_id, else 30m",
+    "start_event": "a user's first event ever",
+}
+NEEDED = "must be chosen"
 REQUIRED = inspect.Parameter.empty
 
 
@@ -83,6 +93,12 @@ class Kpi:
         return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
+    def choices(self) -> dict[str, Any]:
+        """The choices of its formula and of the KPIs that it is made of."""
+        parts = (REGISTRY[base_of(part)[1]].choices for part in self.components if base_of(part)[1] in REGISTRY)
+        return {name: default for each in (self.options, *parts) for name, default in each.items()}
+
+    @property
     def tables(self) -> set[str]:
         """The tables that it reads, all those among which it has a choice included."""
         return {table for each in self.inputs for way in alternatives(each) for table, _ in way}
@@ -101,7 +117,7 @@ class Kpi:
 
     def definition_hash(self, options: Mapping[str, Any]) -> str:
         """Short fingerprint of formula and choices: when it changes, the figure's meaning has changed."""
-        choices = {name: options.get(name, default) for name, default in self.options.items()}
+        choices = {name: options.get(name, default) for name, default in self.choices.items()}
         text = "|".join(
             (self.name, self.formula, self.unit.name, str(self.window), repr(sorted(choices.items(), key=str)))
         )
@@ -110,7 +126,8 @@ class Kpi:
     def record(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Everything about the KPI as JSON values, for `kpi list`, `kpi show` and the docs."""
         given = options or {}
-        choices = {n: None if d is REQUIRED else d for n, d in self.options.items()}
+        choices = {n: None if d is REQUIRED else d for n, d in self.choices.items()}
+        unset = {n: {"unset": UNSET.get(n, NEEDED)} for n, d in choices.items() if d is None}
         return {
             "kpi": self.name,
             "title": self.title,
@@ -123,7 +140,7 @@ class Kpi:
             "inputs": list(self.inputs),
             "window": dict(self.window) if isinstance(self.window, Mapping) else self.window,
             "components": list(self.parts) or list(self.components),
-            "settings": {n: {"default": d, "value": given.get(n, d)} for n, d in choices.items()},
+            "settings": {n: {"default": d, "value": given.get(n, d)} | unset.get(n, {}) for n, d in choices.items()},
             "stages": list(self.stages),
             "cadence": self.cadence,
             "ripeness": self.ripeness,

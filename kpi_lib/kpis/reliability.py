@@ -7,16 +7,17 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.distribution import PERCENTILES
+from kpi_lib.core.errors import UsageError
 from kpi_lib.core.exposure import BETWEEN_FAILURES, TO_FAILURE, UPTIME
 from kpi_lib.core.measure import RATIO
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, SECONDS, SHARE, UP
+from kpi_lib.core.units import RATIO as QUOTIENT
 from kpi_lib.kpis.registry import ACTIONABLE, GEEKS, KPIS_101, MATURE, NOTE, STANDARD, ChoiceNeeded, kpi
-from kpi_lib.shapes.outages import failures, in_use, outages
+from kpi_lib.shapes.outages import PLANNED, failures, in_use, outages
 from kpi_lib.shapes.records import MICRO, over, rows
 
 STABILITY = f"{KPIS_101}: performance and stability"
-PLANNED = ("planned", "maintenance")
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
 REPAIRED = "Incidents count in the period in which they end; open ones are in none yet."
 LATENCY = ("requests.time", "requests.kind", "requests.latency_ms")
@@ -67,6 +68,30 @@ def site_response_time(data: Dataset, grid: Grid) -> pl.LazyFrame:
 def api_latency(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How long the server takes to answer. One row per request and percentile; `key` = seconds."""
     return _latency(data, "api")
+
+
+@act(
+    title="Apdex (T = apdex_seconds, 0.5 s unless set)",
+    unit=QUOTIENT,
+    direction=UP,
+    measure=RATIO,
+    inputs=("requests.time", "requests.latency_ms"),
+    formula="(requests answered within T + half of those answered within 4 T) / requests with a latency, in the period; "
+    "T = apdex_seconds; what failed (failed_from_status, 500, or more) satisfies nobody, however fast",
+    ripeness=AT_ONCE,
+    counter=("app_error_rate",),
+    references=("Apdex technical specification 1.1", STANDARD),
+    sources_wrong="",
+)
+def apdex(data: Dataset, grid: Grid, *, apdex_seconds: float = 0.5, failed_from_status: int = 500) -> pl.LazyFrame:
+    """How content users are with the speed, from 0 to 1. One row per request; num = 2, 1 or 0, den = 2."""
+    if apdex_seconds <= 0:
+        raise UsageError(f"apdex_seconds is {apdex_seconds}; it must be a number of seconds above 0, as in 0.5.")
+    took = pl.col("latency_ms")
+    points = (took <= apdex_seconds * 1_000).cast(pl.Int64) + (took <= apdex_seconds * 4_000).cast(pl.Int64)
+    if "status" in data.columns("requests"):
+        points = pl.when(pl.col("status") >= failed_from_status).then(pl.lit(0, pl.Int64)).otherwise(points)
+    return rows(data, "requests", where=took.is_not_null(), num=points, den=pl.lit(2, pl.Int64))
 
 
 @act(

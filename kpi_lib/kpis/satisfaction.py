@@ -26,7 +26,7 @@ from kpi_lib.kpis.registry import (
     kpi,
 )  # fmt: skip
 from kpi_lib.shapes.activity import placed
-from kpi_lib.shapes.records import answers, last_of_each, mean_of, rows
+from kpi_lib.shapes.records import answers, last_of_each, mean_of, questionnaires, rows
 
 ASKED = ("surveys.kind", "surveys.score", "surveys.time")
 NPS_SCALE, CSAT_SCALE = (0, 10), (1, 5)
@@ -123,6 +123,42 @@ def csat(data: Dataset, grid: Grid, *, csat_satisfied_from: int = 4) -> pl.LazyF
 def csat_mean(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How satisfied people are on average; it hides who is torn. One row per person and period; num = score."""
     return answers(data, grid, "csat", CSAT_SCALE).with_columns(**mean_of(pl.col("score")))
+
+
+@shown(
+    title="System usability scale (SUS)",
+    unit=SCORE,
+    direction=UP,
+    measure=RATIO,
+    inputs=ASKED,
+    formula='mean of the answers of kind "sus", the last of each person in the period: a score from 0 to 100, or ten rows with '
+    "item 1-10 and 1-5 each: 2.5 x (sum over odd items of answer - 1 + over even ones of 5 - answer), a missing answer as 3",
+    counter=("task_completion_rate",),
+    references=("SUS: a quick and dirty usability scale (Brooke 1996)", STANDARD),
+    sources_wrong="Neither a percentage nor a percentile: the average product has 68.",
+    use=CONTEXTUAL,
+)
+def sus(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """How usable people find the product, from 0 to 100. One row per person and period; num = score."""
+    found = last_of_each(placed(questionnaires(data), grid), "person", "period").drop("person", "time")
+    return found.with_columns(**mean_of(pl.col("score")))
+
+
+@shown(
+    title="Customer effort (share who found it easy)",
+    unit=SHARE,
+    direction=UP,
+    measure=PROPORTION,
+    inputs=ASKED,
+    formula='answers 5-7 / answers of kind "ces" on 1-7 ("it was easy": 7 = fully agree), the last of each person in the period',
+    counter=("csat",),
+    references=(STANDARD,),
+    sources_wrong="The older question asks how much effort it was, where low is good: bring such answers to this direction before.",
+    use=CONTEXTUAL,
+)
+def ces(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """What share found it easy to get done what they came for. One row per person and period; `hit` = 5 to 7."""
+    return answers(data, grid, "ces", (1, 7)).with_columns(hit=pl.col("score") >= 5)
 
 
 @shown(

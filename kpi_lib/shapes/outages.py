@@ -7,13 +7,18 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, micros
 
+PLANNED = ("planned", "maintenance")
+
+
+def unplanned(data: Dataset, planned: Sequence[str]) -> pl.Expr:
+    """Whether an incident counts: its kind is none of the planned ones."""
+    known = "kind" in data.columns("incidents")
+    return ~pl.col("kind").is_in(list(planned)).fill_null(False) if known else pl.lit(True)
+
 
 def failures(data: Dataset, planned: Sequence[str] = ()) -> pl.LazyFrame:
-    """The incidents that count: those whose kind is not planned."""
-    incidents = data.known("incidents")
-    if "kind" not in data.columns("incidents"):
-        return incidents
-    return incidents.filter(~pl.col("kind").is_in(list(planned)).fill_null(False))
+    """The incidents that count."""
+    return data.known("incidents").filter(unplanned(data, planned))
 
 
 def outages(data: Dataset, grid: Grid, planned: Sequence[str] = ()) -> pl.LazyFrame:

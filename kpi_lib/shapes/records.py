@@ -53,6 +53,25 @@ def answers(
     return last_of_each(found, "person", "period").drop("person", "time")
 
 
+def questionnaires(data: Dataset) -> pl.LazyFrame:
+    """One row per answered questionnaire on usability (kind sus): time, person, score from 0 to 100, segment columns.
+
+    Rows with an `item` are its ten statements on 1 to 5, those of one user and time one questionnaire: of odd statements
+    the score less 1 counts, of even ones 5 less the score, and one that was left out counts as 3 (Brooke 1996).
+    """
+    there = data.columns("surveys")
+    person = pl.col("user_id") if "user_id" in there else pl.lit(None, pl.String)
+    item = pl.col("item") if "item" in there else pl.lit(None, pl.Int64)
+    said = rows(data, "surveys", where=pl.col("kind") == "sus", score=pl.col("score"), person=person, item=item)
+    keys = ["time", "person", *_own(data, "surveys")]
+    whole = said.filter(pl.col("item").is_null() & pl.col("score").is_between(0, 100)).select(*keys, "score")
+    given = said.filter(pl.col("item").is_between(1, 10) & pl.col("score").is_between(1, 5))
+    points = pl.when(pl.col("item") % 2 == 1).then(pl.col("score") - 1).otherwise(5 - pl.col("score"))
+    once = given.group_by(*keys, "item").agg(points.max().alias("points"))
+    scored = once.group_by(keys).agg(score=2.5 * (pl.col("points").sum() + 2 * (10 - pl.len())))
+    return pl.concat([whole, scored.select(*keys, "score")])
+
+
 def last_of_each(found: pl.LazyFrame, person: str, *keys: str) -> pl.LazyFrame:
     """The last row of each person within the keys; rows without a name are all of different people."""
     unnamed = pl.format("\x00{}", pl.int_range(pl.len()))

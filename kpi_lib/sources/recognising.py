@@ -53,6 +53,9 @@ responded: respondedat repliedat
 mrr: monthlyrecurringrevenue monthlyprice pricepermonth monthlyamount monthlyfee
 amount: spend cost total value price
 interval: billinginterval billingperiod
+committed: committedat commitat commitdate firstcommit firstcommitat mergedat
+release: releaseid deployment deploymentid causedby
+item: question questionid questionnumber
 score: rating answer value
 rating: stars score
 csat: satisfaction

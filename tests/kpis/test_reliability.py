@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError
 from tests.build import frame_of, moment, row_of, rows_of, told
 
 DAY = 86_400.0
@@ -117,3 +118,45 @@ def test_wrong_latency_the_mean_hides_the_slow() -> None:
     ]
     wanted = np.quantile([latency / 1_000 for _, _, latency in api], [0.5, 0.95, 0.99])
     assert rows_of("api_latency", data)["value"].to_list() == pytest.approx(list(wanted))
+
+
+def answered(*groups: tuple[int, float, int | None]) -> Dataset:
+    """Requests: how many, in milliseconds, with which status."""
+    rows = [(moment("01-05"), ms, status) for count, ms, status in groups for _ in range(count)]
+    return told(tables={"requests": frame_of("requests", ["time", "latency_ms", "status"], rows)})
+
+
+def test_apdex_of_the_published_vector() -> None:
+    """40 satisfied, 200 tolerating, 48 frustrated of 288: 140 / 288 = 0.4861, printed elsewhere as 0.47."""
+    data = answered((40, 500, 200), (200, 2_000, 200), (48, 2_001, 200))
+    found = row_of("apdex", data)
+    assert (round(found["value"], 4), found["n"]) == (0.4861, 288)
+    assert row_of("apdex", answered())["value"] is None
+
+
+def test_wrong_apdex_tolerating_is_up_to_four_times_the_target() -> None:
+    """At T = 0.5 s an answer in 1.9 s is tolerated; taken as "just T", as one page says, nobody would be."""
+    data = answered((1, 1_900, 200))
+    assert row_of("apdex", data)["value"] == 0.5
+    assert row_of("apdex", data, apdex_seconds=0.4)["value"] == 0.0
+    assert row_of("apdex", data, apdex_seconds=2)["value"] == 1.0
+    with pytest.raises(UsageError, match="apdex_seconds is -1"):
+        row_of("apdex", data, apdex_seconds=-1)
+
+
+def test_wrong_apdex_a_fast_failure_satisfies_nobody() -> None:
+    data = answered((1, 10, 503), (1, 10, 404), (1, 10, None))
+    assert row_of("apdex", data)["value"] == pytest.approx(2 / 3)
+    assert row_of("apdex", data, failed_from_status=400)["value"] == pytest.approx(1 / 3)
+
+
+def test_availability_is_between_failures_over_between_failures_and_repair() -> None:
+    """MTBF / (MTBF + MTTR) is the share of time up where every outage begins and ends in the period."""
+    data = down(("01-05", "01-05T06:00"), ("01-09T10:00", "01-09T11:30"), ("01-20", "01-21"))
+    between, repair = (row_of(name, data)["value"] for name in ("mtbf", "mttr_resolution"))
+    assert between / (between + repair) == pytest.approx(row_of("uptime", data)["value"], abs=1e-12)
+
+
+def test_availability_by_requests_is_what_did_not_fail() -> None:
+    """Successful over successful and failed: 997 of 1,000, whatever the clock says."""
+    assert 1 - row_of("app_error_rate", answered((997, 5, 200), (3, 5, 500)))["value"] == pytest.approx(0.997)

@@ -112,3 +112,51 @@ def test_tasks_done_and_errors_made() -> None:
     data = told(tables={"usability_tasks": table.with_columns(task=pl.lit("pay"))})
     assert row_of("task_completion_rate", data)["value"] == 2 / 3
     assert row_of("usability_error_rate", data)["value"] == 4 / 12  # an attempt without a chance to err is none
+
+
+def questioned(*sheets: dict[int, int], who: tuple[str, ...] = ("ann", "bob", "cid")) -> Dataset:
+    """Answers to the statements of the usability scale, a sheet for each person."""
+    columns = ["user_id", "time", "kind", "score", "item"]
+    rows = [
+        (who[at], moment(f"01-1{at}"), "sus", float(score), item)
+        for at, sheet in enumerate(sheets)
+        for item, score in sheet.items()
+    ]
+    return told(tables={"surveys": frame_of("surveys", columns, rows)})
+
+
+def sheet(*answers: int) -> dict[int, int]:
+    return dict(enumerate(answers, start=1))
+
+
+@pytest.mark.parametrize(
+    ("answers", "score"),
+    [
+        (sheet(5, 1, 5, 1, 5, 1, 5, 1, 5, 1), 100.0),
+        (sheet(1, 5, 1, 5, 1, 5, 1, 5, 1, 5), 0.0),
+        (sheet(*[3] * 10), 50.0),
+        (sheet(*[5] * 10), 50.0),  # who ticks everything has said nothing
+        (sheet(4, 2, 5, 1, 4, 3, 4, 2, 3, 2), 2.5 * (3 + 3 + 4 + 4 + 3 + 2 + 3 + 3 + 2 + 3)),
+        ({1: 5, 3: 5}, 2.5 * (4 + 4 + 8 * 2)),  # what was left out counts as 3
+    ],
+)
+def test_the_usability_scale_is_scored_as_published(answers: dict[int, int], score: float) -> None:
+    """Brooke 1996: 2.5 × (Σ odd (x − 1) + Σ even (5 − x))."""
+    assert row_of("sus", questioned(answers))["value"] == pytest.approx(score)
+
+
+def test_wrong_usability_a_mean_of_answers_is_no_score() -> None:
+    """The mean answer of the best sheet is 3 of 5, which would be 60 %; its score is 100."""
+    best = sheet(5, 1, 5, 1, 5, 1, 5, 1, 5, 1)
+    assert sum(best.values()) / 10 == 3
+    assert row_of("sus", questioned(best))["value"] == 100.0
+
+
+def test_scores_and_sheets_count_alike_and_the_last_of_a_person() -> None:
+    data = questioned(sheet(*[3] * 10), sheet(5, 1, 5, 1, 5, 1, 5, 1, 5, 1), who=("ann", "ann"))
+    assert (row_of("sus", data)["value"], row_of("sus", data)["n"]) == (100.0, 1)
+    assert (row_of("sus", surveyed([60, 81, 101, -1], kind="sus"))["value"]) == pytest.approx(70.5)
+
+
+def test_effort_is_easy_from_five_of_seven() -> None:
+    assert row_of("ces", surveyed([7, 5, 4, 1, 8, 0], kind="ces"))["value"] == 2 / 4

@@ -14,6 +14,7 @@ SETTINGS = {
     "bug_within": "4d",
     "email_within": "2d",
     "fcr_within": "3d",
+    "failure_within": "9d",
     "escalation_within": "3d",
     "update_within": "4d",
     "adoption_within": "6d",
@@ -49,12 +50,18 @@ def frame(name: str, rows: list[Row]) -> pl.DataFrame:
 
 
 def said(draw: Random, when: Callable[[], datetime], person: Callable[[], str | None]) -> dict[str, list[Row]]:
-    scales = {"nps": (0, 10), "csat": (1, 5), "rating": (1, 5)}
-    surveys = [
-        {"user_id": person(), "time": when(), "kind": kind, "score": float(draw.randint(*scale))}
+    scales = {"nps": (0, 10), "csat": (1, 5), "rating": (1, 5), "ces": (1, 7), "sus": (0, 100)}
+    surveys: list[Row] = [
+        {"user_id": person(), "time": when(), "kind": kind, "score": float(draw.randint(*scale)), "item": None}
         for kind, scale in scales.items()
         for _ in range(250)
     ]
+    for who, time in [(f"u{draw.randrange(40)}", when()) for _ in range(60)]:
+        items = draw.sample(range(1, 11), draw.randrange(8, 11))  # some leave one out
+        surveys += [
+            {"user_id": who, "time": time, "kind": "sus", "score": float(draw.randint(1, 5)), "item": item}
+            for item in items
+        ]
     reviews = [
         {
             "user_id": person(),
@@ -98,9 +105,10 @@ def helped(draw: Random, when: Any, person: Any, later: Any) -> dict[str, list[R
 def built(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: ANN401
     names = [f"r{i}" for i in range(36)]
     releases = [
-        {"release_id": name, "time": when(), "kind": draw.choice(("feature", "fix")), "version": f"1.{i}"}
-        for i, name in enumerate(names)
-    ]
+        {"release_id": name, "time": time, "kind": draw.choice(("feature", "fix")), "version": f"1.{i}",
+         "committed": time - timedelta(hours=draw.randrange(1, 90))}
+        for i, (name, time) in enumerate((name, when()) for name in names)
+    ]  # fmt: skip
     shipped = {each["release_id"]: each["time"] for each in releases}
     defects = []
     for i in range(300):
@@ -144,6 +152,7 @@ def run(draw: Random, when: Any, later: Any) -> dict[str, list[Row]]:  # noqa: A
         incidents.append({
             "incident_id": f"i{i}", "start": start, "detected": seen, "repair_start": begun, "end": later(begun, 0.5),
             "kind": draw.choice(("failure", "failure", "maintenance", None)), "severity": "high",
+            "release": draw.choice((*(f"r{number}" for number in range(36)), None)),
         })  # fmt: skip
     requests = [
         {"time": when(), "service": "web", "status": draw.choice((200, 200, 404, 500, None)), "kind": draw.choice(("page", "api")),

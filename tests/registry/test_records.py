@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 
+from kpi_lib.answers.compute import compute
+from kpi_lib.cli.catalogue import described
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import COUNT, DERIVED
 from kpi_lib.core.units import COUNT as PEOPLE
 from kpi_lib.core.units import UP
 from kpi_lib.kpis import registry
-from kpi_lib.kpis.registry import CATEGORIES, MORE, REGISTRY, base_of, catalogue, faults, find, kpi
+from kpi_lib.kpis.registry import CATEGORIES, MORE, NEEDED, REGISTRY, UNSET, base_of, catalogue, faults, find, kpi
+
+from .worlds import grid_of, world
 
 KPIS = catalogue()
 UNITS = {"share", "count", "money", "seconds", "score", "ratio", "per_user"}
@@ -62,6 +67,33 @@ def test_every_record_is_json_and_its_hash_follows_the_choices(name: str) -> Non
 def test_the_catalogue_has_no_faults_and_all_hashes_differ() -> None:
     assert faults() == []
     assert len({each.definition_hash({}) for each in KPIS.values()}) == len(KPIS)
+
+
+def unchosen() -> Dataset:
+    """A world in which nobody has chosen anything."""
+    data = world(0)
+    return Dataset.of(data.tables, zone=data.zone, observed_from=data.observed_from, observed_until=data.observed_until)
+
+
+@pytest.mark.parametrize("name", KPIS)
+def test_a_kpi_that_waits_for_a_choice_says_which_and_no_other_does(name: str) -> None:
+    data, shown = unchosen(), described(KPIS[name].record())
+    found = compute(name, data, grid_of(data))
+    waits = found.table["status"].unique().to_list() == ["needs_choice"]
+    assert waits == any(mark in shown for mark in (f"({NEEDED})", "[features]", "[funnels]"))
+    assert waits == any(
+        each in " ".join(found.reasons.values()) for each in (*KPIS[name].choices, "[features]", "[funnels")
+    )
+    assert all(choice in shown for choice in KPIS[name].choices)
+
+
+def test_choices_that_may_stay_open_say_what_then_holds() -> None:
+    open_ones = {n for each in KPIS.values() for n, default in each.choices.items() if default is None}
+    assert set(UNSET) < open_ones
+    settings = KPIS["ltv_cac_ratio"].record()["settings"]
+    assert settings["gross_margin"] == {"default": None, "value": None, "unset": NEEDED}
+    assert settings["customers_by"]["unset"] == UNSET["customers_by"]
+    assert KPIS["ltv_cac_ratio"].definition_hash({"gross_margin": 0.5}) != KPIS["ltv_cac_ratio"].definition_hash({})
 
 
 def test_titles_tell_kpis_apart() -> None:

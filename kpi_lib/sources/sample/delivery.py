@@ -62,11 +62,14 @@ def releases(story: Story) -> pl.DataFrame:
     kinds = ["feature" if day == story.lift or number % 3 == 0 else "update"
              for number, day in zip(numbers.tolist(), story.release_days.tolist(), strict=True)]  # fmt: skip
     new = [version(number) for number in numbers.tolist()]
+    chance, wait = story.chance("commits"), np.array([4.0] * len(planned) + [0.4] * len(mended))  # days, median
+    since = (wait * chance.lognormal(0, 0.5, len(wait)) * DAY).astype(np.int64) // 1000 * 1000
     table = pl.DataFrame({
         "release_id": [f"r{name}" for name in new] + [f"r{name}-fix" for name in new[1::2]],
         "time": instants(np.concatenate([planned, mended])),
         "kind": kinds + ["fix"] * len(mended),
         "version": new + [None] * len(mended),  # a mend comes without people's doing
+        "committed": instants(np.concatenate([planned, mended]) - since),
     })  # fmt: skip
     return table.filter(pl.col("time") < story.end).sort("time")
 
@@ -179,7 +182,7 @@ def requests(story: Story) -> pl.DataFrame:
 
 
 def incidents(story: Story) -> pl.DataFrame:
-    """One row per incident: the planted one on Android, some short outages, and planned maintenance every month."""
+    """One row per incident: the planted one on Android, some short outages (of the release three days before), and maintenance."""
     chance, _, time = _sometimes(story, "incidents", 0.035)
     detected = time + chance.integers(MINUTE, 12 * MINUTE, len(time)) // 1000 * 1000
     repair = detected + chance.integers(2 * MINUTE, 20 * MINUTE, len(time)) // 1000 * 1000
@@ -199,10 +202,16 @@ def incidents(story: Story) -> pl.DataFrame:
         .sort("start", "kind")
         .filter(pl.col("end") < int(story.starts[-1]))
     )
+    shipped = releases(story).select("release_id", "time")
+    table = table.with_columns(instants(table["start"].to_numpy()).alias("time"))
+    table = table.join_asof(shipped, on="time", tolerance="3d").with_columns(
+        pl.when(pl.col("kind") != "maintenance").then("release_id").alias("release")
+    )
     return table.select(
         ids("z", np.arange(len(table))).alias("incident_id"),
         *(instants(table[name].to_numpy()).alias(name) for name in ("start", "end")), "kind", "severity",
         *(instants(table[name].to_numpy()).alias(name) for name in ("repair_start", "detected")),
+        "release",
     )  # fmt: skip
 
 

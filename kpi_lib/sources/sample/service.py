@@ -96,18 +96,33 @@ def ticket_messages(story: Story, table: pl.DataFrame, course: Course) -> pl.Dat
 
 
 def surveys(story: Story, who: People, come: Visits, asked: pl.DataFrame) -> pl.DataFrame:
-    """One row per answer: NPS in waves, CSAT all the time and after tickets, and a rating of the product on 1 to 5."""
+    """One row per answer: NPS in waves, CSAT all the time and after tickets, effort, a rating on 1 to 5, and SUS by item."""
     parts = [_nps(story, who, come), _asked_at_random(story, come, "csat", share=0.008, mean=3.9)]
     parts.append(_asked_at_random(story, come, "rating", share=0.002, mean=3.8))
+    parts += [_asked_at_random(story, come, "ces", share=0.002, mean=5.1, best=7), _usability(story, come)]
     rated = asked.filter(pl.col("csat").is_not_null())
     parts.append(rated.select("user_id", time="resolved", kind=pl.lit("csat"), score="csat", ticket_id="ticket_id"))
-    table = pl.concat(parts, how="diagonal_relaxed").sort("time", "user_id", "kind")
-    return table.select("user_id", "time", "kind", "score", "answer", "ticket_id", "wave")
+    table = pl.concat(parts, how="diagonal_relaxed").sort("time", "user_id", "kind", "item")
+    return table.select("user_id", "time", "kind", "score", "answer", "ticket_id", "item", "wave")
 
 
-def _asked_at_random(story: Story, come: Visits, kind: str, *, share: float, mean: float) -> pl.DataFrame:
+def _usability(story: Story, come: Visits) -> pl.DataFrame:
+    """The ten statements of the system usability scale, odd ones in praise, even ones in blame, 1 to 5."""
+    chance, user, _, time = _some(story, "sus", come, 0.0015)
+    mood = np.repeat(chance.normal(0, 0.5, len(user)), 10)
+    item = np.tile(np.arange(1, 11), len(user))
+    score = np.clip(
+        np.rint(3 + np.where(item % 2 == 1, 1, -1) * (0.85 + mood + chance.normal(0, 0.7, len(item)))), 1, 5
+    )
+    who = {"user_id": ids("u", np.repeat(user, 10)), "time": instants(np.repeat(time, 10))}
+    return pl.DataFrame(who | {"kind": "sus", "score": score, "item": item})
+
+
+def _asked_at_random(
+    story: Story, come: Visits, kind: str, *, share: float, mean: float, best: int = 5
+) -> pl.DataFrame:
     chance, user, _, time = _some(story, kind, come, share)
-    score = np.clip(np.rint(mean + chance.normal(0, 1.0, len(user))), 1, 5)
+    score = np.clip(np.rint(mean + chance.normal(0, 1.0, len(user))), 1, best)
     return pl.DataFrame({"user_id": ids("u", user), "time": instants(time), "kind": kind, "score": score})
 
 
