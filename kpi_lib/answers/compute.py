@@ -200,7 +200,7 @@ def _copies(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     """A KPI of everybody (left_out −1) and with each twentieth of users left out; n and unripe are those of the last part."""
     window = grid.trailing(kpi.window_on(grid.every))
     if kpi.measure is not DERIVED:
-        stats = tally(units_of(kpi, data, window, choices), kpi.measure, data, window, folds=True)
+        stats = tally(units_of(kpi, data, window, choices), kpi.measure, data, window, parts=kpi.parts, folds=True)
         frame = window.frame(data.observed_from, data.observed_until)
         return replicates(stats, spine_of(stats, data, frame.select("period", "days", "seen")))
     keys = ["period", *data.by, "left_out"]
@@ -277,18 +277,18 @@ def _scaled(figures: pl.DataFrame, digits: int) -> pl.DataFrame:
     return scaled.with_columns(pl.col(name) / pl.col("scale") for name in FIGURES).drop("scale")
 
 
-def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> dict[int, float | None] | None:
-    """The value of the grid's only period for everybody (−1) and with each twentieth of users left out; None if unknown.
+def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> pl.DataFrame:
+    """Each whole period's value for everybody (left_out −1) and with each twentieth of users left out in turn.
 
-    The basis for intervals of differences between periods: the same users are left out on both sides.
+    Columns: start, components, left_out, value. Periods that are void, early or not over are left out. The basis for
+    intervals of differences between periods: the same users are left out on both sides.
     """
     window = grid.trailing(kpi.window_on(grid.every))
-    periods = _periods(kpi, data, grid, window)
-    if periods["void"].any() or periods["partial"].any() or periods["early"].any():
-        return None
-    if kpi.measure is DERIVED:
-        return None
-    stats = tally(units_of(kpi, data, window, data.settings), kpi.measure, data, window, parts=kpi.parts, folds=True)
-    copies = replicates(stats, spine_of(stats, data, periods))
-    rows = _scaled(copies, minor_digits(data.currency)) if kpi.unit.money else copies
-    return dict(rows.select("left_out", "value").iter_rows())
+    whole = _periods(kpi, data, grid, window).filter(~(pl.col("void") | pl.col("partial") | pl.col("early")))
+    data = replace(data, source=tuple(sorted(_tables(kpi, data) - {"users"})))
+    copies = _copies(kpi, data, grid, data.settings).with_columns(pl.col("value").cast(pl.Float64))
+    if kpi.unit.money:
+        scale = pl.Series([10.0 ** minor_digits(data.currency)] * len(copies))
+        copies = copies.with_columns(pl.col("value") / scale)
+    kept = copies.drop("start", strict=False).join(whole.select("period", "start"), on="period", maintain_order="left")
+    return kept.select("start", *kpi.parts, "left_out", "value")

@@ -1,44 +1,33 @@
 """How a few KPIs stand: the figure, its history, the change like for like with its uncertainty, and the target."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.compute import Values, compute, replicated
+from kpi_lib.answers.change import Change, better, changes, in_points
+from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.demands import available
+from kpi_lib.answers.stages import DEPTH, stage
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT
-from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE
 from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
-from kpi_lib.core.units import DOWN, RATIO, SCORE
+from kpi_lib.core.units import DOWN
 from kpi_lib.kpis.registry import Kpi, find
 
-POINTS = (RATIO, SCORE)
-BEFORE = {
-    "day": "the day before",
-    "week": "the week before",
-    "month": "the month before",
-    "quarter": "the quarter before",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Now against the period before: `amount` is a fraction (percent) or a difference (points), with its 95 % interval."""
-
-    amount: float | None
-    low: float | None
-    high: float | None
-    points: bool
-    previous: float | None
-
-    @property
-    def clear(self) -> bool:
-        """Whether the change is more than chance gives; unknown counts as no."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+STAR, PRIMARY, COMPANION = "north_star", "primary", "companion"
+ACTIVITY = ("dau", "wau", "mau", "active_users")
+BASICS = (
+    "active_users",
+    "stickiness",
+    "new_users",
+    "user_churn_rate",
+    "total_revenue",
+    "orders",
+    "repeat_purchase_rate",
+)
+BARREN = ("needs_choice", "no_segment", "missing_input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +42,62 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One KPI on the scorecard: its definition, the figure's row, history (oldest first), change and target."""
+    """One KPI on the scorecard: its definition, the figure's row, history (oldest first), changes and target.
+
+    `change` is against the period before, `year` against the same period a year earlier. Of a KPI with several values
+    `part` is the component that is shown. `teams` are those that work on it, the owner first.
+    """
 
     kpi: Kpi
     row: Mapping[str, Any]
     history: Values
     change: Change
     aim: Aim | None
+    year: Change | None = None
+    role: str = PRIMARY
+    teams: tuple[str, ...] = ()
+    part: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def better(self) -> bool | None:
         """Whether the change goes the declared way; None where there is no better way or no clear change."""
-        if not self.change.clear or self.change.amount is None or self.kpi.direction not in ("higher_better", DOWN):
-            return None
-        return (self.change.amount > 0) != (self.kpi.direction == DOWN)
+        return better(self.kpi, self.change)
+
+    @property
+    def title(self) -> str:
+        """The KPI's title, with the component that is shown."""
+        named = ", ".join("(none)" if value is None else str(value) for value in self.part.values())
+        return f"{self.kpi.title} ({named})" if named else self.kpi.title
+
+    @property
+    def owner(self) -> str:
+        """The team that answers for it; empty where nobody is named."""
+        return self.teams[0] if self.teams else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """One row of the scorecard as JSON values."""
+        row = {**self.row, "start": str(self.row["start"]), "end": str(self.row["end"])}
+        moved = {"points": self.change.points, **moved_by("", self.change), "better": self.better}
+        year = {**moved_by("year_", self.year), "year_better": better(self.kpi, self.year) if self.year else None}
+        aim = self.aim and {"value": self.aim.value, "due": self.aim.due and str(self.aim.due), "state": self.aim.state}
+        past = self.history.table.select(pl.col("start").cast(pl.String), "value", "status").to_dicts()
+        named = {"title": self.title, "role": self.role, "by": dict(self.part), "owner": self.owner}
+        return {**row, **named, "teams": list(self.teams), **moved, **year, "target": aim, "history": past}
+
+
+def moved_by(lead: str, change: Change | None) -> dict[str, Any]:
+    """A change as columns; `lead` tells the year's from the period's."""
+    found = change or Change(None, None, None, points=False, previous=None)
+    told = {"change": found.amount, "change_low": found.low, "change_high": found.high}
+    return {"year_ago" if lead else "previous": found.previous, **{lead + name: value for name, value in told.items()}}
 
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """The KPIs of a review in order, the north star first; `left_out` says which could not be computed and why."""
+    """The KPIs of a review in order, the north star first; `left_out` says which could not be computed and why.
+
+    `alone` names activity figures beside which no depth figure could be set.
+    """
 
     standings: tuple[Standing, ...]
     north_star: str | None
@@ -79,26 +105,47 @@ class Scorecard:
     every: str
     currency: str
     left_out: Mapping[str, str]
+    alone: tuple[str, ...] = ()
 
     @property
     def table(self) -> pl.DataFrame:
-        """One row per KPI: the columns of `compute` and previous, change, change_low, change_high, target."""
+        """One row per KPI: the columns of `compute`, previous, change, year_ago, year_change with intervals, role, owner, target."""
         rows = []
         for each in self.standings:
-            change = each.change
+            shown = {name: value for name, value in each.row.items() if name not in each.part}
             extra = {
-                "previous": change.previous,
-                "change": change.amount,
-                "change_low": change.low,
-                "change_high": change.high,
+                **moved_by("", each.change),
+                **moved_by("year_", each.year),
+                "role": each.role,
+                "owner": each.owner,
             }
-            rows.append({**each.row, **extra, "target": each.aim.value if each.aim else None})
+            rows.append({**shown, **extra, "target": each.aim.value if each.aim else None})
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values."""
-        rows = self.table.with_columns(pl.col("start", "end").cast(pl.String)).to_dicts() if self.standings else []
-        return {"period": self.period, "north_star": self.north_star, "rows": rows, "left_out": dict(self.left_out)}
+        rows = [each.to_dict() for each in self.standings]
+        left = {"left_out": dict(self.left_out), "without_depth": list(self.alone)}
+        return {"period": self.period, "every": self.every, "north_star": self.north_star, "rows": rows, **left}
+
+    def owners(self) -> dict[str, tuple[Standing, ...]]:
+        """The standings by owner in alphabetical order, those without one last."""
+        names = sorted({each.owner for each in self.standings}, key=lambda name: (not name, name))
+        return {name: tuple(each for each in self.standings if each.owner == name) for name in names}
+
+
+def watched(data: Dataset, product: Mapping[str, Any], targets: Sequence[Mapping[str, Any]] = ()) -> tuple[str, ...]:
+    """The KPIs that a workspace watches: the primaries of its stage and goals that can be computed, and those it aims at.
+
+    Where it has chosen nothing, a few that tell most.
+    """
+    lacking = available(data)
+    aimed = [each["kpi"] for each in targets if each["kpi"] in lacking]
+    named = product.get("stage"), product.get("goals", ())
+    advised: list[str] = []
+    if any(named):
+        advised = [row["kpi"] for row in stage(data, stage=named[0], goals=named[1]).primary if row["available"]]
+    return tuple(dict.fromkeys([*advised, *aimed])) or tuple(name for name in BASICS if not lacking[name])
 
 
 def scorecard(
@@ -108,75 +155,88 @@ def scorecard(
     *,
     north_star: str | None = None,
     targets: Sequence[Mapping[str, Any]] = (),
+    owners: Mapping[str, Sequence[str]] | None = None,
     history: int = 13,
 ) -> Scorecard:
-    """Put KPIs with one value each side by side for the grid's last period, with the periods before as history."""
-    lacking = available(data)
-    ordered = list(dict.fromkeys([north_star, *names] if north_star else names))
-    left_out = {name: "needs " + ", ".join(lacking[name]) for name in ordered if lacking.get(name)}
-    last = grid.only(len(grid) - 1)
-    past = last.back(
-        history,
-        begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None,
-    )
-    standings = []
-    for name in ordered:
-        if name in left_out:
-            continue
-        kpi, values = find(name), compute(name, data, past)
-        row = values.table.row(-1, named=True)
-        if row["status"] in ("needs_choice", "no_segment", "missing_input"):
-            left_out[name] = values.reasons.get(name, row["status"])
-            continue
-        standings.append(Standing(kpi, row, values, _change(kpi, data, last, row), _aim(kpi, row, targets)))
-    written = label(last.shown[0], last.every, last.stops[0])
-    star = north_star if north_star not in left_out else None
-    return Scorecard(tuple(standings), star, written, last.every, data.currency, left_out)
+    """Put KPIs side by side for the grid's last period, with the periods before as history.
 
-
-def _change(kpi: Kpi, data: Dataset, last: Grid, row: Mapping[str, Any]) -> Change:
-    """Jackknife over the same twentieths of users in both periods, so that who comes in both is counted as such."""
-    points = (kpi.unit.percent or kpi.unit in POINTS) and not kpi.unit.money
-    nothing = Change(None, None, None, points, None)
-    if row["status"] in ("partial", "early") or row["value"] is None or kpi.parts:
-        return nothing
-    now, before = replicated(kpi, data, last), replicated(kpi, data, last.before())
-    if now is None or before is None or before.get(WHOLE) is None:
-        return nothing
-    moved = {fold: _moved(now.get(fold), before.get(fold), points=points) for fold in (WHOLE, *range(FOLDS))}
-    amount, parts = moved[WHOLE], [moved[fold] for fold in range(FOLDS)]
-    known = [part for part in parts if part is not None]
-    if kpi.measure is COUNT and amount == -1.0:
-        # one person may count many times, so people are told by the twentieths that they are in: never too many
-        people = sum(before.get(fold) != before[WHOLE] for fold in range(FOLDS))
-        return Change(amount, -1.0, fallen_to_none(people), points, before[WHOLE])
-    if amount is None or len(known) < FOLDS:
-        return Change(amount, None, None, points, before[WHOLE])
-    mean = sum(known) / FOLDS
-    half = T_FOLDS * ((FOLDS - 1) / FOLDS * sum((part - mean) ** 2 for part in known)) ** 0.5
-    low, high = (amount - half, amount + half) if half > 0 else (None, None)
-    return Change(amount, low, high, points, before[WHOLE])
-
-
-def fallen_to_none(before: int) -> float:
-    """Upper end of the 95 % interval of a count's change when `before` people counted and now none does.
-
-    Given how many there were in both periods together, each was in the second with one probability; where none was, the
-    exact bound of that probability is 1 - 0.025 ** (1 / before) (Clopper and Pearson 1934). From six on it is a fall.
-
-    >>> [round(fallen_to_none(count), 2) for count in (3, 5, 6, 20)]
-    [1.42, 0.09, -0.15, -0.8]
+    The north star comes first, then the KPIs as named. An activity figure never stands without a depth figure: where
+    none is named, the first that the data allow is set behind it as a companion. `owners` names the teams of a KPI.
     """
-    later = 1 - float(0.025 ** (1 / before))
-    return later / (1 - later) - 1
+    lacking = available(data)
+    asked = list(dict.fromkeys([north_star, *names] if north_star else names))
+    for name in asked:
+        find(name)
+    roles, alone = _with_depth(asked, lacking, north_star)
+    last = grid.only(len(grid) - 1)
+    since = (
+        begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None
+    )
+    past = last.back(history, since)
+    left_out: dict[str, str] = {}
+    standings = []
+    for name, role in roles.items():
+        if lacking[name]:
+            left_out[name] = "needs " + ", ".join(lacking[name])
+            continue
+        found = _standing(find(name), data, past, targets)
+        if isinstance(found, str):
+            left_out[name] = found
+            continue
+        teams = tuple((owners or {}).get(name, ())) or tuple(filter(None, [found.aim.owner if found.aim else ""]))
+        standings.append(replace(found, role=role, teams=teams))
+    star = north_star if north_star not in left_out else None
+    written = label(last.shown[0], last.every, last.stops[0])
+    return Scorecard(tuple(standings), star, written, last.every, data.currency, left_out, alone)
 
 
-def _moved(now: float | None, before: float | None, *, points: bool) -> float | None:
-    if now is None or before is None:
-        return None
-    if points:
-        return now - before
-    return now / before - 1 if before > 0 else None
+def _with_depth(
+    asked: Sequence[str], lacking: Mapping[str, list[str]], star: str | None
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The KPIs in order with their roles, a depth figure behind the first activity figure; and who stays alone."""
+    roles = {name: STAR if name == star else PRIMARY for name in asked}
+    active = [name for name in asked if name in ACTIVITY and not lacking[name]]
+    if not active or any(name in DEPTH and not lacking[name] for name in asked):
+        return roles, ()
+    wanted = (*find(active[0]).counter, *DEPTH)
+    depth = next((name for name in wanted if name in DEPTH and not lacking[name] and not find(name).parts), None)
+    if depth is None:
+        return roles, tuple(active)
+    ordered: dict[str, str] = {}
+    for name, role in roles.items():
+        ordered[name] = role
+        if name == active[0]:
+            ordered[depth] = COMPANION
+    return ordered, ()
+
+
+def _standing(kpi: Kpi, data: Dataset, past: Grid, targets: Sequence[Mapping[str, Any]]) -> Standing | str:
+    """How one KPI stands, or why it cannot be told."""
+    values = compute(kpi.name, data, past)
+    rows = values.table.filter(pl.col("start") == past.shown[-1])
+    part = _headline(kpi, rows) if kpi.parts else {}
+    own = [pl.col(name).eq_missing(value) for name, value in part.items()]
+    values = replace(values, table=values.table.filter(*own)) if part else values
+    row = rows.filter(*own).row(0, named=True)
+    if row["status"] in BARREN:
+        return values.reasons.get(kpi.name, str(row["status"]))
+    last = past.only(len(past) - 1)
+    bases = [last.before()] + ([last.year_before()] if last.every in EVERY and last.every != "year" else [])
+    if row["status"] in ("partial", "early") or row["value"] is None:
+        moved = [Change(None, None, None, points=in_points(kpi), previous=None)] * len(bases)
+    else:
+        moved = changes(kpi, data, past, bases, part=part)
+    year = moved[1] if len(moved) > 1 else None
+    return Standing(kpi, row, values, moved[0], _aim(kpi, row, targets), year, part=part)
+
+
+def _headline(kpi: Kpi, rows: pl.DataFrame) -> dict[str, Any]:
+    """The component that stands for a KPI with several values: the declared one, else the greatest of the period."""
+    declared = dict(zip(kpi.parts, kpi.headline, strict=False))
+    if declared:
+        return declared
+    ordered = rows.sort("value", *kpi.parts, descending=[True, *(False for _ in kpi.parts)], nulls_last=True)
+    return {name: ordered[name][0] for name in kpi.parts}
 
 
 def _aim(kpi: Kpi, row: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> Aim | None:

@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "store": ("store", "the fast form of the data"),
     "explain": ("store", "which form of the data a question uses, and why"),
     "habits": ("engagement", "on how many days people come, and after which pause"),
+    "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
@@ -39,7 +40,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "explain"),
-    "Tell": ("report", "lab"),
+    "Tell": ("scorecard", "report", "lab"),
 }
 
 

@@ -56,7 +56,8 @@ class ChoiceNeeded(KpiError):
 class Kpi:
     """A declared KPI. `window` is the trailing window it looks through, by grid where it depends on it.
 
-    `parts` name the component columns of a KPI with several values.
+    `parts` name the component columns of a KPI with several values, `headline` the component that a scorecard shows (none:
+    the greatest).
     `lookback` says what a KPI must know from before its period: "first" (what ever came before), "before" (the period
     before it) or nothing.
     """
@@ -80,6 +81,7 @@ class Kpi:
     references: tuple[str, ...]
     sources_wrong: str
     use: str
+    headline: tuple[Any, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -184,6 +186,7 @@ def kpi(
     window: str | Mapping[str, str] | None = None,
     parts: tuple[str, ...] = (),
     lookback: str = "",
+    headline: tuple[Any, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Record the decorated function as a KPI under its own name."""
 
@@ -195,7 +198,7 @@ def kpi(
                 f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}"
             )
         meta = (title, unit, direction, measure, inputs, window, parts, lookback, stages, cadence)
-        rest = (formula, ripeness, counter, references, sources_wrong, use)
+        rest = (formula, ripeness, counter, references, sources_wrong, use, headline)
         REGISTRY[name] = Kpi(name, category, function, *meta, *rest)
         return function
 

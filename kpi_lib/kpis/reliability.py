@@ -24,8 +24,8 @@ LATENCY = ("requests.time", "requests.kind", "requests.latency_ms")
 
 act = partial(kpi, stages=(MATURE,), cadence="month", use=ACTIONABLE)
 speed = partial(
-    act, unit=SECONDS, direction=DOWN, measure=PERCENTILES, parts=("percentile",), inputs=LATENCY, ripeness=AT_ONCE,
-    counter=("app_error_rate",),
+    act, unit=SECONDS, direction=DOWN, measure=PERCENTILES, parts=("percentile",), headline=("p95",),
+    inputs=LATENCY, ripeness=AT_ONCE, counter=("app_error_rate",),
 )  # fmt: skip
 
 

@@ -86,6 +86,7 @@ def retention_day_30(data: Dataset, grid: Grid, *, active_events: Sequence[str] 
 @_day(
     title="User retention by cohort",
     parts=("k",),
+    headline=(1,),
     lookback="first",
     formula="users whose first event ever falls in the period and who are active in the k-th calendar day, week or month after it "
     "(as the periods asked for; months for longer ones) / all users of that cohort, for k = 1 … cohort_periods",

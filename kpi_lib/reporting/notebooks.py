@@ -10,7 +10,7 @@ import polars as pl
 
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
-from kpi_lib.answers.scorecard import Scorecard, Standing
+from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
@@ -199,8 +199,8 @@ def _of(name: str, table: pl.DataFrame) -> pl.DataFrame:
 
 def _with_change(standing: Standing) -> pl.DataFrame:
     """The history of a figure, its last row with the change against the one before."""
-    change, last = standing.change, pl.col("start") == standing.row["start"]
-    moved = {"previous": change.previous, "change": change.amount, "change_low": change.low, "change_high": change.high}
+    last = pl.col("start") == standing.row["start"]
+    moved = {**moved_by("", standing.change), **moved_by("year_", standing.year)}
     columns = {name: pl.when(last).then(pl.lit(value, pl.Float64)) for name, value in moved.items()}
     return standing.history.table.with_columns(**columns)
 

@@ -97,6 +97,7 @@ class Tile:
     label: str
     value: Phrase
     change: Change | None = None
+    year: Change | None = None
     spark: Spark | None = None
     note: Phrase = ""
     target: Target | None = None
@@ -113,10 +114,11 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A table cell that stands out: shaded by a share of the deepest colour, or not yet observed."""
+    """A table cell that stands out: shaded by a share of the deepest colour, a small line, or not yet observed."""
 
     phrase: Phrase = ""
     shade: float | None = None
+    spark: Spark | None = None
     unseen: bool = False
 
 

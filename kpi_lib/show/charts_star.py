@@ -24,7 +24,7 @@ def star_history(standing: Standing, scorecard: Scorecard, *, tile: Tile | None 
     rows = history_rows(standing)
     if sum(known(row["value"]) is not None for row in rows) < 2:
         return None
-    title, currency = standing.kpi.title, scorecard.currency
+    title, currency = standing.title, scorecard.currency
     points = [
         {
             "at": short_period(row["start"], row["end"]),
@@ -52,15 +52,14 @@ def star_history(standing: Standing, scorecard: Scorecard, *, tile: Tile | None 
 
 
 def _figures(standing: Standing, currency: str) -> Table:
+    by = tuple(standing.part)
     rows = tuple(
         (
             period_name(row["start"], row["end"]),
-            figure(row, currency=currency),
-            interval(row, currency=currency),
-            figure(row, "n"),
+            figure(row, currency=currency, by=by),
+            interval(row, currency=currency, by=by),
+            figure(row, "n", by=by),
         )
         for row in history_rows(standing)
     )
-    return Table(
-        title=f"{standing.kpi.title} by period", columns=("Period", standing.kpi.title, "95 %", "n"), rows=rows
-    )
+    return Table(title=f"{standing.title} by period", columns=("Period", standing.title, "95 %", "n"), rows=rows)

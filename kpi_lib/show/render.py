@@ -104,6 +104,7 @@ def _(block: Tile) -> Html:
         tag("h3", block.label, class_="kpi-label"),
         tag("p", inline(block.value), class_="kpi-value"),
         _change(block.change) if block.change else None,
+        _change(block.year) if block.year else None,
         spark_html(block.spark) if block.spark else None,
         tag("p", inline(block.note), class_="kpi-note") if block.note else None,
         quiet,
@@ -163,6 +164,8 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
     if isinstance(cell, Cell):
         if cell.unseen:
             return tag("td", "·", class_=f"{side} kpi-unseen", title="not yet observed")
+        if cell.spark:
+            return tag("td", spark_html(cell.spark), class_=side)
         shade = None if cell.shade is None else min(max(cell.shade, 0.0), 1.0)
         style = None if shade is None else f"--kpi-shade:{shade * 100:.0f}%"
         return tag("td", inline(cell.phrase), class_=side + _depth(shade), style=style)

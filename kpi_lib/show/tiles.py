@@ -5,7 +5,7 @@ from kpi_lib.answers.scorecard import Aim, Scorecard, Standing
 from kpi_lib.core.units import CONTEXT, DOWN, show
 from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
-from kpi_lib.show.changes import compared, history_rows, sentence_of, strength
+from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
 from kpi_lib.show.intakes import newcomers
 from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, written
 from kpi_lib.show.spark import Spark
@@ -62,7 +62,7 @@ def _third(scorecard: Scorecard, movers: list[Standing], intake: Intake | None) 
     missed = [each for each in scorecard.standings if each.aim is not None and each.aim.state == "missed"]
     if missed:
         aims = [each for each in scorecard.standings if each.aim is not None]
-        names = ", ".join(each.kpi.title for each in missed)
+        names = ", ".join(each.title for each in missed)
         return (Strong(f"{len(missed)} of {plural(len(aims), 'target')} missed"), f": {names}.")
     if movers:
         return _sentence(movers[0], scorecard)
@@ -92,12 +92,13 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
     row, kpi = standing.row, standing.kpi
     few = row["status"] == "small_n"
     return Tile(
-        label=kpi.title,
-        value=figure(row, currency=scorecard.currency),
+        label=standing.title,
+        value=figure(row, currency=scorecard.currency, by=tuple(standing.part)),
         change=compared(standing, scorecard.every) if row["value"] is not None else None,
-        spark=_spark(standing, scorecard) if spark else None,
+        year=compared_year(standing, scorecard.every),
+        spark=spark_of(standing, scorecard) if spark else None,
         note=_note(standing, scorecard.currency),
-        target=_target(standing, standing.aim, scorecard.currency) if standing.aim else None,
+        target=target_of(standing, standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
         quiet=f"Few to go by: {row['n']:,}" if few else "",
     )
@@ -110,22 +111,23 @@ def meaning(kpi: Kpi) -> str:
 
 def _note(standing: Standing, currency: str) -> Phrase:
     """How sure: the interval and n, or that everything was counted."""
-    row = standing.row
+    row, by = standing.row, tuple(standing.part)
     if row["value"] is None:
         return UNKNOWN.get(row["status"], "the data do not allow it").capitalize()
     said: list[Phrase] = []
-    if span := interval(row, currency=currency):
+    if span := interval(row, currency=currency, by=by):
         said += ["95 % ", span]
     else:
         said.append("full count" if standing.kpi.measure.name in FULL else "no interval")
     if standing.kpi.measure.name != "count":
-        said += [" · n ", figure(row, "n")]
+        said += [" · n ", figure(row, "n", by=by)]
     if row["unripe"]:
-        said += [" · ", figure(row, "unripe"), " not yet watched long enough"]
+        said += [" · ", figure(row, "unripe", by=by), " not yet watched long enough"]
     return tuple(said)
 
 
-def _spark(standing: Standing, scorecard: Scorecard) -> Spark | None:
+def spark_of(standing: Standing, scorecard: Scorecard) -> Spark | None:
+    """The history of a figure as a small line; None where fewer than two periods are known."""
     rows = history_rows(standing)
     values = tuple(known(row["value"]) for row in rows)
     there = [value for value in values if value is not None]
@@ -135,11 +137,11 @@ def _spark(standing: Standing, scorecard: Scorecard) -> Spark | None:
         written(there[0], standing.kpi.unit, scorecard.currency),
         written(there[-1], standing.kpi.unit, scorecard.currency),
     )
-    text = f"{standing.kpi.title} over {len(values)} periods, from {ends[0]} to {ends[1]}"
+    text = f"{standing.title} over {len(values)} periods, from {ends[0]} to {ends[1]}"
     return Spark(values=values, text=text, partial=rows[-1]["status"] == "partial")
 
 
-def _target(standing: Standing, aim: Aim, currency: str) -> Target:
+def target_of(standing: Standing, aim: Aim, currency: str) -> Target:
     """What was aimed for; a target that is not due yet is not missed yet."""
     lower = standing.kpi.direction == DOWN
     value = known(standing.row["value"])

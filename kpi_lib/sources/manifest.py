@@ -17,7 +17,18 @@ from kpi_lib.shapes.funnel import Funnel
 from kpi_lib.sources.choices import FRESHNESS, FUNNEL, PRODUCT, REPORT, TABLE, TARGET, WORKSPACE, Check, Mismatch, texts
 
 FILE = "kpi.toml"
-SECTIONS = ("workspace", "tables", "product", "settings", "features", "freshness", "funnels", "targets", "reports")
+SECTIONS = (
+    "workspace",
+    "tables",
+    "product",
+    "settings",
+    "features",
+    "freshness",
+    "funnels",
+    "targets",
+    "owners",
+    "reports",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         }
     features = _section(place, content, "features")
     checked["features"] = {each: _value(place, ("features", each), body, texts) for each, body in features.items()}
+    owners = _section(place, content, "owners")
+    checked["owners"] = {each: _value(place, ("owners", each), body, texts) for each, body in owners.items()}
     checked["targets"] = _targets(place, content.get("targets", []))
     _complete(place, checked)
     return checked

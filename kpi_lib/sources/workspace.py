@@ -1,7 +1,7 @@
 """A workspace: a folder with a kpi.toml, opened once, its data loaded on first use."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -45,6 +45,12 @@ class Workspace:
     def targets(self) -> tuple[Mapping[str, Any], ...]:
         """The targets that the workspace sets itself."""
         return tuple(self.config["targets"])
+
+    @property
+    def owners(self) -> Mapping[str, Sequence[str]]:
+        """The teams that work on a KPI, the one that answers for it first."""
+        found: Mapping[str, Sequence[str]] = self.config["owners"]
+        return found
 
     @property
     def reports(self) -> Mapping[str, Any]:

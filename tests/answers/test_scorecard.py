@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from kpi_lib.answers.change import Change
 from kpi_lib.answers.compute import compute
-from kpi_lib.answers.scorecard import Change, Standing, scorecard
+from kpi_lib.answers.scorecard import Standing, scorecard, watched
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from tests.build import told
@@ -182,3 +183,57 @@ def test_a_count_that_falls_to_none_is_judged_by_how_many_people_it_was(name: st
     assert (change.amount, change.low, change.previous) == (-1.0, -1.0, before)
     assert change.high == pytest.approx(share / (1 - share) - 1)
     assert change.clear is (people >= 6)
+
+
+def test_an_activity_figure_never_stands_without_a_depth_figure() -> None:
+    data = told("\n".join(f"u{i} 0{m}-{1 + i % 28:02} v" for i in range(40) for m in (1, 2)))
+    board = scorecard(data, ["new_users", "dau", "user_churn_rate"], FEBRUARY, north_star="new_users")
+    assert [(each.kpi.name, each.role) for each in board.standings] == [
+        ("new_users", "north_star"),
+        ("dau", "primary"),
+        ("avg_session_duration", "companion"),
+        ("user_churn_rate", "primary"),
+    ]
+    named = scorecard(data, ["dau", "actions_per_user"], FEBRUARY)
+    assert [each.role for each in named.standings] == ["primary", "primary"]
+    assert scorecard(data, ["user_churn_rate"], FEBRUARY).table["kpi"].to_list() == ["user_churn_rate"]
+
+
+def test_an_activity_figure_without_any_depth_figure_is_said_to_stand_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = told("\n".join(f"u{i} 02-{1 + i % 28:02} v" for i in range(40)))
+    monkeypatch.setattr("kpi_lib.answers.scorecard.DEPTH", ("nps",))
+    board = scorecard(data, ["dau", "new_users"], FEBRUARY)
+    assert (board.alone, [each.role for each in board.standings]) == (("dau",), ["primary", "primary"])
+
+
+def test_owners_come_from_the_workspace_and_else_from_the_target() -> None:
+    data = told(orders="ann 01-05 100\nann 02-05 100\n")
+    target = {"kpi": "orders", "value": 5, "owner": "shop"}
+    board = scorecard(
+        data, ["orders", "arppu", "total_revenue"], FEBRUARY, targets=[target], owners={"arppu": ["growth", "shop"]}
+    )
+    assert [(each.owner, each.teams) for each in board.standings] == [
+        ("shop", ("shop",)), ("growth", ("growth", "shop")), ("", ()),
+    ]  # fmt: skip
+    assert list(board.owners()) == ["growth", "shop", ""]
+
+
+def test_a_kpi_with_several_values_shows_its_declared_or_its_greatest_component() -> None:
+    uses = "\n".join(f"u{i} 02-03 s\n" + (f"u{i} 02-04 x" if i < 12 else "") for i in range(30))
+    data = told(uses, features={"export": ("x",), "search": ("s",)})
+    (adopted,) = scorecard(data, ["feature_adoption_rate"], FEBRUARY).standings
+    assert (dict(adopted.part), adopted.row["value"], adopted.title) == (
+        {"feature": "search"}, 1.0, "Feature adoption rate (search)",
+    )  # fmt: skip
+    assert adopted.history.table["feature"].unique().to_list() == ["search"]
+    kept = told("\n".join(f"u{i} 01-05 v\nu{i} 02-{3 + i % 9:02} v" for i in range(40)), until="04-01")
+    (cohort,) = scorecard(kept, ["user_retention_rate"], parse_period("2026-01", zone="UTC")).standings
+    assert (dict(cohort.part), cohort.row["value"]) == ({"k": 1}, 1.0)
+
+
+def test_what_a_workspace_watches() -> None:
+    data = told("\n".join(f"u{i} 02-03 s" for i in range(9)))
+    aims = [{"kpi": "new_users", "value": 5}, {"kpi": "nps", "value": 20}]
+    assert watched(data, {"stage": "growth"}, aims) == ("dau", "mau", "avg_session_duration", "new_users", "nps")
+    assert watched(data, {}, aims) == ("new_users", "nps")
+    assert watched(data, {}) == ("active_users", "stickiness", "new_users", "user_churn_rate")

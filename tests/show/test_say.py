@@ -9,10 +9,11 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from kpi_lib.answers.actives import actives
+from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.intake import Intake, intake
-from kpi_lib.answers.scorecard import Change, Scorecard, scorecard
+from kpi_lib.answers.scorecard import Scorecard, scorecard
 from kpi_lib.answers.stages import stage
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import Dataset
