@@ -123,7 +123,7 @@ def parted(data: Dataset, count: int = 3) -> Dataset:
     events = [rows.filter(pl.col("user_id").is_in(chunk.implode())) for chunk in chunks]
     coded = [part.select(codes(part["user_id"]).alias(USER), *part.columns) for part in events]
     numbered = pl.concat(part.with_columns(pl.col(USER) + 1_000 * at) for at, part in enumerate(coded))
-    days = user_days(numbered.lazy(), data.zone, [USER, "user_id"]).collect().lazy()
+    days = user_days(numbered.lazy(), data.zone).lazy()
     parts = Parts("store", tuple(part.lazy() for part in coded), True, days)
     return replace(data, parts=parts)
 

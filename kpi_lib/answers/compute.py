@@ -9,7 +9,7 @@ import polars as pl
 from kpi_lib.answers.demands import missing_inputs, units_of, value_of
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.measure import DERIVED, GAP
+from kpi_lib.core.measure import COUNT, DERIVED, GAP, PER_DAY
 from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, SHARE, minor_digits
@@ -155,7 +155,8 @@ def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
 
 def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
     window = grid.trailing(kpi.window_on(grid.every))
-    units = units_of(kpi, data, window, choices)
+    counting = kpi.measure is COUNT or kpi.measure is PER_DAY  # only how many there are matters, not who they are
+    units = units_of(kpi, replace(data, counting=counting), window, choices)
     stats = tally(units, kpi.measure, data, window, parts=kpi.parts, folds=kpi.measure.jackknife)
     return settle(stats, data, _periods(kpi, data, grid, window))
 

@@ -20,7 +20,7 @@ SEGMENT_LIMIT = 200
 OTHER = "(other)"
 # columns that frames and results have themselves; a segment column of that name gets a mark while it is in use
 RESERVED_AS_TEXT = """
-number before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
+number was now before after active new returning resurrected dormant current reactivated at_risk_wau at_risk_mau state pulse
 left_censored all_sessions in_progress share name named closes begun begins over one
 left_censored all_sessions in_progress share name named closes begun begins over one simple
 simple_low simple_high previous change survival survival_low survival_high cohorts same_period counts risk gone zero_length_share
@@ -53,7 +53,8 @@ class Dataset:
 
     `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read. `parts` are
     the events in a form that the fast shapes read, where there is one. `source` names the tables that a figure reads: a
-    segment column of theirs is meant, not one of the same name elsewhere.
+    segment column of theirs is meant, not one of the same name elsewhere. `counting`: users are only counted, so that
+    a unit frame may hold counts of equal units.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -70,6 +71,7 @@ class Dataset:
     fingerprint: str = ""
     parts: Parts | None = None
     source: tuple[str, ...] = ()
+    counting: bool = False
 
     @classmethod
     def of(

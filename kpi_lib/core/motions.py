@@ -10,6 +10,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.measure import Measure
 from kpi_lib.core.period import Grid
+from kpi_lib.core.store import UNITS
 
 FOLDS = 20
 T_FOLDS = 2.093024054408263  # Student's t, 97.5 %, 19 degrees of freedom
@@ -44,7 +45,8 @@ def tally(
     """Motion 1: place the units, count the unripe, sum the rest.
 
     A unit frame has `time`, `period` or a run `first, stop`; the measure's columns; `ripe` where a window must be
-    watched; `open` where a unit counts as it stands and may still change; `user_id` where segments of users are asked for.
+    watched; `open` where a unit counts as it stands and may still change; `user_id` where segments of users are asked for;
+    `UNITS` where a row stands for several units.
     """
     there = units.collect_schema().names()
     placed = _with_runs(join_segments(units, data), grid, there)
@@ -55,7 +57,8 @@ def tally(
     kept = {name: expr for name, expr in measure.stats.items()}
     ready = placed.with_columns(ripe.alias("ripe"))
     still = (pl.col("open") & pl.col("ripe")).sum().cast(pl.Int64) if "open" in there else pl.lit(0, pl.Int64)
-    size = pl.len() if measure.counted is None else measure.counted.sum()
+    one = pl.len() if UNITS not in there else pl.col(UNITS).sum()
+    size = one if measure.counted is None else measure.counted.sum()
     counts = {"n": size.cast(pl.Int64), "unripe": still}
     stats = ready.filter("ripe").group_by(grouped).agg(**counts, **kept)
     if "ripe" in there:

@@ -19,6 +19,7 @@ EVERY = ("day", "week", "month", "quarter", "year")
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 INSTANT = pl.Datetime("us", "UTC")
+EPOCH = date(1970, 1, 1).toordinal()
 FORMS = "2026-10 (month), 2026-W46 (week), 2026-Q3, 2026, 2026-10-05 (day) or 2026-10-01..2026-10-15 (end excluded)"
 
 
@@ -182,11 +183,17 @@ class Grid:
         """Index of the window that holds an instant; null outside. For grids whose windows do not overlap."""
         return pl.when(self.ended(time) < self.begun(time)).then(self.ended(time))
 
+    def days_ended(self, day: pl.Expr) -> pl.Expr:
+        """How many windows have ended when a calendar day begins (null stays null)."""
+        return _count_upto(self.stops, day)
+
+    def days_begun(self, day: pl.Expr) -> pl.Expr:
+        """How many windows have begun when a calendar day begins (null stays null)."""
+        return _count_upto(self.firsts, day)
+
     def day_period(self, day: pl.Expr) -> pl.Expr:
         """Index of the period that holds a calendar day; null outside. For grids whose windows do not overlap."""
-        firsts, stops = (pl.lit(pl.Series(edges, dtype=pl.Date)) for edges in (self.firsts, self.stops))
-        ended, begun = (edges.search_sorted(day, side="right").cast(pl.Int32) for edges in (stops, firsts))
-        return pl.when(day.is_not_null() & (ended < begun)).then(ended)
+        return pl.when(self.days_ended(day) < self.days_begun(day)).then(self.days_ended(day))
 
     def frame(self, observed_from: datetime, observed_until: datetime) -> pl.DataFrame:
         """One row per period: period, start, end (local days), whole days and seconds seen, partial, early."""
@@ -232,6 +239,18 @@ def skipped_days(zone: str) -> tuple[date, ...]:
     return tuple(day for day in DATE_LINE if midnight(day, zone) == midnight(day + timedelta(days=1), zone))
 
 
+@lru_cache(maxsize=256)
+def days_in_order(first: date, last: date, zone: str) -> bool:
+    """Whether each local day ends where the next begins; not where clocks went back over midnight.
+
+    >>> days_in_order(date(2010, 11, 1), date(2010, 11, 30), "America/St_Johns")
+    False
+    """
+    soon = timedelta(minutes=30)
+    days = (date.fromordinal(each) for each in range(first.toordinal() - 1, last.toordinal() + 2))
+    return all(local_day(midnight(day, zone) + soon, zone) == day for day in days if day not in skipped_days(zone))
+
+
 def period_number(day: pl.Expr, grain: str, *, zone: str, week_start: str = "monday") -> pl.Expr:
     """Consecutive number of the calendar day, week or month that holds a local day; skipped days have none."""
     if grain == "month":
@@ -252,12 +271,12 @@ def period_start(day: pl.Expr, grain: str, *, week_start: str = "monday") -> pl.
     return day if grain == "day" else day - pl.duration(days=back)
 
 
-def _count_upto(edges: tuple[datetime, ...], time: pl.Expr) -> pl.Expr:
+def _count_upto(edges: tuple[date, ...], place: pl.Expr) -> pl.Expr:
     # search_sorted(null) is 0, which would place a row without a time in the first period
-    series = pl.Series([micros(edge) for edge in edges], dtype=pl.Int64)
-    return pl.when(time.is_not_null()).then(
-        pl.lit(series).search_sorted(time.to_physical(), side="right").cast(pl.Int32)
-    )
+    instants = [micros(each) for each in edges if isinstance(each, datetime)]
+    series = pl.Series(instants or [each.toordinal() - EPOCH for each in edges], dtype=pl.Int64)
+    found = pl.lit(series).search_sorted(place.to_physical().cast(pl.Int64), side="right")
+    return pl.when(place.is_not_null()).then(found.cast(pl.Int32))
 
 
 def local_date(time: pl.Expr, zone: str) -> pl.Expr:

@@ -7,8 +7,9 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.period import INSTANT, Grid, first_whole_day, local_date, local_day, period_number
-from kpi_lib.core.store import USER, Frames, used, user_days
+from kpi_lib.core.period import INSTANT, Grid, first_whole_day, local_date, local_day, midnight, period_number
+from kpi_lib.core.store import UNITS, USER, Frames
+from kpi_lib.shapes.day_pass import days_of, moves
 
 ANY = ("*",)
 DAYS = pl.Schema({"user_id": pl.String(), "day": pl.Date(), "time": INSTANT, "events": pl.Int64()})
@@ -46,20 +47,10 @@ def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Datas
     """
     if data.columns("events") == dict(DAYS):
         return data
-    if data.parts is None or data.activity != "events":
-        used(shape, "tables", "the events are in memory: the tables came from files")
-        return data
-    if data.by or not rest:
-        used(shape, "tables", "segments, named events, exact times or amounts are asked for")
-        return data
-    parts, days = data.parts, data.parts.days
+    days = days_of(data, shape, rest=rest)
     if days is None:
-        rows = pl.concat(parts.events)
-        days = parts.once("days", lambda: user_days(rows, data.zone, ["user_id"]).collect()).lazy()
-        used(shape, "scan", "one row per user and day, drawn once from the columns user_id and time")
-    else:
-        used(shape, "user days", "the table of users and their local days, kept beside the store")
-        days = days.with_columns(user_id="user_id" if ids else USER)
+        return data
+    days = days.select(pl.col("user_id" if ids else USER).alias("user_id"), "day", "time", "events")
     daily = Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}, {"events": days})
     return replace(data, tables=daily, parts=None)
 
@@ -67,10 +58,14 @@ def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Datas
 def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least: int = 1) -> pl.LazyFrame:
     """Distinct active users of every period: one row per user and run of periods [first, stop).
 
-    One linear pass: an event stands for the periods that hold it and none of the user's later events.
+    One linear pass: an event stands for the periods that hold it and none of the user's later events. Where users are only
+    counted, a row is a run of periods with the number of its users.
     """
+    plain = "*" in events and at_least == 1
+    if data.counting and (found := moves(data, "distinct users", rest=plain)) is not None:
+        return _runs(found, grid)
     keys = ["user_id", *data.carried(data.activity)]
-    data = by_day(data, "distinct users", rest="*" in events and at_least == 1, ids=True)
+    data = by_day(data, "distinct users", rest=plain, ids=True)
     rows = qualifying(data, events).select("time", *keys)
     placed = rows.select(*keys, first=grid.ended(pl.col("time")), begun=grid.begun(pl.col("time")))
     inside = placed.filter(pl.col("first") < pl.col("begun"))
@@ -85,8 +80,26 @@ def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least
     return runs.filter(pl.col("first") < pl.col("stop"))
 
 
+def _runs(found: pl.DataFrame, grid: Grid) -> pl.LazyFrame:
+    """The runs of `distinct`, each with the number of its users: a day of activity stands in up to the user's next one."""
+    day, later = pl.col("was"), grid.days_ended(pl.col("now"))
+    placed = (
+        found.lazy()
+        .drop_nulls("was")
+        .select("users", first=grid.days_ended(day), begun=grid.days_begun(day), later=later)
+    )
+    runs = placed.select("users", "first", stop=pl.min_horizontal("begun", "later")).filter(
+        pl.col("first") < pl.col("stop")
+    )
+    return runs.rename({"users": UNITS})
+
+
 def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user and local day of activity: user_id, day, time (of the first event), events, segment columns."""
+    if data.counting and (found := moves(data, "active days", rest="*" in events)) is not None:
+        days = found.drop_nulls("now").group_by(day="now").agg(pl.col("users").sum().alias(UNITS)).sort("day")
+        begins = pl.Series("time", [midnight(day, data.zone) for day in days["day"]], INSTANT)
+        return days.with_columns(begins).lazy()
     keys = ["user_id", *data.carried(data.activity)]
     if "*" in events and (daily := by_day(data, "active days", rest=True, ids=True)).parts is not data.parts:
         return daily["events"].select("user_id", "day", "time", "events")

@@ -14,10 +14,11 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import wilson
-from kpi_lib.core.period import Grid, local_date, local_day, micros, period_number, period_start
+from kpi_lib.core.period import Grid, local_date, local_day, micros, midnight, period_number, period_start
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.curve import curve
+from kpi_lib.shapes.day_pass import comebacks
 from kpi_lib.shapes.sessions import group_name
 
 DAY = 86_400_000_000
@@ -132,13 +133,17 @@ class CohortResult:
 
 def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> CohortResult:
     """Build the cohort table; with a grid, of those who started in its periods (their returns are read to the end)."""
-    data = by_day(data, "cohorts", rest=_calendar_only(spec))
-    members = _members(data, spec, grid)
-    returns = _returns(data, spec, members)
+    counted = _counted(data, spec, grid)
+    if counted is None:
+        data = by_day(data, "cohorts", rest=_calendar_only(spec))
+        members = _members(data, spec, grid)
+        returns, last = _returns(data, spec, members), _last(data, spec)
+    else:
+        members, returns, last = counted
     sizes = members.group_by(*data.by, "cohort", "start").agg(
-        pl.len().cast(pl.Int64).alias("size"), pl.col("entry").min().alias("earliest")
+        pl.col("users").sum().alias("size"), pl.col("entry").min().alias("earliest")
     )
-    cells = _cells(data, spec, sizes)
+    cells = _cells(spec, sizes, last)
     seen = _seen(spec, returns)
     parts = (_eligible(data, spec, members, cells), _retained(data, spec, seen), _values(data, spec, returns))
     for part in (*parts, _same_period(spec, returns, list(data.by))):
@@ -172,6 +177,25 @@ def _calendar_only(spec: Cohorts) -> bool:
     """Whether nothing but the local days of any activity matters."""
     plain = Cohorts(grain=spec.grain, mode=spec.mode, brackets=spec.brackets, periods=spec.periods, events=spec.events)
     return spec == plain and "*" in spec.events
+
+
+def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> tuple[pl.DataFrame, pl.DataFrame, int | None] | None:
+    """Members, their returns and the last period as counts of users, without user and entry; None where those matter."""
+    until = local_day(data.observed_until, data.zone)
+    if spec.mode != "on" or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
+        return None
+    found = comebacks(data, spec.grain, "cohorts", rest=True)
+    if found is None or found.is_empty():
+        return None
+    begun = pl.col("first") < until
+    if grid is not None:
+        begun &= grid.day_period(pl.col("first")).is_not_null()
+    start = period_start(pl.col("first"), spec.grain, week_start=data.week_start)
+    nothing = {"entry": pl.lit(None, pl.Int64), "worth": pl.lit(None, pl.Float64), "events": pl.lit(1, pl.Int64)}
+    rows = found.filter(begun).with_columns(cohort=_number(pl.col("first"), data, spec), start=start, **nothing)
+    rows = rows.with_columns(watched=_watched(data, spec), k=pl.col("number") - pl.col("cohort"))
+    returns = rows.group_by(pl.exclude("first", "number", "users")).agg(pl.col("users").sum())
+    return returns.filter(pl.col("k") == 0), returns, found["number"].max()  # type: ignore[return-value]
 
 
 def _number(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:
@@ -209,7 +233,7 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
         raise UsageError(
             f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users."
         )
-    return entries.drop("time").collect(engine="in-memory")
+    return entries.drop("time").with_columns(users=pl.lit(1, pl.Int64)).collect(engine="in-memory")
 
 
 def _entries(data: Dataset, spec: Cohorts, names: tuple[str, ...]) -> pl.LazyFrame:
@@ -268,7 +292,8 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
             inside = pl.when(pl.col("k").is_between(lo, hi)).then(lo).otherwise(inside)
         keyed = keyed.with_columns(k=pl.when(pl.col("k") == 0).then(0).otherwise(inside)).drop_nulls("k")
     grouped = keyed.group_by("user_id", "entry", "cohort", "watched", *data.by, "k")
-    return grouped.agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum()).collect(engine="in-memory")
+    sums = grouped.agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum())
+    return sums.with_columns(users=pl.lit(1, pl.Int64)).collect(engine="in-memory")
 
 
 def _seen(spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
@@ -287,17 +312,23 @@ def _same_period(spec: Cohorts, returns: pl.DataFrame, by: list[str]) -> pl.Data
     return came.group_by(*by, "cohort").agg(same_period=size)
 
 
-def _cells(data: Dataset, spec: Cohorts, sizes: pl.DataFrame) -> pl.DataFrame:
-    """The empty table: one row per cohort and k, to the period that holds the last event."""
+def _last(data: Dataset, spec: Cohorts) -> int | None:
+    """The period that holds the last event, or on the elapsed clock its instant."""
     rows = data[data.activity] if spec.value else data.events()
     last = rows.select(pl.col("time").max()).collect().item()
+    if last is None or spec.clock == "elapsed":
+        return None if last is None else micros(last)
+    number: int = pl.select(_number(pl.lit(local_day(last, data.zone)), data, spec)).item()
+    return number
+
+
+def _cells(spec: Cohorts, sizes: pl.DataFrame, last: int | None) -> pl.DataFrame:
+    """The empty table: one row per cohort and k, to the period that holds the last event."""
     if last is None or sizes.is_empty():
         return sizes.drop("earliest").with_columns(k=pl.lit(0, pl.Int64), to=pl.lit(0, pl.Int64))
-    if spec.clock == "calendar":
-        until = pl.select(_number(pl.lit(local_day(last, data.zone)), data, spec)).item()
-        furthest = pl.lit(until) - pl.col("cohort")
-    else:
-        furthest = (pl.lit(micros(last)) - pl.col("earliest")).floordiv(LENGTHS[spec.grain])
+    furthest = pl.lit(last) - pl.col("cohort")
+    if spec.clock == "elapsed":
+        furthest = (pl.lit(last) - pl.col("earliest")).floordiv(LENGTHS[spec.grain])
     furthest = furthest.clip(lower_bound=0, upper_bound=spec.periods)
     if spec.mode == "bracket":
         own = any(lo == 0 for lo, _ in spec.brackets)
@@ -335,11 +366,8 @@ def _retained(data: Dataset, spec: Cohorts, seen: pl.DataFrame) -> pl.DataFrame:
     watched = pl.lit(True)
     if spec.clock == "elapsed":
         watched = pl.col("entry") + (to + 1) * LENGTHS[spec.grain] <= micros(data.observed_until)
-    return (
-        seen.with_columns(both=watched)
-        .group_by(keys)
-        .agg(pl.len().cast(pl.Int64).alias("retained"), pl.col("both").sum().cast(pl.Int64))
-    )
+    counts = {"retained": pl.col("users").sum(), "both": pl.col("users").filter(pl.col("both")).sum()}
+    return seen.with_columns(both=watched).group_by(keys).agg(**counts)
 
 
 def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:

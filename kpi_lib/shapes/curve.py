@@ -26,9 +26,10 @@ def curve(
 ) -> pl.DataFrame:
     """One row per segment and k of the cohort table: cohorts, simple mean with interval, previous, change, survival.
 
-    `seen` has a row per member and period with a return, `members` one per member; both with `watched`, the count of
-    whole periods watched so far. `previous` is the rate of period k - 1 among the members watched to the end of k; without
-    `steps`, as with brackets of several lengths, there is none.
+    `seen` has a row per member and period with a return, `members` one per member, both with `watched`, the count of whole
+    periods watched so far, and `users`, how many members a row stands for (one where `gone_after` is given). `previous`
+    is the rate of period k - 1 among the members watched to the end of k; without `steps`, as with brackets of several
+    lengths, there is none.
     """
     keys = [*by, "k"]
     spans = cells.select(*by, "k", "to").unique()
@@ -60,14 +61,14 @@ def _steps(cells: pl.DataFrame, seen: pl.DataFrame, members: pl.DataFrame, by: l
     """The rate of the period before, and the change from it, over the members watched to the end of period k."""
     keys, cohort = [*by, "k"], [*by, "cohort"]
     ages = cells.filter(pl.col("k") > 0).select(*cohort, "k")
-    sizes = members.group_by(*cohort, "watched").agg(pl.len().cast(pl.Int64))
+    sizes = members.group_by(*cohort, "watched").agg(pl.col("users").sum())
     whole = ages.join(sizes, on=cohort, nulls_equal=True).filter(pl.col("watched") > pl.col("k"))
-    found = whole.group_by(keys).agg(eligible=pl.col("len").sum())
-    begun = members.select(*cohort, "watched", k=pl.lit(0, pl.Int64))
+    found = whole.group_by(keys).agg(eligible=pl.col("users").sum())
+    begun = members.select(*cohort, "watched", "users", k=pl.lit(0, pl.Int64))
     counts = pl.concat([begun, seen.select(begun.columns)])
     for name, rows in {"now": counts, "before": counts.with_columns(pl.col("k") + 1)}.items():
         inside = rows.join(ages, on=[*cohort, "k"], how="semi", nulls_equal=True)
-        came = inside.filter(pl.col("watched") > pl.col("k")).group_by(keys).agg(pl.len().cast(pl.Int64).alias(name))
+        came = inside.filter(pl.col("watched") > pl.col("k")).group_by(keys).agg(pl.col("users").sum().alias(name))
         found = found.join(came, on=keys, how="left", nulls_equal=True)
     filled = found.with_columns(pl.col("now", "before").fill_null(0))
     previous = pl.col("before") / pl.col("eligible")

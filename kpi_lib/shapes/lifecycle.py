@@ -10,7 +10,8 @@ A segment is that of the user's first event, so that a user stays in one segment
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -18,7 +19,8 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
-from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
+from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.day_pass import moves
 
 GRAINS = ("day", "week", "month")
 FLOWS = ("new", "returning", "resurrected", "dormant")
@@ -56,16 +58,15 @@ def lifecycle(
 
     One row per segment and period; without a grid from the first event to the end of the data.
     """
-    data = by_day(data, "lifecycle", rest="*" in events)
-    periods = _periods(data, grid, every, events)
     grain = grid.every if grid else every
-    visits = _visits(data, grain, events)
-    keys = [*data.by, "number"]
-    stayed = (pl.col("before") == pl.col("number") - 1).fill_null(False)
-    counts = {"active": pl.lit(True), "new": pl.col("before").is_null(), "returning": stayed}
-    gone = visits.filter(pl.col("after").ne_missing(pl.col("number") + 1)).with_columns(number=pl.col("number") + 1)
-    rows = segment_spine(periods, data, visits)
-    for part in (_counted(visits, keys, counts), _counted(gone, keys, {"dormant": pl.lit(True)})):
+    steps, first = _steps(data, grain, events)
+    periods = _periods(data, grid, every, first)
+    following = (pl.col("was") == pl.col("now") - 1).fill_null(False)
+    counts = {"active": pl.col("now").is_not_null(), "new": pl.col("was").is_null(), "returning": following}
+    arrived = steps.drop_nulls("now").with_columns(number="now")
+    left = steps.drop_nulls("was").with_columns(number=pl.col("was") + 1)
+    rows, keys = segment_spine(periods, data, steps), [*data.by, "number"]
+    for part in (_counted(arrived, keys, counts), _counted(left, keys, {"dormant": following.not_()})):
         rows = rows.join(part, on=keys, how="left", nulls_equal=True, maintain_order="left")
     rows = _where_seen(rows, ("active", "new", "returning", "dormant"))
     came = pl.col("active") - pl.col("returning")
@@ -84,39 +85,37 @@ def daily_states(data: Dataset, *, grid: Grid | None = None, events: Sequence[st
     """
     if grid is not None and grid.every != "day":
         raise UsageError("the seven states are told day by day: ask with --every day.")
-    data = by_day(data, "lifecycle", rest="*" in events)
-    periods = _periods(data, grid, "day", events, window="30d")
-    visits = _visits(data, "day", events)
-    keys, changes = [*data.by, "number"], _changes(visits, list(data.by))
+    steps, since = _steps(data, "day", events)
+    periods = _periods(data, grid, "day", since, window="30d")
+    keys, changes = [*data.by, "number"], _changes(steps, list(data.by))
     first, last = changes["number"].min(), periods["number"].max()
     days = range(first, last + 1) if isinstance(first, int) and isinstance(last, int) else ()
-    line = segment_spine(pl.DataFrame({"number": days}, schema={"number": pl.Int64}), data, visits)
+    line = segment_spine(pl.DataFrame({"number": days}, schema={"number": pl.Int64}), data, steps)
     line = line.join(changes, on=keys, how="left", nulls_equal=True).sort(keys, nulls_last=True)
     sums = [pl.col(name).fill_null(0).cum_sum() for name in STATES]
     line = line.with_columns(each.over(data.by) if data.by else each for each in sums)
-    rows = segment_spine(periods, data, visits).join(line, on=keys, how="left", nulls_equal=True)
+    rows = segment_spine(periods, data, steps).join(line, on=keys, how="left", nulls_equal=True)
     rows = _where_seen(rows, STATES).with_columns(active=pl.sum_horizontal(STATES[:4], ignore_nulls=False))
     columns = [*data.by, "start", "end", "active", *STATES, "left_censored", "complete"]
     return Lifecycle(rows.sort(*data.by, "start", nulls_last=True).select(columns), STATES, data.by, "day")
 
 
-def _whole(data: Dataset, every: str, events: Sequence[str]) -> Grid | None:
-    """All periods from the first qualifying event to the end of the data; None where nothing ever happened."""
-    first = qualifying(data, events).select(pl.col("time").min()).collect().item()
-    if first is None or first >= data.observed_until:
-        return None
+def _whole(data: Dataset, every: str, first: date | None) -> Grid | None:
+    """All periods from the first day with a qualifying event to the end of the data; None where nothing ever happened."""
     stop = local_day(data.observed_until - timedelta(microseconds=1), data.zone) + timedelta(days=1)
-    return Grid.calendar(every, local_day(first, data.zone), stop, zone=data.zone, week_start=data.week_start)
+    if first is None or first >= stop:
+        return None
+    return Grid.calendar(every, first, stop, zone=data.zone, week_start=data.week_start)
 
 
 def _periods(
-    data: Dataset, grid: Grid | None, every: str, events: Sequence[str], *, window: str | None = None
+    data: Dataset, grid: Grid | None, every: str, first: date | None, *, window: str | None = None
 ) -> pl.DataFrame:
     """One row per period: start, end, number, seen, left_censored (the period, or the window to its end), complete."""
     asked = grid.every if grid else every
     if asked not in GRAINS:
         raise unknown("grid", asked, GRAINS, where="the lifecycle (--every)")
-    whole = _whole(data, asked, events)
+    whole = _whole(data, asked, first)
     own = grid or whole
     begin = max(data.observed_from, whole.starts[0] if whole and window is None else data.observed_from)
     schema = {"start": pl.Date, "end": pl.Date, "seen": pl.Boolean, "left_censored": pl.Boolean, "complete": pl.Boolean}
@@ -130,29 +129,40 @@ def _periods(
     return frame.with_columns(number=period_number(pl.col("start"), asked, zone=data.zone, week_start=data.week_start))
 
 
-def _visits(data: Dataset, grain: str, events: Sequence[str]) -> pl.DataFrame:
-    """One row per user and period of activity: its number, the user's numbers before and after, segments of the first event."""
-    day = local_date(pl.col("time"), data.zone)
-    number = period_number(day, grain, zone=data.zone, week_start=data.week_start)
-    rows = qualifying(data, events).select("user_id", number=number)
-    same = pl.col("user_id") == pl.col("user_id").shift(1)
-    once = rows.filter((same & (pl.col("number") == pl.col("number").shift(1))).fill_null(False).not_())
-    before = pl.when(pl.col("user_id") == pl.col("user_id").shift(1)).then(pl.col("number").shift(1))
-    after = pl.when(pl.col("user_id") == pl.col("user_id").shift(-1)).then(pl.col("number").shift(-1))
-    visits = once.with_columns(before=before, after=after)
+def _steps(data: Dataset, grain: str, events: Sequence[str]) -> tuple[pl.DataFrame, date | None]:
+    """Users by a period of activity and their next one, with segments of the first event; the first day of all.
+
+    Columns: segments, was, now (numbers of periods; null before the first and after the last one), users.
+    """
+    numbered = partial(period_number, grain=grain, zone=data.zone, week_start=data.week_start)
+    found = moves(data, "lifecycle", rest="*" in events)
+    if found is not None and found.filter(pl.col("now") < local_day(data.observed_until, data.zone)).height:
+        places = found.select("users", was=numbered(pl.col("was")), now=numbered(pl.col("now")))
+        crossing = places.filter(pl.col("was").ne_missing(pl.col("now")))
+        return crossing.group_by("was", "now").agg(pl.col("users").sum()), found["now"].min()  # type: ignore[return-value]
+    rows = qualifying(data, events).select("user_id", "time", day=local_date(pl.col("time"), data.zone))
+    rows = rows.with_columns(number=numbered(pl.col("day")))
+    same = (pl.col("user_id") == pl.col("user_id").shift(1)).fill_null(False)
+    once = rows.filter((same & (pl.col("number") == pl.col("number").shift(1))).not_())
+    visits = once.with_columns(
+        was=pl.when(same).then(pl.col("number").shift(1)), last=same.shift(-1).fill_null(False).not_()
+    )
     if data.by:
         entries = join_segments(first_events(data, events=events), data).select("user_id", *data.by)
         visits = visits.join(entries, on="user_id", how="left", maintain_order="left")
-    return visits.collect(engine="in-memory")
+    known = visits.collect(engine="in-memory")
+    ends = known.filter("last").with_columns(was="number", number=pl.lit(None, pl.Int64))
+    steps = pl.concat([known, ends]).group_by(*data.by, "was", now="number").agg(users=pl.len().cast(pl.Int64))
+    return steps, known.filter(pl.col("time") < data.observed_until)["day"].min()  # type: ignore[return-value]
 
 
-def _changes(visits: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def _changes(steps: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """How many more (or fewer) users are in each state from a day on: segments, number, a column per state.
 
     A stay in a state is a run of days: a visit fills its own day and then ripens towards dormancy until the next visit.
     """
-    number, after = pl.col("number"), pl.col("after").fill_null(2**62)
-    away = number - pl.col("before")
+    came, left = steps.drop_nulls("now"), steps.drop_nulls("was")
+    away = pl.col("now") - pl.col("was")
     own = (
         pl.when(away.is_null()).then(pl.lit("new"))
         .when(away <= WEEK).then(pl.lit("current"))
@@ -160,19 +170,19 @@ def _changes(visits: pl.DataFrame, by: list[str]) -> pl.DataFrame:
         .otherwise(pl.lit("resurrected"))
     )  # fmt: skip
     edges = {"at_risk_wau": (1, WEEK), "at_risk_mau": (WEEK, MONTH), "dormant": (MONTH, 2**61)}
-    stays = [visits.select(*by, state=own, start=number, stop=number + 1)]
+    stays = [came.select(*by, "users", state=own, start="now", stop=pl.col("now") + 1)]
     for state, (since, until) in edges.items():
-        ends = pl.min_horizontal(number + until, after)
-        stays.append(visits.select(*by, state=pl.lit(state), start=number + since, stop=ends))
+        ends = pl.min_horizontal(pl.col("was") + until, pl.col("now").fill_null(2**62))
+        stays.append(left.select(*by, "users", state=pl.lit(state), start=pl.col("was") + since, stop=ends))
     runs = pl.concat(stays).filter(pl.col("start") < pl.col("stop"))
-    moves = [runs.select(*by, "state", number=edge, change=pl.lit(sign)) for edge, sign in (("start", 1), ("stop", -1))]
-    counted = [pl.col("change").filter(pl.col("state") == name).sum().cast(pl.Int64).alias(name) for name in STATES]
-    return pl.concat(moves).group_by(*by, "number").agg(counted)
+    change = {"start": pl.col("users"), "stop": -pl.col("users")}
+    turns = [runs.select(*by, "state", number=edge, change=count) for edge, count in change.items()]
+    counted = [pl.col("change").filter(pl.col("state") == name).sum().alias(name) for name in STATES]
+    return pl.concat(turns).group_by(*by, "number").agg(counted)
 
 
-def _counted(frame: pl.DataFrame, keys: list[str], what: dict[str, pl.Expr]) -> pl.DataFrame:
-    marks = frame.with_columns(**what)
-    return marks.group_by(keys).agg(pl.col(name).sum().cast(pl.Int64) for name in what)
+def _counted(steps: pl.DataFrame, keys: list[str], what: dict[str, pl.Expr]) -> pl.DataFrame:
+    return steps.group_by(keys).agg(pl.col("users").filter(mark).sum().alias(name) for name, mark in what.items())
 
 
 def _where_seen(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

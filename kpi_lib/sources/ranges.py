@@ -73,7 +73,7 @@ def _write_all(parts: Any, folder: Path, *, zone: str, tell: Tell, total: int) -
         rows = rows.insert_column(0, codes(rows["user_id"]).alias(USER))
         name = f"{number:03}.parquet"
         rows.write_parquet(folder / name, compression="zstd", compression_level=1)
-        by_day = user_days(rows.lazy(), zone, [USER, "user_id"]).collect(engine="in-memory")
+        by_day = user_days(rows.lazy(), zone)
         by_day.write_parquet(folder / f"days-{name}", compression="zstd", compression_level=1)
         first, last = (rows["user_id"][0], rows["user_id"][-1]) if len(rows) else (None, None)
         users = int(rows[USER].max()) + 1 if len(rows) else 0  # type: ignore[arg-type]

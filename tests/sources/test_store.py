@@ -248,11 +248,11 @@ def test_a_disk_that_fills_up_within_a_table_leaves_no_half_of_it(
 ) -> None:
     calls = []
 
-    def soon_full(rows: pl.LazyFrame, zone: str, user: list[str]) -> pl.LazyFrame:
+    def soon_full(rows: pl.LazyFrame, zone: str) -> pl.DataFrame:
         calls.append(zone)
         if len(calls) == 3:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return days(rows, zone, user)
+        return days(rows, zone)
 
     days = ranges.user_days
     monkeypatch.setattr(ranges, "user_days", soon_full)

@@ -1,0 +1,111 @@
+"""The tables of counts behind days of activity, against loops over each user's days."""
+
+from collections import Counter
+from datetime import date, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from kpi_lib.answers.compute import compute
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.measure import COUNT, PER_DAY
+from kpi_lib.core.period import Grid, days_in_order, local_day, period_number
+from kpi_lib.core.store import traced, user_days
+from kpi_lib.kpis.registry import catalogue
+from kpi_lib.shapes.day_pass import comebacks, moves
+from kpi_lib.shapes.lifecycle import lifecycle
+from tests.brute.logs import Log, random_log
+from tests.build import dataset, instant, parted, scanned
+
+FORMS = {"store": parted, "scan": scanned}
+COUNTED = [name for name, kpi in sorted(catalogue().items()) if kpi.measure in (COUNT, PER_DAY)]
+
+
+def days_of(log: Log) -> dict[str, list[date]]:
+    """Each user's local days in order."""
+    found: dict[str, set[date]] = {}
+    for row in log.rows:
+        found.setdefault(row.unit, set()).add(instant(row.time).astimezone(ZoneInfo(log.zone)).date())
+    return {user: sorted(days) for user, days in found.items()}
+
+
+def plain(log: Log) -> Dataset:
+    """The log as a data set in memory."""
+    rows = [(row.unit, row.time, row.event, row.seq, row.props) for row in log.rows]
+    return dataset(rows, log.observed_until, since=log.observed_from, zone=log.zone)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", range(40))
+def test_moves_and_comebacks_are_what_a_loop_over_users_counts(seed: int, form: str) -> None:
+    log = random_log(seed)
+    data = FORMS[form](plain(log))
+    went: Counter[tuple[date | None, date | None]] = Counter()
+    came: dict[str, Counter[tuple[date, int]]] = {grain: Counter() for grain in ("day", "week", "month")}
+    for days in days_of(log).values():
+        went.update(zip([None, *days], [*days, None], strict=True))
+        for grain, counts in came.items():
+            numbers = pl.DataFrame({"day": days}).select(period_number(pl.col("day"), grain, zone=log.zone))
+            counts.update((days[0], number) for number in set(numbers["day"]))
+    found = moves(data, "a test", rest=True)
+    assert found is not None
+    assert dict(((was, now), users) for was, now, users in found.iter_rows()) == went
+    for grain, counts in came.items():
+        table = comebacks(data, grain, "a test", rest=True)
+        assert table is not None
+        assert dict(((first, number), users) for first, number, users in table.iter_rows()) == counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", range(12))
+def test_every_count_of_users_is_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed)
+    data = plain(log)
+    first, last = (local_day(instant(edge), log.zone) for edge in (log.instants[0], log.instants[-1]))
+    grid = Grid.calendar(dice.choice(("day", "week", "month")), first, last + timedelta(days=9), zone=log.zone)
+    assert {"dau", "wau", "mau", "active_users", "new_users"} <= set(COUNTED)
+    quick, slow = (compute(COUNTED, each, grid) for each in (FORMS[form](data), data))
+    assert quick.to_dict() == slow.to_dict()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_where_clocks_went_back_over_midnight_the_events_decide(form: str) -> None:
+    # St John's, 7 November 2010: a minute into the 7th clocks showed 23:01 of the 6th again
+    night, minute = 1_289_097_000_000_000, 60_000_000
+    rows = [("u", night + at * minute, "a", 0, {}) for at in (-5, 30, 120)]
+    data = dataset(rows, zone="America/St_Johns")
+    grid = Grid.calendar("day", date(2010, 11, 5), date(2010, 11, 9), zone=data.zone)
+    with traced() as trace:
+        quick = compute(["dau", "wau"], FORMS[form](data), grid)
+    assert quick.to_dict() == compute(["dau", "wau"], data, grid).to_dict()
+    assert {each["form"] for each in trace} == {"tables"}
+    assert not days_in_order(date(2010, 11, 6), date(2010, 11, 8), data.zone)
+    assert days_in_order(date(2010, 11, 9), date(2011, 3, 1), data.zone)
+    assert days_in_order(date(2011, 12, 1), date(2012, 1, 31), "Pacific/Apia")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+@pytest.mark.parametrize("ids", ["text", "small", "large", "negative"])
+def test_the_user_day_table_is_the_same_for_any_kind_of_id(ids: str, zone: str) -> None:
+    dice = Random(5)
+    make = {"text": "u{}".format, "small": int, "large": lambda i: 2**62 + i, "negative": lambda i: i - 3}[ids]
+    rows = [(make(dice.randrange(7)), instant(dice.randrange(10**12))) for _ in range(300)]
+    log = pl.DataFrame(rows, schema=["user_id", "time"], orient="row").with_columns(
+        pl.col("time").cast(pl.Datetime("us", "UTC"))
+    )
+    wanted: dict[tuple[object, date], list[object]] = {}
+    for user, time in sorted(rows):
+        wanted.setdefault((user, time.astimezone(ZoneInfo(zone)).date()), []).append(time)
+    found = user_days(log.lazy(), zone)
+    told = [(user, day, times[0], len(times)) for (user, day), times in sorted(wanted.items())]
+    assert found.select("user_id", "day", "time", "events").rows() == told
+    assert found[found.columns[0]].n_unique() == len({row[0] for row in rows})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nobody_and_nobody_in_time_look_the_same_in_every_form(form: str) -> None:
+    late = dataset([("u", 9_000_000, "a", 0, {})], 5_000_000, since=0)
+    for data in (late, dataset([], 86_400_000_000, since=0)):
+        assert lifecycle(FORMS[form](data)).table.equals(lifecycle(data).table)
