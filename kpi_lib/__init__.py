@@ -19,7 +19,7 @@ _PLACES = {
     "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
     "shapes.funnel_compare": ("FunnelComparison", "compare_funnels"),
     "shapes.funnel_strip": ("DefinitionStrip", "definition_strip"),
-    "shapes.funnel_trend": ("FunnelTrend", "funnel_trend"),
+    "shapes.funnel_trend": ("FunnelTrend", "funnel_trend", "ripe_period"),
     "shapes.lifecycle": ("Lifecycle", "daily_states", "lifecycle"),
     "shapes.paths": ("Paths", "paths"),
     "shapes.lifetime": ("Lifetime", "lifetime"),

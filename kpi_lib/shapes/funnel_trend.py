@@ -1,7 +1,8 @@
 """A funnel over time: one answer for each period of entry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,30 @@ from kpi_lib.core.period import Grid
 from kpi_lib.shapes.funnel import answer, found_by_ties, segment_axis
 from kpi_lib.shapes.funnel_rules import Funnel
 from kpi_lib.shapes.sessions import group_name
+
+PATIENCE = 60  # periods to go back at most
+
+
+def ripe_period(spec: Funnel, data: Dataset, grid: Grid) -> Grid:
+    """The last period of a grid, or the latest before it of which all entries are ripe where none of its own can be.
+
+    A weekly review of a way that may take a month would otherwise never have anything to tell. It stays with the period
+    where no earlier one lies inside the data, and where unripe entries count anyway.
+    """
+    asked = period = grid.only(len(grid) - 1)
+    if spec.horizon is None or spec.unripe == "include":
+        return asked
+    wait = timedelta(microseconds=spec.horizon)
+    if asked.starts[0] + wait <= data.observed_until:
+        return asked
+    for _ in range(PATIENCE):
+        period = period.before()
+        if period.starts[0] < data.observed_from:
+            return asked
+        if period.ends[0] + wait <= data.observed_until:
+            return replace(period, shown=period.firsts)
+    return asked
+
 
 SHARED = "a unit counts once in every period in which it enters: periods do not add up to all units."
 

@@ -1,6 +1,7 @@
 """How a funnel is told: its chart, its table and its sentences."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from kpi_lib.core.compare import share_difference
@@ -8,7 +9,7 @@ from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_rules import read_step
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import known, listed, named, plain, plural, told, told_between, whole, written
+from kpi_lib.show.phrases import known, listed, named, period_name, plain, plural, told, told_between, whole, written
 
 ORDERS = {
     "ordered": "in this order, other events may come between",
@@ -64,7 +65,15 @@ def sentence(result: FunnelResult) -> Say:
         return Say("There is nothing to tell: nobody and no segment entered this funnel.")
     needed = [not read_step(step)[1] for step in result.definition["steps"]]
     steps = [row for row in result.table.to_dicts() if needed[row["step"] - 1]]
-    return Say(tuple(_by_segment(result) if result.by else _overall(result, steps)))
+    return Say((_entered(result), *(_by_segment(result) if result.by else _overall(result, steps))))
+
+
+def _entered(result: FunnelResult) -> str:
+    """Of which period the entries are, where not of all."""
+    if not result.definition.get("period"):
+        return ""
+    first, stop = map(date.fromisoformat, str(result.definition["period"]).split(".."))
+    return f"Of entries of {period_name(first, stop)}: "
 
 
 def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:

@@ -16,7 +16,7 @@ from kpi_lib.core.period import Grid
 from kpi_lib.shapes.funnel import Funnel, FunnelResult, funnel
 from kpi_lib.shapes.funnel_compare import compare_funnels
 from kpi_lib.shapes.funnel_strip import ASKED, definition_strip
-from kpi_lib.shapes.funnel_trend import funnel_trend
+from kpi_lib.shapes.funnel_trend import funnel_trend, ripe_period
 from tests.brute.funnel import funnel as oracle
 from tests.brute.logs import random_log
 from tests.build import dataset, told
@@ -35,6 +35,20 @@ cat 01-13T10:00 view
 
 def weeks(first: int, stop: int) -> Grid:
     return Grid.calendar("week", date(2026, 1, first), date(2026, 1, stop), zone="UTC")
+
+
+def test_a_period_in_which_nobody_can_be_ripe_gives_way_to_the_latest_ripe_one() -> None:
+    data = told(SHOP, since="01-05", until="02-02")
+    spans = {"1d": 26, "7d": 26, "8d": 12, "14d": 12, "15d": 5, "21d": 5, "22d": 26, "60d": 26, None: 26}
+    found = {
+        within: ripe_period(Funnel(("view", "buy"), within=within), data, weeks(12, 31)).firsts[0].day
+        for within in spans
+    }
+    assert found == spans
+    last = ripe_period(Funnel(("view", "buy"), within="8d"), data, weeks(26, 31))
+    assert (last.firsts, last.stops, last.shown) == ((date(2026, 1, 12),), (date(2026, 1, 19),), (date(2026, 1, 12),))
+    open_too = Funnel(("view", "buy"), within="8d", unripe="include")
+    assert ripe_period(open_too, data, weeks(26, 31)).firsts == (date(2026, 1, 26),)
 
 
 def test_each_period_of_entry_is_a_funnel_of_its_own() -> None:
