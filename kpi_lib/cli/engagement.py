@@ -1,12 +1,12 @@
-"""Verbs for how people use the product over time and on their way: lifecycle, paths and habits."""
+"""Verbs for how people use the product over time and on their way: lifecycle, paths, habits and adoption."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpi_lib.cli.options import GAP_HELP, Place, columns, period, segments, shared, table_choice
-from kpi_lib.cli.text import table
-from kpi_lib.core.units import COUNT, RATIO, SHARE, duration, show
+from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.text import interval, table
+from kpi_lib.core.units import COUNT, RATIO, SHARE, duration, show, span
 
 if TYPE_CHECKING:
     from kpi_lib.core.dataset import Dataset
@@ -168,4 +168,86 @@ def _summary(found: Any) -> str:  # noqa: ANN401 - a Habits
     return table(heads, rows, left=len(found.by))
 
 
-COMMANDS = {"lifecycle": lifecycle, "paths": paths, "habits": habits}
+@click.command("adoption")
+@period
+@click.option(
+    "--min-uses", type=int, default=1, metavar="N", help="Uses in the period that count as using (default 1)."
+)
+@click.option("--within", default="30d", metavar="D", help="Time in which to tell who takes it up (default 30d).")
+@segments
+@table_choice
+@shared
+def adoption(place: Place, **asked: Any) -> int:  # noqa: ANN401
+    """How many of those who could see a feature use it, how much, how many features each uses, and how soon they do.
+
+    Features and their events stand under [features] in kpi.toml; a launch in the table features says from when on people
+    could see one. Without a period it is the last complete month.
+
+    \b
+    Example:
+      kpi adoption --period 2026-10 --by platform
+    """
+    from kpi_lib.core.errors import UsageError
+    from kpi_lib.shapes.adoption import adoption as taken_up
+
+    workspace, data, events = opened(place, asked)
+    grid = grid_of(workspace, asked, "month")
+    found = taken_up(data, grid, min_uses=asked["min_uses"], within=asked["within"], events=events)
+    if found.reason:
+        raise UsageError(found.reason)
+    when = ["from"] if len(grid) > 1 else []
+    rows = [
+        [
+            *(r[column] for column in found.by),
+            *([r["start"]] if when else []),
+            r["feature"],
+            *(show(r[name], COUNT) for name in ("eligible", "adopters")),
+            show(r["rate"], SHARE),
+            interval(r, SHARE, ""),
+            show(r["uses_per_active_day"], RATIO),
+            f"{r['corner'] or ''}{'?' if r['clear'] is False else ''}",
+        ]
+        for r in found.table.iter_rows(named=True)
+    ]
+    heads = [*found.by, *when, "feature", "could see", "used it", "share", "95 % interval", "uses a day", "stands"]
+    left = len(found.by) + len(when)
+    chance = "" if found.table["clear"].fill_null(True).all() else "\n?: it may be chance that it stands there."
+    parts = [table(heads, rows, left=left + 1) + chance, _breadth(found, left), _soon(found, asked["within"])]
+    place.show(found.to_dict(), f"{grid.shown[0]} to {grid.stops[-1]} (end excluded):\n" + "\n\n".join(parts))
+    return 0
+
+
+def _breadth(found: Any, left: int) -> str:  # noqa: ANN401 - an Adoption
+    """How many features somebody active uses."""
+    rows = [
+        [
+            *(r[column] for column in found.by),
+            *([r["start"]] if left > len(found.by) else []),
+            show(r["users"], COUNT),
+            show(r["mean_features"], RATIO),
+            show(r["users_of_none"], COUNT),
+        ]
+        for r in found.summary.iter_rows(named=True)
+    ]
+    when = ["from"] if left > len(found.by) else []
+    return table([*found.by, *when, "active people", "features each", "use none"], rows, left=left)
+
+
+def _soon(found: Any, within: str) -> str:  # noqa: ANN401 - an Adoption
+    """How long people take to use a feature from the first moment they could see it; over all the data."""
+    rows = [
+        [
+            *(r[column] for column in found.by),
+            r["feature"],
+            show(r["users"], COUNT),
+            show(r["by_then"], SHARE),
+            "" if r["by_then"] is None else f"{show(r['by_then_low'], SHARE)} – {show(r['by_then_high'], SHARE)}",
+            None if r["median_seconds"] is None else span(r["median_seconds"]),
+        ]
+        for r in found.waits.iter_rows(named=True)
+    ]
+    heads = [*found.by, "how soon", "people", f"within {within}", "95 % interval", "half after"]
+    return table(heads, rows, left=len(found.by) + 1)
+
+
+COMMANDS = {"lifecycle": lifecycle, "paths": paths, "habits": habits, "adoption": adoption}

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "paths": ("engagement", "which way sessions take from event to event"),
     "store": ("store", "the fast form of the data"),
     "explain": ("store", "which form of the data a question uses, and why"),
+    "adoption": ("engagement", "who uses which feature, how much and how soon"),
     "habits": ("engagement", "on how many days people come, and after which pause"),
     "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
     "report": ("reports", "render reports"),
@@ -39,7 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
 GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage"),
-    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "explain"),
+    "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
     "Tell": ("scorecard", "report", "lab"),
 }
 

@@ -21,7 +21,7 @@ from kpi_lib.kpis.registry import (
     kpi,
 )
 from kpi_lib.shapes.activity import ANY, first_events, qualifying
-from kpi_lib.shapes.adoption import feature_users
+from kpi_lib.shapes.adoption import NO_FEATURES, feature_users
 from kpi_lib.shapes.records import rows
 
 EVENTS = ("events.user_id", "events.event", "events.time")
@@ -180,7 +180,5 @@ def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d
 def _uses(data: Dataset, grid: Grid, active_events: Sequence[str]) -> pl.LazyFrame:
     """One row per user who could see a feature, period and feature: num = uses of it."""
     if not data.features:
-        raise ChoiceNeeded(
-            'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
-        )
+        raise ChoiceNeeded(NO_FEATURES)
     return feature_users(data, grid, events=active_events)

@@ -27,7 +27,7 @@ from kpi_lib.kpis.registry import (
     kpi,
 )
 from kpi_lib.shapes.activity import ANY, distinct, per_user, placed
-from kpi_lib.shapes.adoption import feature_events
+from kpi_lib.shapes.adoption import NO_FEATURES, feature_events
 
 PAID = ("transactions.user_id", "transactions.time", "transactions.amount")
 RECURRING = (
@@ -115,9 +115,7 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
 def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What users of a feature pay beside what the others pay. One row per active user, period and feature."""
     if not data.features:
-        raise ChoiceNeeded(
-            'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
-        )
+        raise ChoiceNeeded(NO_FEATURES)
     features = feature_events(data)
     pair = ["user_id", "period"]
     events = placed(data.events().select("user_id", "time", "event"), grid)

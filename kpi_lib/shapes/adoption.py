@@ -24,6 +24,7 @@ FEWEST = 3  # features in use that it takes to call one of them much or little u
 MOST_PEOPLE = 0.5  # what more people use is not used by few, whatever the others are
 SMALL = 30
 CORNERS = ("keep", "promote", "watch", "drop", "unused")
+NO_FEATURES = 'no features are declared: name them under [features] in kpi.toml, as in search = ["search"].'
 MICRO = timedelta(microseconds=1)
 
 
@@ -49,6 +50,7 @@ class Adoption:
     waits: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -58,7 +60,13 @@ class Adoption:
 
     def to_dict(self) -> dict[str, Any]:
         """The tables as JSON values; with segments one result a group."""
-        names = {"features": self.table, "breadth": self.breadth, "summary": self.summary, "time_to_adopt": self.waits}
+        launched = pl.col("launched").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        names = {
+            "features": self.table.with_columns(launched),
+            "breadth": self.breadth,
+            "summary": self.summary,
+            "time_to_adopt": self.waits,
+        }
         parts = {name: by_group(table, self.by) for name, table in names.items()}
         groups = list(dict.fromkeys(key for part in parts.values() for key in part))
         found = {
@@ -73,10 +81,9 @@ def adoption(
 ) -> Adoption:
     """How each feature is taken up in the periods of a grid; `events` say who is active.
 
-    Users are counted once in every segment in which they were active, so segments of events do not add up.
+    Users are counted once in every segment in which they were active, so segments of events do not add up. Without features
+    the result is empty and says why (`reason`).
     """
-    if not data.features:
-        raise UsageError('no features are declared: name them under [features] in kpi.toml, as in search = ["search"].')
     if min_uses < 1:
         raise UsageError(f"min_uses is {min_uses}; it must be 1 or more.")
     by = list(data.by)
@@ -91,7 +98,7 @@ def adoption(
     waits = _told(segment_spine(shown.select("feature"), data, lives), lives, data, within)
     rules = {"min_uses": min_uses, "within": within, "active_events": list(events)}
     told = rules | {"by": [plain_name(each) for each in by], "zone": data.zone, "every": grid.every}
-    return Adoption(table, broad, summary, waits, told, data.by)
+    return Adoption(table, broad, summary, waits, told, data.by, "" if data.features else NO_FEATURES)
 
 
 def feature_events(data: Dataset) -> pl.LazyFrame:

@@ -7,6 +7,7 @@ from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
+from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -19,6 +20,7 @@ from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.show import theme
 from kpi_lib.show.bridges import bridge_pictures
+from kpi_lib.show.charts_adoption import adoption_picture
 from kpi_lib.show.charts_cohort import cohort_picture
 from kpi_lib.show.charts_flow import paths_picture
 from kpi_lib.show.charts_funnel import funnel_picture
@@ -55,6 +57,7 @@ chart.register(Actives, actives_picture)
 chart.register(Lifecycle, lifecycle_picture)
 chart.register(Paths, paths_picture)
 chart.register(Lifetime, lifetime_picture)
+chart.register(Adoption, adoption_picture)
 chart.register(Habits, habits_picture)
 
 

@@ -11,6 +11,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
+from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -24,6 +25,7 @@ from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
+from kpi_lib.show.charts_adoption import breadth_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.quality import Checked, pills
@@ -82,6 +84,13 @@ def _(result: CohortResult) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Adoption) -> tuple[object, ...]:
+    if result.reason or result.breadth.is_empty():
+        return (say(result),)
+    return (say(result), chart(result), breadth_picture(result))
+
+
+@faces.register
 def _(result: MrrBridge) -> tuple[object, ...]:
     return (say(result), *bridge_pictures(result))
 
@@ -137,6 +146,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             MrrBridge,
             Paths,
             Habits,
+            Adoption,
             Values,
             Advice,
             Intake,

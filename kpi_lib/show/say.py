@@ -9,6 +9,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
+from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -22,6 +23,7 @@ from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import (
     active,
+    adoption,
     advice,
     bridges,
     cohorts,
@@ -59,6 +61,7 @@ say.register(Actives, active.actives_sentence)
 say.register(Sessions, active.sessions_sentence)
 say.register(Lifecycle, lifecycles.sentence)
 say.register(Paths, flows.sentence)
+say.register(Adoption, adoption.sentence)
 say.register(Habits, habits.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)

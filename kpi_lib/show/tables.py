@@ -9,6 +9,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
+from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
@@ -22,6 +23,7 @@ from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import (
     active,
+    adoption,
     advice,
     bridges,
     cohorts,
@@ -59,6 +61,7 @@ table.register(Actives, active.actives_table)
 table.register(Sessions, active.sessions_table)
 table.register(Lifecycle, lifecycles.lifecycle_table)
 table.register(Paths, flows.paths_table)
+table.register(Adoption, adoption.adoption_table)
 table.register(Habits, habits.habits_table)
 table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)

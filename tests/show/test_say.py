@@ -18,6 +18,7 @@ from kpi_lib.answers.stages import stage
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.shapes.adoption import adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.engagement import habits
@@ -309,6 +310,7 @@ def test_each_result_has_a_face() -> None:
         lifecycle(data),
         paths(data),
         habits(data),
+        adoption(replace(data, features={"looks": ("look",)}), WEEKS),
         compute("dau", data, WEEKS),
         compute("dau", data, JUNE),
         stage(data, stage="growth"),
