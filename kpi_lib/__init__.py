@@ -35,7 +35,7 @@ _PLACES = {
     "answers.unit_economics": ("UnitEconomics", "unit_economics"),
     "sources.quality": ("Check", "check"),
     "sources.starter": ("write_starter",),
-    "reporting.notebooks": ("conclude", "declared_funnel", "learned", "open_workspace"),
+    "reporting.notebooks": ("conclude", "declared_funnel", "handful", "learned", "months_to", "open_workspace"),
     "sources.workspace": ("Workspace",),
     "show.charts": ("chart",),
     "show.charts_star": ("north_star",),

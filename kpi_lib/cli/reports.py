@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import click
 
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
+
+AUDIENCES = ("team", "executive", "investor")
 
 
 @click.command("report")
@@ -18,9 +21,20 @@ from kpi_lib.cli.text import table
 @click.option("--backfill", type=int, default=1, metavar="N", help="This many periods, ending with that one.")
 @click.option("--by", metavar="COL", help="One report per value of a column, besides the whole.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter that the notebook declares.")
+@click.option(
+    "--audience",
+    type=click.Choice(AUDIENCES),
+    default="team",
+    show_default=True,
+    help="executive: findings and pictures only; investor: the same as --share, without code.",
+)
+@click.option("--share", is_flag=True, help="For outsiders: figures about few people are withheld.")
+@click.option(
+    "--least", type=int, default=11, show_default=True, metavar="K", help="The fewest people in a shared figure."
+)
 @click.option("--jobs", type=int, default=1, metavar="N", help="How many to render at once.")
 @click.option("--out", default="reports", metavar="DIR", show_default=True, help="Where reports are published.")
-@click.option("--list", "listing", is_flag=True, help="List the reports of kpi.toml and render none.")
+@click.option("--list", "listing", is_flag=True, help="List the reports there are and render none.")
 @shared
 def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any) -> int:  # noqa: ANN401
     """Render reports: a notebook runs, and the page is published in one piece or not at all.
@@ -30,44 +44,42 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
     \b
     Example:
       kpi report monthly --period 1998-06 --workspace data/cdnow
+      kpi report funnel-report --param funnel=checkout --audience executive
       kpi report --all --backfill 3 --jobs 2
+      kpi report --all --share --out for-the-board
     """
     from kpi_lib.core.errors import UsageError
     from kpi_lib.reporting.index import write_index
-    from kpi_lib.reporting.plan import Request, plan, render
+    from kpi_lib.reporting.plan import Request, plan, render, sorted_out
 
     if asked["listing"]:
         return _list(place)
     workspace = place.open()
     if everything == bool(names):
         raise UsageError(f"name reports or give --all. kpi.toml has: {', '.join(workspace.reports) or 'none'}.")
-    chosen = tuple(workspace.reports) if everything else names
-    options = {key: asked[key] for key in ("period", "backfill", "by")}
+    chosen, refused = sorted_out(workspace) if everything else (names, {})
+    options = {key: asked[key] for key in ("period", "backfill", "by", "audience", "least")}
+    options["least"] *= asked["share"] or asked["audience"] == "investor"
     request = Request(names=chosen, out=Path(asked["out"]), parameters=_pairs(asked["params"]), **options)
     planned = plan(workspace, request)
     with Bar(planned) as bar:
         outcomes = render(planned, jobs=asked["jobs"], progress=bar.step)
-    index = write_index(request.out)
-    rows = [
-        {
-            "name": o.name,
-            "period": o.period,
-            "by": dict(o.by),
-            "status": o.status,
-            "folder": _near(o.folder),
-            "seconds": o.seconds,
-            "error": o.error,
-        }
-        for o in outcomes
-    ]
+    return _tell(place, outcomes, refused, write_index(Path(asked["out"])))
+
+
+def _tell(place: Place, outcomes: Any, refused: dict[str, str], index: Path) -> int:  # noqa: ANN401 - Outcomes
+    """What became of each run; the status is 1 when one failed or could not be made."""
+    rows = [{**asdict(each), "folder": _near(each.folder)} for each in outcomes]
+    nothing = {"period": "", "by": {}, "status": "failed", "folder": "", "seconds": 0.0}
+    rows += [{"name": name, **nothing, "error": why} for name, why in refused.items()]
     lines = [
         f"{o.status:9}  {_near(o.folder / ('error.txt' if o.status == 'failed' else 'report.html'))}" for o in outcomes
     ]
-    for outcome in outcomes:
-        if outcome.error:
-            click.echo(f"failed: {outcome.name} {outcome.period}: {outcome.error}", err=True)
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed:
+        click.echo(f"failed: {row['name']} {row['period']}".rstrip() + f": {row['error']}", err=True)
     place.show({"reports": rows}, "\n".join([*lines, f"open       {index}"]))
-    return 1 if any(o.status == "failed" for o in outcomes) else 0
+    return 1 if failed else 0
 
 
 def _near(path: Path) -> str:
@@ -76,18 +88,33 @@ def _near(path: Path) -> str:
 
 
 def _list(place: Place) -> int:
+    """The reports of kpi.toml, then those of the pack that it does not name, with what is missing for each."""
+    from kpi_lib.reporting.pack import lacking, packed, template
     from kpi_lib.sources.workspace import open_workspace
 
     workspace = open_workspace(place.folder)
+    own = {body["notebook"] for body in workspace.reports.values()}
+    names = [*workspace.reports, *(name for name in packed() if name not in own and name not in workspace.reports)]
+    found = [template(workspace, name) for name in names]
     rows = [
-        {"name": n, "notebook": body["notebook"], "every": body.get("every", "month")}
-        for n, body in workspace.reports.items()
+        {
+            "name": each.name,
+            "notebook": each.notebook.stem,
+            "every": each.every,
+            "from": "kpi.toml" if each.name in workspace.reports else "pack",
+            "missing": lacking(each, workspace.data),
+        }
+        for each in found
     ]
-    text = table(["report", "notebook", "every"], [list(row.values()) for row in rows], left=3)
-    place.show(
-        {"reports": rows}, text if rows else "kpi.toml declares no reports: add [reports.NAME] with notebook and every."
-    )
+    told = [
+        [*list(row.values())[:4], _needs(lacking(each, workspace.data))] for row, each in zip(rows, found, strict=True)
+    ]
+    place.show({"reports": rows}, table(["report", "notebook", "every", "from", "missing"], told, left=5))
     return 0
+
+
+def _needs(missing: list[str]) -> str:
+    return ", ".join(each.replace("|", " or ") for each in missing) or "–"
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -143,7 +170,7 @@ def lab(place: Place, port: int, no_browser: bool) -> int:
     Example:
       kpi lab --workspace data/cdnow
     """
-    from kpi_lib.reporting.plan import pack
+    from kpi_lib.reporting.pack import pack
     from kpi_lib.sources.workspace import open_workspace
 
     workspace = open_workspace(place.folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 RUN_FOLDER = "KPI_RUN_FOLDER"
+LEAST = "KPI_LEAST"  # the fewest people that a figure of this run may be about
 VALUES = "values.parquet"
 FACTS = "facts.json"
 

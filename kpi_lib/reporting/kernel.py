@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpi_lib.core.errors import ReportError, shown
-from kpi_lib.reporting.handover import RUN_FOLDER
+from kpi_lib.reporting.handover import LEAST, RUN_FOLDER
 from kpi_lib.reporting.outputs import plain
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Stay:
     folder: Path
     cwd: Path
     timeout: float
+    least: int = 0
     progress: Progress | None = None
 
 
@@ -53,7 +54,7 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            kernel_manager_class=_kernel_class(environment(stay.folder), stay.cwd),
+            kernel_manager_class=_kernel_class(environment(stay.folder, stay.least), stay.cwd),
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             timeout_func=lambda _cell: max(deadline - time.monotonic(), 0.01),
             shutdown_kernel="immediate",
@@ -99,11 +100,16 @@ def _kernel_class(env: dict[str, str], cwd: Path) -> type:
     return Kernel
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, least: int = 0) -> dict[str, str]:
     """Our environment without its secrets, and without the user's own start-up scripts for IPython."""
     kept = {name: value for name, value in os.environ.items() if not _is_secret(name)}
     kept.pop("KPI_WORKSPACE", None)  # a report belongs to the workspace it was asked for
-    ours = {RUN_FOLDER: str(folder), "IPYTHONDIR": str(folder / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    ours = {
+        RUN_FOLDER: str(folder),
+        LEAST: str(least),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     return {**kept, "JUPYTER_PLATFORM_DIRS": "1", **ours}
 
 

@@ -9,13 +9,16 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.demands import available
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by
+from kpi_lib.answers.sharing import share, shared, shares
+from kpi_lib.answers.stages import stage
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.period import Grid, label
-from kpi_lib.reporting.handover import hand_over
+from kpi_lib.core.period import Grid, label, last_complete
+from kpi_lib.reporting.handover import LEAST, hand_over
 from kpi_lib.shapes.cohort import CohortResult
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import Funnel, FunnelResult
@@ -40,6 +43,7 @@ def open_workspace(path: Path | str = ".") -> Workspace:
         from kpi_lib.show.notebook import register
 
         register(faces=FACES)
+        share(int(os.environ.get(LEAST, "0")))
     place = os.environ.get("KPI_WORKSPACE", path) if str(path) == "." else path
     return open_folder(place)
 
@@ -76,13 +80,38 @@ def _commonest(data: Dataset) -> Funnel:
     return Funnel(tuple(names), within="7d")
 
 
+# where neither stage nor goals are set: some of use, return, money and satisfaction, whichever the tables allow
+SPREAD = (
+    *("mau", "new_users", "total_revenue", "user_churn_rate", "nps", "stickiness", "repeat_purchase_rate", "arpu"),
+    *("average_order_value", "retention_day_7", "nrr", "csat", "avg_session_duration", "uptime", "actions_per_user"),
+)
+
+
+def handful(workspace: Workspace, names: Sequence[str] = (), *, most: int = 5) -> list[str]:
+    """The KPIs of a summary: those named; else the advice for the stage and goals of kpi.toml, then a spread over use,
+    money and satisfaction, as far as the tables allow, at most so many beside the north star."""
+    if names:
+        return list(names)
+    product, data = workspace.product, workspace.data
+    at, goals = product.get("stage"), tuple(product.get("goals", ()))
+    advised = stage(data, stage=at, goals=goals).computable if at or goals else ()
+    lacking, star = available(data), product.get("north_star")
+    found = [name for name in dict.fromkeys([*advised, *SPREAD]) if not lacking[name] and name != star]
+    return found[:most]
+
+
+def months_to(grid: Grid, count: int) -> Grid:
+    """The last whole months before the end of a grid, for the history beside a quarter or a year."""
+    return last_complete("month", grid.ends[-1], zone=grid.zone).back(count)
+
+
 def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
     """What the results together say: one computed sentence each."""
     from kpi_lib.show.blocks import Headline
     from kpi_lib.show.say import say
 
     phrases: list[Any] = []
-    for result in results:
+    for result in filter(None, map(shared, results)):
         said = say(result)
         phrases += said.sentences[:1] if isinstance(said, Headline) else [said.phrase]
     return Headline(tuple(phrases))
@@ -96,6 +125,7 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     from kpi_lib import __version__
     from kpi_lib.show.blocks import lineage
 
+    results = tuple(kept for kept in map(shared, results) if kept is not None)
     frames = [frame for result in results for frame in frames_of(result)]
     values = (
         pl.concat(frames, how="diagonal_relaxed").unique(maintain_order=True) if frames else pl.DataFrame({"kpi": []})
@@ -119,17 +149,30 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         "definitions": ", ".join(f"{name} {text}" for name, text in definitions.items()) or "none",
         "library": f"kpi_lib {__version__}",
     }
+    if shares():
+        told["withheld"] = f"figures about fewer than {shares()} people, and those that would give them away"
+    if absent := _left_out(results):
+        told["left out"] = "; ".join(f"{name}: {why}" for name, why in absent.items())
     return lineage(told)
 
 
+def _left_out(results: Sequence[object]) -> dict[str, str]:
+    """The KPIs that the report asked for and the data or choices do not give, with the reason."""
+    absent: dict[str, str] = {}
+    for result in results:
+        absent |= dict(getattr(result, "left_out", {})) | (dict(result.reasons) if isinstance(result, Values) else {})
+    return absent
+
+
 def _headline(results: Sequence[object]) -> list[str]:
-    """The sentences on top of the page, for the catalogue of reports, their strong words marked."""
+    """The sentences on top of the page, for the catalogue of reports."""
     from kpi_lib.show.phrases import plain
     from kpi_lib.show.tiles import headline
 
     cards = [each for each in results if isinstance(each, Scorecard)]
     people = [each for each in results if isinstance(each, Intake)]
-    return [plain(each) for card in cards[:1] for each in headline(card, people[0] if people else None).sentences]
+    told = headline(cards[0], people[0] if people else None) if cards else learned(*results[:2])
+    return [plain(each) for each in told.sentences]
 
 
 def frames_of(result: object) -> list[pl.DataFrame]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _HEADING = re.compile(r"^## +(?=\S)", re.MULTILINE)
 _TITLE = re.compile(r"\A\s*# +(.+)$", re.MULTILINE)
 _TAGS = re.compile(r"<[^>]+>")
+_FINDING = ('<p class="kpi-say"', "<figure>")  # what an executive reads of a section
 _FIRST = ('<ul class="kpi-headline"', '<ul class="kpi-pills"')  # what stands above everything else, in this order
 
 
@@ -37,6 +38,9 @@ class Head:
     workspace: str
     report: str
     title: str
+    notice: str = ""
+    audience: str = "team"
+    least: int = 0
     language: str = "en"
 
 
@@ -71,6 +75,7 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
     from nbconvert.exporters import TemplateExporter
 
     story = read(notebook)
+    _for(head.audience, story)
     charts = [spec for spec in story.specs.found if spec["wide"] is not None]
     scripted = live and bool(charts)
     content = {
@@ -88,6 +93,19 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
         )
         body: str = exporter.from_notebook_node(notebook, {"page": {**content, "nonce": _nonce(head, content)}})[0]
     return body
+
+
+def _for(audience: str, story: Story) -> None:
+    """Executives get the finding and the picture of each question; code is for the team."""
+    if audience == "team":
+        return
+    for section in (story.top, *story.sections):
+        section.code.clear()
+    if audience == "executive":
+        for section in story.sections:
+            found = [[part for part in section.parts if part.startswith(kind)][:1] for kind in _FINDING]
+            section.parts[:] = [part for parts in found for part in parts]
+        story.sections[:] = [section for section in story.sections if section.parts]
 
 
 def _nonce(head: Head, content: dict[str, Any]) -> str:

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from kpi_lib.answers.sharing import LOWEST
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import UsageError, nearest, shown, unknown
+from kpi_lib.core.errors import DataError, UsageError
 from kpi_lib.core.period import Grid, label
+from kpi_lib.reporting.leaks import personal
+from kpi_lib.reporting.pack import Template, pack, packed, refusal, template
 from kpi_lib.reporting.page import Head
 from kpi_lib.reporting.parameters import Value, checked, declared, from_text
 from kpi_lib.reporting.publish import place
 from kpi_lib.reporting.runner import Job, Outcome, run
+from kpi_lib.sources.findings import ERROR
+from kpi_lib.sources.quality import stale
 from kpi_lib.sources.workspace import Workspace
-
-PACKAGE = Path(__file__).resolve().parent.parent
-NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. ")
 
 MOST_SEGMENTS = 50
 
@@ -42,41 +44,72 @@ class Request:
     backfill: int = 1
     by: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-
-
-def pack() -> Path:
-    """The folder of the notebooks that come with the package; in a source checkout the one beside it."""
-    inside = PACKAGE / "pack" / "notebooks"
-    return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
-
-
-def find_notebook(name: str, workspace: Path) -> Path:
-    """A notebook by name: the workspace's own first, then the pack. Names are looked up, never taken as paths."""
-    if not set(name) <= NAMES or name.startswith("."):
-        raise UsageError(f"{shown(name)} is no name of a notebook: notebooks are named, never given by path.")
-    shelves = [workspace / "notebooks", pack() / "reports", pack()]
-    for shelf in shelves:
-        if (file := shelf / f"{name}.ipynb").is_file():
-            return file
-    there = {file.stem for shelf in shelves for file in shelf.glob("*.ipynb")}
-    raise UsageError(f"no notebook is named {shown(name)}. {nearest(name, there)}")
+    audience: str = "team"
+    least: int = 0
+    notice: str = ""
+    people: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def plan(workspace: Workspace, request: Request) -> list[Planned]:
-    """All runs of a request, refused before any kernel starts when a name, period or parameter is wrong."""
-    for name in request.names:
-        if name not in workspace.reports:
-            raise unknown("report", name, workspace.reports, where="kpi.toml ([reports.NAME])")
+    """All runs of a request, refused before any kernel starts when a name, period or parameter is wrong or a table missing."""
+    templates = [template(workspace, name) for name in request.names]
+    for each in templates:
+        if why := refusal(each, workspace):
+            raise UsageError(why)
     if request.backfill < 1:
         raise UsageError(f"--backfill is {request.backfill}; it counts periods and must be 1 or more.")
+    if request.least:
+        _shareable(templates, request)
+    people = personal(workspace.data, _marked(workspace)) if request.least else frozenset()
+    request = replace(request, notice=_age(workspace), people=people)
     planned = []
-    for name in request.names:
-        section = workspace.reports[name]
-        notebook = find_notebook(section["notebook"], workspace.folder)
-        for grid in _grids(workspace, section.get("every", "month"), request):
-            for segment in _segments(workspace.data, request.by or ",".join(section.get("by", []))):
-                planned.append(_one(workspace, name, notebook, what=(grid, segment), request=request))
+    for each in templates:
+        for grid in _grids(workspace, each.every, request):
+            for segment in _segments(workspace.data, request.by or ",".join(each.by)):
+                planned.append(_one(workspace, each, what=(grid, segment), request=request))
     return planned
+
+
+def sorted_out(workspace: Workspace) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The reports of kpi.toml that its tables allow, and why the others cannot be made."""
+    why = {name: refusal(template(workspace, name), workspace) for name in workspace.reports}
+    return tuple(name for name in why if not why[name]), {name: text for name, text in why.items() if text}
+
+
+def _shareable(templates: Sequence[Template], request: Request) -> None:
+    """Refuse what could not be shared safely."""
+    if request.least < LOWEST:
+        raise UsageError(f"--least is {request.least}; a shared figure is about at least {LOWEST} people.")
+    for each in templates:
+        if each.notebook.parent != pack() / "reports":
+            raise UsageError(
+                f"{each.name} is made by a notebook of yours, which can print anything: --share takes reports of the pack "
+                f"({', '.join(packed())})."
+            )
+        if request.by or each.by:
+            raise UsageError(
+                "reports by segment beside the whole would give small groups away by subtraction, so they cannot be shared. "
+                "Share the whole, or one large segment alone: --param only=COLUMN=VALUE."
+            )
+
+
+def _marked(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+    """The columns of each table that name people."""
+    tables: Mapping[str, Any] = workspace.config["tables"]
+    return {name: tuple(body.get("pii", ())) for name, body in tables.items()}
+
+
+def _age(workspace: Workspace) -> str:
+    """What a page must say about old data; data past `error_after` are refused, so that nobody decides by them."""
+    found = list(stale(workspace))
+    bad = [each for each in found if each.severity == ERROR]
+    if bad:
+        told = "; ".join(f"{each.table}: {each.message}" for each in bad)
+        raise DataError(f"the data are too old for a report, so none is made. {told}.\nMend: {bad[0].mend}.")
+    limit = workspace.freshness.get("warn_after")
+    return " ".join(
+        f"The last row of {each.table} is of {str(each.value)[:10]}; the limit is {limit}." for each in found
+    )
 
 
 def _grids(workspace: Workspace, every: str, request: Request) -> Iterator[Grid]:
@@ -103,23 +136,26 @@ def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
 
 
 def _one(
-    workspace: Workspace, name: str, notebook: Path, *, what: tuple[Grid, tuple[str, str] | None], request: Request
+    workspace: Workspace, report: Template, *, what: tuple[Grid, tuple[str, str] | None], request: Request
 ) -> Planned:
     grid, segment = what
     period = label(grid.shown[0], grid.every, grid.stops[0])
+    notebook = report.notebook
     known = declared(notebook)
-    given: dict[str, object] = dict(workspace.reports[name].get("params", {}))
+    given: dict[str, object] = dict(report.params)
     given |= from_text(known, request.parameters, where=notebook.name)
     given |= {"workspace": ".", "period": period}  # where the kernel works: a page names no folder of a machine
     if segment is not None:
         given["only"] = "=".join(segment)
     parameters = checked(known, given, where=notebook.name)
-    folder = place(request.out, workspace=workspace.name, report=name, period=period, by=segment)
+    folder = place(request.out, workspace=workspace.name, report=report.name, period=period, by=segment)
     heading = f"{title(grid)}" + (f" · {segment[0]} {segment[1]}" if segment else "")
-    head = Head(workspace=workspace.name, report=name.replace("-", " ").replace("_", " "), title=heading)
-    job = Job(
-        head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=dict([segment] if segment else [])
-    )
+    name = report.name.replace("-", " ").replace("_", " ")
+    head = Head(workspace=workspace.name, report=name, title=heading, notice=request.notice, audience=request.audience)
+    head = replace(head, least=request.least)
+    by = dict([segment] if segment else [])
+    job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=by)
+    job = replace(job, least=request.least, people=request.people)
     return Planned(notebook, parameters, job)
 
 

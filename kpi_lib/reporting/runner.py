@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kpi_lib.core.errors import KpiError, ReportError, UsageError
 from kpi_lib.reporting.handover import FACTS, VALUES
 from kpi_lib.reporting.kernel import Progress, Stay, execute, secrets
+from kpi_lib.reporting.leaks import refuse_leaks
 from kpi_lib.reporting.page import Head, page
 from kpi_lib.reporting.parameters import checked, declared
 from kpi_lib.reporting.publish import FAILED, NEW, publish, unwritable, workshop
@@ -38,6 +39,8 @@ class Job:
     cwd: Path | None = None
     timeout: float = 600.0
     by: Mapping[str, str] = field(default_factory=dict)
+    least: int = 0
+    people: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,9 @@ def _make(notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, pr
     kernel.mkdir()
     source = nbformat.read(notebook, as_version=4)
     source.cells = [cell for cell in source.cells if _LEFT_OUT not in cell.metadata.get("tags", [])]
-    stay = Stay(folder=kernel, cwd=job.cwd or notebook.resolve().parent, timeout=job.timeout, progress=progress)
+    stay = Stay(
+        folder=kernel, cwd=job.cwd or notebook.resolve().parent, timeout=job.timeout, least=job.least, progress=progress
+    )
     try:
         execute(source, values, into=new / NOTEBOOK, stay=stay)
     finally:
@@ -107,6 +112,8 @@ def _make(notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, pr
     shutil.move(kernel / VALUES, new / VALUES)
     text = page(nbformat.read(new / NOTEBOOK, as_version=4), job.head)
     (new / HTML).write_text(text, "utf-8", errors="backslashreplace")
+    if job.least:
+        refuse_leaks(new, least=job.least, people=job.people)
 
 
 def _hidden(here: Path) -> dict[str, str]:
@@ -160,6 +167,8 @@ def _manifest(here: Path, values: Mapping[str, object], job: Job, started: datet
         "title": job.head.title,
         "period": job.period,
         "by": dict(job.by),
+        "audience": job.head.audience,
+        "least": job.least,
         "parameters": dict(values),
         "facts": facts,
         "files": {name: _digest(here / NEW / name) for name in (HTML, VALUES)},

@@ -1,6 +1,7 @@
 """The north star: its tile beside its history."""
 
 from kpi_lib.answers.scorecard import Scorecard, Standing
+from kpi_lib.answers.sharing import shared
 from kpi_lib.show.blocks import Table, Tile
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.changes import history_rows, sentence_of
@@ -12,6 +13,7 @@ from kpi_lib.show.tiles import star_of, tile
 
 def north_star(scorecard: Scorecard) -> Picture | Tile | None:
     """The north star with its history; only its tile while there is no history, nothing without a north star."""
+    scorecard = shared(scorecard)
     star = star_of(scorecard)
     if star is None:
         return None

@@ -9,6 +9,7 @@ from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.sharing import shared
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
@@ -23,6 +24,7 @@ from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show.blocks import Note
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_adoption import breadth_picture
@@ -35,6 +37,13 @@ from kpi_lib.show.tiles import tiles
 from kpi_lib.show.values import kpis
 
 CHECK = "kpi_lib.sources.quality.Check"
+WITHHELD = Note(
+    title="Withheld",
+    phrases=(
+        "What stands here is about a few people, or would tell of a few, and is left out of a page for outsiders.",
+    ),
+    folded=False,
+)
 
 
 @singledispatch
@@ -123,6 +132,12 @@ def _(result: Scorecard) -> tuple[object, ...]:
     return (say(result), north_star(result), tiles(result))
 
 
+def readable(result: object) -> tuple[object, ...]:
+    """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
+    kept = shared(result)
+    return (WITHHELD,) if kept is None else faces(kept)
+
+
 def check_face(check: Checked) -> tuple[object, ...]:
     """A check shows its pills, and its findings where there are any."""
     return (pills(check), table(check)) if check.findings else (pills(check),)
@@ -152,7 +167,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Intake,
             Scorecard,
         ),
-        faces,
+        readable,
     ),
     CHECK: check_face,
 }

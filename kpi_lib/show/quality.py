@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from kpi_lib.answers.sharing import shares
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, local_day
 from kpi_lib.show.blocks import Pill, Pills, Say, Table
@@ -107,6 +108,8 @@ def _sum(counts: Counted) -> str:
 
 
 def _details(found: Sequence[Found]) -> str:
+    if shares():  # findings quote values of the data
+        return "What was found is told in the report for the team."
     told = [f"{each.table}: {each.message} – {each.mend}." for each in found[:DETAILS]]
     rest = len(found) - DETAILS
     return " ".join([*told, f"And {rest:,} more." if rest > 0 else ""]).strip()

@@ -2,6 +2,7 @@
 
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Aim, Scorecard, Standing
+from kpi_lib.answers.sharing import shared
 from kpi_lib.core.units import CONTEXT, DOWN, show
 from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
@@ -15,8 +16,9 @@ FULL = ("count", "per_day", "total", "quotient", "stock", "uptime")
 
 def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
     """What a hurried reader gets: the north star, the clearest other change, and what stands behind it or comes next."""
+    scorecard, intake = shared(scorecard), shared(intake)
     if not scorecard.standings:
-        return Headline(("None of the figures asked for can be computed from these data.",))
+        return Headline(("No figure that was asked for can be computed from these data.",))
     if intake is not None and intake.last_new is None:
         return Headline(
             (
@@ -84,6 +86,7 @@ def others(scorecard: Scorecard) -> tuple[Standing, ...]:
 
 def tiles(scorecard: Scorecard) -> Tiles:
     """A tile for each figure beside the north star."""
+    scorecard = shared(scorecard)
     return Tiles(tuple(tile(each, scorecard) for each in others(scorecard)))
 
 
@@ -91,6 +94,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
     """One figure at a glance."""
     row, kpi = standing.row, standing.kpi
     few = row["status"] == "small_n"
+    number = "" if row["n"] is None else f": {row['n']:,}"
     return Tile(
         label=standing.title,
         value=figure(row, currency=scorecard.currency, by=tuple(standing.part)),
@@ -100,7 +104,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         note=_note(standing, scorecard.currency),
         target=target_of(standing, standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
-        quiet=f"Few to go by: {row['n']:,}" if few else "",
+        quiet=f"Few to go by{number}" if few else "",
     )
 
 

@@ -212,6 +212,7 @@ TABLE: Mapping[str, Check] = {
     "time_format": time_forms,
     "where": text,
     "dedupe": flag,
+    "pii": texts,
 }
 PRODUCT: Mapping[str, Check] = {
     "profile": one_of(("saas", "freemium", "commerce", "app")),

@@ -54,7 +54,7 @@ def check(workspace: Workspace) -> Check:
 
 def _looks(workspace: Workspace) -> Iterator[Finding]:
     yield from _empty_tables(workspace)
-    yield from _stale(workspace)
+    yield from stale(workspace)
     yield from _outages(workspace)
     yield from _ties(workspace)
     yield from _zero_amounts(workspace)
@@ -70,7 +70,7 @@ def _empty_tables(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(WARNING, name, f"the table is empty: {why}", "check path and where of this table", rows=0)
 
 
-def _stale(workspace: Workspace) -> Iterator[Finding]:
+def stale(workspace: Workspace) -> Iterator[Finding]:
     """Data that end long before they should, if the workspace says how long is long."""
     limits = workspace.freshness
     if not limits:

@@ -89,7 +89,7 @@ def _top(cells: list[Cell], report: bool) -> Iterator[str]:
     """A report tells its headline before its first section; a notebook goes straight to the first question."""
     first = next((at for at, cell in enumerate(cells) if source(cell).startswith("## ")), len(cells))
     before = [source(cell) for cell in cells[5:first]]
-    if report and not any(last(text).startswith("kpi.headline(") for text in before):
+    if report and not any(last(text).startswith(("kpi.headline(", "kpi.learned(")) for text in before):
         yield "the report has no headline on top"
     if not report and before:
         yield "something stands between the data-quality line and the first question"

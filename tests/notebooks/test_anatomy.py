@@ -33,7 +33,13 @@ def test_the_pack_is_complete() -> None:
         "50-quality-and-support",
         "55-delivery",
         "60-marketing",
+        "reports/cohort-report",
+        "reports/funnel-report",
+        "reports/launch-review",
         "reports/monthly-review",
+        "reports/one-page",
+        "reports/quarterly-review",
+        "reports/revenue-report",
         "reports/weekly-review",
     } <= names
 
@@ -48,7 +54,9 @@ def test_a_notebook_is_kept_plainly(path: Path) -> None:
     book = read(path)
     names = [cell["id"] for cell in book["cells"]]
     assert names == [f"cell-{at:02d}" for at in range(len(names))]
-    assert set(book["metadata"]) <= {"kernelspec", "language_info"}
+    report = path.parent.name == "reports"
+    assert set(book["metadata"]) == {"kernelspec", "language_info", *(["kpi"] if report else [])}
+    assert not report or set(book["metadata"]["kpi"]) == {"every", "needs"}
     known = {"parameters", "interactive"}
     assert all(set(tags(cell)) <= known and set(cell["metadata"]) <= {"tags"} for cell in book["cells"])
 

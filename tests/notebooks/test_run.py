@@ -88,19 +88,6 @@ def rendered(
     return status, told, captured.err
 
 
-def test_a_report_without_its_table_fails_with_one_clear_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, told, said = rendered(ALL["minimal"](tmp_path / "w"), "monthly", tmp_path / "out", capsys)
-    assert (status, told["status"]) == (1, "failed")
-    assert "needs a table of transactions, and there is none. There are: events." in told["error"]
-    assert len(told["error"].splitlines()) <= 3
-    assert "Traceback" not in said + told["error"]
-    folder = tmp_path / "out" / "Small" / "monthly" / "2026-04.failed"
-    assert told["error"].splitlines()[-1] in (folder / "error.txt").read_text("utf-8")
-    assert not folder.with_name("2026-04").exists()
-
-
 PAGES = [("hostile", "weekly")]
 MORE = [
     ("empty_orders", "monthly"),

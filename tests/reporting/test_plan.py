@@ -13,7 +13,8 @@ import pytest
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import ReportError, UsageError
 from kpi_lib.core.period import Grid, parse_period
-from kpi_lib.reporting.plan import Request, _segments, cells, find_notebook, pack, plan, render, title
+from kpi_lib.reporting.pack import find_notebook, pack
+from kpi_lib.reporting.plan import Request, _segments, cells, plan, render, title
 from kpi_lib.shapes.funnel import Funnel
 from kpi_lib.sources.workspace import Workspace, open_workspace
 
