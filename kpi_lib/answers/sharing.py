@@ -14,10 +14,11 @@ from typing import Any, cast
 import polars as pl
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.intake import Intake
-from kpi_lib.answers.scorecard import Change, Scorecard, Standing
+from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.units import COUNT
@@ -134,14 +135,18 @@ def _(result: Scorecard, least: int) -> Scorecard:
 
 
 def _standing(standing: Standing, least: int) -> Standing:
+    """A figure with its past; a change stays if both its ends may be known."""
     history = cast(Values, cleared(standing.history, least))
-    row = history.table.row(-1, named=True)
-    known = {each["start"]: each["value"] for each in history.table.to_dicts() if not standing.kpi.parts}
-    before = list(known.values())[-2:-1]
-    told = row["value"] is not None and (not before or before[0] is not None)
-    change = standing.change if told else Change(None, None, None, standing.change.points, None)
+    known = {row["start"]: row["value"] for row in history.table.to_dicts()}
+    row = next(each for each in history.table.to_dicts() if each["start"] == standing.row["start"])
+    before = list(known)[-2:-1]
+    moved = [(standing.change, before[0] if before else None), (standing.year, standing.year and standing.year.since)]
+    change, year = (
+        each if each and (known.get(row["start"]), known.get(since)).count(None) == 0 else None for each, since in moved
+    )
+    nothing = Change(None, None, None, points=standing.change.points, previous=None)
     aim = standing.aim if row["value"] is not None else None
-    return replace(standing, row=row, history=history, change=change, aim=aim)
+    return replace(standing, row=row, history=history, change=change or nothing, year=year, aim=aim)
 
 
 @cleared.register

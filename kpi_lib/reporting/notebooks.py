@@ -9,11 +9,9 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import Values
-from kpi_lib.answers.demands import available
 from kpi_lib.answers.intake import Intake
-from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by
+from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
-from kpi_lib.answers.stages import stage
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
@@ -80,24 +78,11 @@ def _commonest(data: Dataset) -> Funnel:
     return Funnel(tuple(names), within="7d")
 
 
-# where neither stage nor goals are set: some of use, return, money and satisfaction, whichever the tables allow
-SPREAD = (
-    *("mau", "new_users", "total_revenue", "user_churn_rate", "nps", "stickiness", "repeat_purchase_rate", "arpu"),
-    *("average_order_value", "retention_day_7", "nrr", "csat", "avg_session_duration", "uptime", "actions_per_user"),
-)
-
-
 def handful(workspace: Workspace, names: Sequence[str] = (), *, most: int = 5) -> list[str]:
-    """The KPIs of a summary: those named; else the advice for the stage and goals of kpi.toml, then a spread over use,
-    money and satisfaction, as far as the tables allow, at most so many beside the north star."""
-    if names:
-        return list(names)
-    product, data = workspace.product, workspace.data
-    at, goals = product.get("stage"), tuple(product.get("goals", ()))
-    advised = stage(data, stage=at, goals=goals).computable if at or goals else ()
-    lacking, star = available(data), product.get("north_star")
-    found = [name for name in dict.fromkeys([*advised, *SPREAD]) if not lacking[name] and name != star]
-    return found[:most]
+    """The KPIs of a summary: those named, else those that the workspace watches, at most so many beside the north star."""
+    star = workspace.product.get("north_star")
+    watching = [name for name in watched(workspace.data, workspace.product, workspace.targets) if name != star]
+    return list(names) or watching[:most]
 
 
 def months_to(grid: Grid, count: int) -> Grid:

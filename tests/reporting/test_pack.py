@@ -171,7 +171,7 @@ def test_a_handful_fits_stage_and_tables(tmp_path: Path) -> None:
             file.write(more)
         return handful(open_workspace(folder), **asked)
 
-    assert chosen("minimal") == ["mau", "new_users", "user_churn_rate", "stickiness", "retention_day_7"]
+    assert chosen("minimal") == ["active_users", "stickiness", "new_users", "user_churn_rate"]
     assert "total_revenue" in chosen("minimal_orders", "\n")
     growth = '\n[product]\nstage = "growth"\nnorth_star = "dau"\n'
     assert chosen("minimal", growth, most=2) == ["mau", "avg_session_duration"]
