@@ -62,7 +62,7 @@ def withheld(lines: Iterable[Sequence[int]], counts: Sequence[Sequence[float]], 
     [0, 1]
     """
     hidden = {at for at, cell in enumerate(counts) if any(0 < count < least for count in cell)}
-    lines, changed = [list(line) for line in lines], True
+    lines, changed = list(lines), True
     while changed:
         changed = False
         for line in lines:
@@ -72,11 +72,11 @@ def withheld(lines: Iterable[Sequence[int]], counts: Sequence[Sequence[float]], 
     return hidden
 
 
-def _left(line: list[int], hidden: set[int], counts: Sequence[Sequence[float]]) -> list[int]:
+def _left(line: Sequence[int], hidden: set[int], counts: Sequence[Sequence[float]]) -> list[int]:
     return [at for at in line if at not in hidden and any(counts[at])]
 
 
-def _open(line: list[int], hidden: set[int], counts: Sequence[Sequence[float]], least: int) -> bool:
+def _open(line: Sequence[int], hidden: set[int], counts: Sequence[Sequence[float]], least: int) -> bool:
     """Whether what is withheld of a line can still be told too closely from the total and what is shown."""
     gone = [at for at in line if at in hidden]
     if not gone:
