@@ -21,6 +21,9 @@ CANNOT_TELL, PAST, FAULTY = "cannot_tell", "past", "faulty"
 STATUSES = (FAULTY, MISSED, OFF, AT_RISK, CANNOT_TELL, PAST, ON_TRACK, MET)  # what needs a look first stands first
 LIKELY, UNLIKELY = 0.8, 0.2
 HISTORY = 24
+# the bands of one document, for ratings from 1 to 5 and for nothing else
+BANDS = {"accepted": 3.5, "good": 4.0, "very good": 4.2}
+RATINGS = ("csat_mean", "avg_review_rating", "kpi_rating_score", "employee_satisfaction_score", "employee_engagement")
 UNTOLD = {
     "no_denominator": "there was nobody to count",
     "early": "the data begin too late for it",
@@ -127,9 +130,19 @@ def pace_of(progress: float | None, begun: date | None, due: date | None, now: d
     >>> pace_of(0.25, date(2026, 1, 1), date(2026, 12, 31), date(2026, 7, 2))
     0.5013736263736264
     """
-    if progress is None or begun is None or due is None or now <= begun or due < begun:
+    gone = _gone_by(begun, due, now)
+    return progress / gone if progress is not None and gone else None
+
+
+def elapsed_of(status: TargetStatus) -> float | None:
+    """The part of the time from the day it was set to the due day that has gone; None where that cannot be told."""
+    return _gone_by(status.begun, status.due, status.row["end"]) if status.row else None
+
+
+def _gone_by(begun: date | None, due: date | None, now: date) -> float | None:
+    if begun is None or due is None or now <= begun or due < begun:
         return None
-    return progress / min((now - begun) / (due + timedelta(days=1) - begun), 1.0)
+    return min((now - begun) / (due + timedelta(days=1) - begun), 1.0)
 
 
 def _judged(target: Mapping[str, Any], data: Dataset, until: date) -> TargetStatus:
@@ -237,11 +250,11 @@ def _stands(status: TargetStatus, rows: list[dict[str, Any]], sign: int, currenc
             return replace(told, status=MET, reasons=("reached; without a due day it is never over",))
         return replace(told, status=CANNOT_TELL, reasons=("no due day: add due = the day by which it is wanted",))
     if due < row["start"]:
-        return replace(told, status=PAST, reasons=(_gone(told, due, rows, currency),))
+        return replace(told, status=PAST, reasons=(_over(told, due, rows, currency),))
     ahead = _periods(row["end"], due, status.every)
     if ahead == 0:
         return replace(told, status=now, reasons=(_final(now, status.every),))
-    series = _settled(rows)
+    series = settled(rows)
     lead = project(series, ahead)
     if lead is None:
         whole = step(row["end"], status.every, FEWEST - len(series))
@@ -249,13 +262,13 @@ def _stands(status: TargetStatus, rows: list[dict[str, Any]], sign: int, currenc
         return replace(told, status=CANNOT_TELL, ahead=ahead, reasons=(f"{need}: from {whole} on",))
     chance = lead.above(value) if sign > 0 else 1 - lead.above(value)
     word = ON_TRACK if chance >= LIKELY else OFF if chance <= UNLIKELY else AT_RISK
-    lead = _held(lead, kpi.unit, series)
+    lead = held(lead, kpi.unit, series)
     ends = [show(end, kpi.unit, currency) for end in (lead.value, lead.low, lead.high)]
     leads = f"{ahead} {status.every}{'s' if ahead > 1 else ''} on it leads to {ends[0]} ({ends[1]} – {ends[2]})"
     return replace(told, status=word, probability=chance, ahead=ahead, projection=lead, reasons=(leads,))
 
 
-def _settled(rows: list[dict[str, Any]]) -> list[float]:
+def settled(rows: list[dict[str, Any]]) -> list[float]:
     """The values of the last periods in a row that all have one."""
     found: list[float] = []
     for row in reversed(rows):
@@ -265,7 +278,7 @@ def _settled(rows: list[dict[str, Any]]) -> list[float]:
     return found
 
 
-def _held(lead: Projection, unit: Unit, series: list[float]) -> Projection:
+def held(lead: Projection, unit: Unit, series: list[float]) -> Projection:
     """A projection inside what the figure can be: no share above 1, nothing below 0 that never was."""
     top = 1.0 if unit is SHARE else None
     ends = {}
@@ -290,7 +303,7 @@ def _final(now: str, every: str) -> str:
     return f"no further {every} ends by the due day: the last one decides"
 
 
-def _gone(status: TargetStatus, due: date, rows: list[dict[str, Any]], currency: str) -> str:
+def _over(status: TargetStatus, due: date, rows: list[dict[str, Any]], currency: str) -> str:
     """What became of a target whose day is long over."""
     then = [row for row in rows if row["end"] <= due + timedelta(days=1) and row["value"] is not None]
     text = f"it was due {due}: set a new one"

@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("catalogue", "the KPIs there are, or that this workspace can compute"),
     "show": ("catalogue", "the definition of a KPI"),
     "stage": ("catalogue", "which KPIs for which stage and goal, and why"),
+    "goals": ("choosing", "how far goals are, and how likely targets are to be reached"),
     "compute": ("figures", "KPIs by period and segment"),
     "active": ("figures", "daily, weekly and monthly actives, and stickiness"),
     "sessions": ("figures", "how many sessions, and how long"),
@@ -39,7 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 GROUPS = {
     "Start": ("init", "sample", "check", "store"),
-    "Choose": ("list", "show", "stage"),
+    "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
     "Tell": ("scorecard", "report", "lab"),
 }

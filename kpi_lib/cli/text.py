@@ -24,10 +24,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, left: int
 
 
 def _cell(value: object) -> str:
-    text = NOTHING if value is None else str(value)
-    # data may hold escape codes or line breaks; a terminal must not obey them
-    plain = text.replace(NARROW_SPACE, " ").replace("\N{NO-BREAK SPACE}", " ")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
+    return plain(NOTHING if value is None else str(value))
+
+
+def plain(text: str) -> str:
+    """Text that a terminal can show: data may hold escape codes or line breaks, which it must not obey."""
+    spaced = text.replace(NARROW_SPACE, " ").replace("\N{NO-BREAK SPACE}", " ")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in spaced)
 
 
 def interval(row: Mapping[str, Any], unit: Unit, currency: str) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
+from kpi_lib.answers.targets import BANDS
 from kpi_lib.core.errors import KpiError, nearest, shown
 from kpi_lib.core.period import EVERY, WEEKDAYS
 from kpi_lib.core.units import duration
@@ -181,6 +182,11 @@ def figure(value: object) -> float | bool:
     return value
 
 
+def figure_or_band(value: object) -> float | bool | str:
+    """A number, true and false, or the name of a band of ratings."""
+    return value if isinstance(value, str) and value in BANDS else figure(value)
+
+
 def number(value: object) -> float:
     """A plain number."""
     if isinstance(value, bool):
@@ -223,7 +229,7 @@ PRODUCT: Mapping[str, Check] = {
 FRESHNESS: Mapping[str, Check] = {"warn_after": span, "error_after": span}
 TARGET: Mapping[str, Check] = {
     "kpi": text,
-    "value": figure,
+    "value": figure_or_band,
     "type": one_of(("number", "currency", "percent", "boolean", "tasks")),
     "due": day,
     "owner": text,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kpi_lib.answers.targets import BANDS, RATINGS
 from kpi_lib.core.contracts import words
 from kpi_lib.core.errors import KpiError, WorkspaceError, nearest, shown
 from kpi_lib.core.schema import TABLES
@@ -156,6 +157,11 @@ def _targets(place: Place, found: object) -> list[dict[str, Any]]:
     targets = [_keys(place, "targets", each, TARGET) for each in found]
     for target in targets:
         _required(place, "targets", target, ("kpi", "value"))
+        if isinstance(band := target["value"], str):
+            if target["kpi"] not in RATINGS:
+                there = f"for ratings from 1 to 5 only ({', '.join(RATINGS)}), not for {shown(target['kpi'])}"
+                raise place.error("targets", "value", f"{shown(band)} is a band {there}: write a number.")
+            target["value"] = BANDS[band]
     return targets
 
 
