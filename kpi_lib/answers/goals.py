@@ -82,12 +82,12 @@ class Goals:
 
     @property
     def table(self) -> pl.DataFrame:
-        """One row per target: goal, target, value and the columns that `kpi goals --json` gives for it."""
+        """One row per target, numbered `nth`: goal, target, what is wanted by when, the figure, and how it stands."""
         rows = []
-        for each in self.targets:
+        for nth, each in enumerate(self.targets, 1):
             now, lead = each.row or {}, each.projection
             rows.append({
-                "goal": each.goal, "target": each.kpi, "wanted": each.value, "due": each.due, "status": each.status,
+                "nth": nth, "goal": each.goal, "target": each.kpi, "wanted": each.value, "due": each.due, "status": each.status,
                 "current": now.get("value"), "low": now.get("low"), "high": now.get("high"), "progress": each.progress,
                 "pace": each.pace, "probability": each.probability, "expected": lead.value if lead else None,
                 "expected_low": lead.low if lead else None, "expected_high": lead.high if lead else None,

@@ -62,6 +62,12 @@ class TargetStatus:
     projection: Projection | None = None
     ahead: int = 0
 
+    @property
+    def unit(self) -> Unit:
+        """The unit in which it is written: that of its KPI, else that of its type."""
+        known = catalogue().get(self.kpi)
+        return known.unit if known else {"percent": SHARE, "currency": MONEY}.get(self.type, COUNT)
+
     def to_dict(self) -> dict[str, Any]:
         """The status as JSON values."""
         names = ("kpi", "value", "type", "due", "every", "owner", "goal", "weight", "status", "progress", "pace")

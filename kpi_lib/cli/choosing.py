@@ -8,7 +8,7 @@ import click
 from kpi_lib.cli.listing import hanging
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import plain
-from kpi_lib.core.units import COUNT, MONEY, NARROW_SPACE, SHARE, show
+from kpi_lib.core.units import likely, part_of, show
 
 if TYPE_CHECKING:
     from kpi_lib.answers.goals import Goal, Goals
@@ -67,7 +67,7 @@ def _goal(goal: "Goal", found: "Goals") -> list[str]:
     name = goal.name or "targets without a goal"
     said = [WORDS[goal.status]]
     if goal.progress is not None:
-        said.append(f"{_part(goal.progress)} done" + ("" if len(goal.known) == len(goal.targets) else _of(goal)))
+        said.append(f"{part_of(goal.progress)} done" + ("" if len(goal.known) == len(goal.targets) else _of(goal)))
     said += [f"pace {goal.pace:.2f}"] if goal.pace is not None else []
     lines = _hung(f"{name}: ", ", ".join(said))
     return lines + [line for each in goal.targets for line in _target(each, found)]
@@ -78,10 +78,6 @@ def _hung(lead: str, text: str) -> list[str]:
     return [plain(line) for line in hanging(lead, text)]
 
 
-def _part(share: float) -> str:
-    return f"{share * 100:.0f}{NARROW_SPACE}%"
-
-
 def _of(goal: "Goal") -> str:
     return f" ({len(goal.known)} of {len(goal.targets)} targets)"
 
@@ -89,7 +85,9 @@ def _of(goal: "Goal") -> str:
 def _target(target: "TargetStatus", found: "Goals") -> list[str]:
     said = [figures(target, found.currency)]
     if target.progress is not None and target.type != "boolean":
-        said.append(f"{_part(target.progress)} done" + (f", pace {target.pace:.2f}" if target.pace is not None else ""))
+        said.append(
+            f"{part_of(target.progress)} done" + (f", pace {target.pace:.2f}" if target.pace is not None else "")
+        )
     if target.probability is not None:
         said.append(f"{likely(target.probability)} likely")
     said += target.reasons
@@ -110,22 +108,9 @@ def figures(target: "TargetStatus", currency: str) -> str:
 
 
 def _shown(target: "TargetStatus", value: float | None, currency: str) -> str:
-    from kpi_lib.kpis.registry import catalogue
-
-    known = catalogue().get(target.kpi)
     if target.type == "boolean" and value is not None:
         return "yes" if value else "no"
-    own = {"percent": SHARE, "currency": MONEY}.get(target.type, COUNT)
-    return show(value, known.unit if known else own, currency)
-
-
-def likely(chance: float) -> str:
-    r"""A probability in whole percents; never a certainty.
-
-    >>> likely(0.999), likely(0.414), likely(0.001)
-    ('over 99\u202f%', '41\u202f%', 'under 1\u202f%')
-    """
-    return "over " + _part(0.99) if chance > 0.99 else "under " + _part(0.01) if chance < 0.01 else _part(chance)
+    return show(value, target.unit, currency)
 
 
 def _benchmark(other: Mapping[str, Any], target: "TargetStatus", currency: str) -> str:

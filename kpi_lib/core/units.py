@@ -80,6 +80,24 @@ def percent(share: float, digits: int = 3) -> str:
     return f"{MINUS if share < 0 else ''}{text}{NARROW_SPACE}%"
 
 
+def part_of(share: float) -> str:
+    r"""A part of a whole in whole percents.
+
+    >>> part_of(0.4146)
+    '41\u202f%'
+    """
+    return f"{share * 100:.0f}{NARROW_SPACE}%"
+
+
+def likely(chance: float) -> str:
+    r"""A probability in whole percents; never a certainty.
+
+    >>> likely(0.999), likely(0.414), likely(0.001)
+    ('over 99\u202f%', '41\u202f%', 'under 1\u202f%')
+    """
+    return "over " + part_of(0.99) if chance > 0.99 else "under " + part_of(0.01) if chance < 0.01 else part_of(chance)
+
+
 def money(amount: float, currency: str) -> str:
     r"""Write an amount with its currency; cents only below 1,000.
 

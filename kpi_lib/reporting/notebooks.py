@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
@@ -239,6 +240,9 @@ def definitions_of(result: object) -> dict[str, str]:
         return dict(result.definitions)
     if isinstance(result, UnitEconomics):
         return dict(result.figures.definitions)
+    if isinstance(result, Goals):
+        known = [each.history for each in result.targets if each.history]
+        return {name: text for history in known for name, text in history.definitions.items()}
     if isinstance(result, Scorecard):
         return {name: text for each in result.standings for name, text in each.history.definitions.items()}
     return {}

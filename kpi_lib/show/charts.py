@@ -5,6 +5,7 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.adoption import Adoption
@@ -30,6 +31,7 @@ from kpi_lib.show.economics import brought_picture
 from kpi_lib.show.funnel_compare import comparison_picture
 from kpi_lib.show.funnel_strip import strip_picture
 from kpi_lib.show.funnel_trend import trend_picture
+from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.habits import habits_picture
 from kpi_lib.show.lifecycles import lifecycle_picture
 from kpi_lib.show.lifetimes import lifetime_picture
@@ -92,3 +94,13 @@ def _(result: Scorecard) -> Picture:
             "there is no north star with a history of two periods or more to draw; set [product] north_star."
         )
     return drawn
+
+
+@chart.register
+def _(result: Goals) -> Picture:
+    drawn = goals_pictures(result)
+    if not drawn:
+        raise UsageError(
+            "there is nothing to draw: no target has a due day ahead and a history of six periods in a row."
+        )
+    return drawn[0]

@@ -115,7 +115,7 @@ def _colours(lines: Lines) -> alt.Scale:
 def _bands(lines: Lines, x: alt.X, scale: Scale) -> list[alt.Chart]:
     """The 95 % bands; only when few enough lines to tell them apart."""
     known_bands = lines.points.filter(pl.col("low").is_not_null() & pl.col("high").is_not_null())
-    if known_bands.is_empty() or lines.points["series"].n_unique() > 2:
+    if known_bands.is_empty() or known_bands["series"].n_unique() > 2:
         return []
     band = alt.Chart(known_bands).mark_area(opacity=0.16)
     y = alt.Y("low:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))

@@ -7,9 +7,11 @@ from typing import Any
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.sharing import shared
+from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
@@ -30,6 +32,7 @@ from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_adoption import breadth_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
@@ -132,6 +135,16 @@ def _(result: Scorecard) -> tuple[object, ...]:
     return (say(result), north_star(result), tiles(result))
 
 
+@faces.register
+def _(result: Statement) -> tuple[object, ...]:
+    return (say(result),)
+
+
+@faces.register
+def _(result: Goals) -> tuple[object, ...]:
+    return (say(result), table(result), *goals_pictures(result)) if result.goals else (say(result),)
+
+
 def readable(result: object) -> tuple[object, ...]:
     """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
     kept = shared(result)
@@ -164,6 +177,8 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Adoption,
             Values,
             Advice,
+            Goals,
+            Statement,
             Intake,
             Scorecard,
         ),

@@ -5,8 +5,10 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
@@ -33,6 +35,7 @@ from kpi_lib.show import (
     funnel_strip,
     funnel_trend,
     funnels,
+    goals,
     habits,
     intakes,
     lifecycles,
@@ -65,6 +68,8 @@ say.register(Adoption, adoption.sentence)
 say.register(Habits, habits.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
+say.register(Goals, goals.goals_sentence)
+say.register(Statement, goals.statement_sentence)
 say.register(Intake, intakes.sentence)
 say.register(Scorecard, tiles.headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)

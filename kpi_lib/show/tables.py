@@ -5,6 +5,7 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
@@ -33,6 +34,7 @@ from kpi_lib.show import (
     funnel_strip,
     funnel_trend,
     funnels,
+    goals,
     habits,
     intakes,
     lifecycles,
@@ -65,6 +67,7 @@ table.register(Adoption, adoption.adoption_table)
 table.register(Habits, habits.habits_table)
 table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)
+table.register(Goals, goals.goals_table)
 table.register(Intake, intakes.intake_table)
 table.register(Scorecard, standings.scorecard_table)
 table.register(Lifetime, lifetimes.lifetime_table)
