@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,11 +49,10 @@ def measure(work: str, path: Path) -> Run:
     used, began = time.process_time(), time.perf_counter()
     answer = call()
     wall, cpu = time.perf_counter() - began, time.process_time() - used
-    peak = _peak()
-    return {"wall": wall, "cpu": cpu, "peak": peak, "answer": answer}
+    return {"wall": wall, "cpu": cpu, "peak": peak(), "answer": answer}
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory that this process ever had, in MB."""
     status = Path("/proc/self/status")
     if status.exists():  # the other figure may be that of the process which started this one
@@ -67,9 +66,9 @@ def _ask(question: str, form: str, path: Path) -> object:
     return ours.QUESTIONS[question](ours.FORMS[form](path))
 
 
-def afresh(work: str, path: Path) -> Run:
+def afresh(work: str, path: Path, script: Path = Path(__file__)) -> Run:
     """Measure in a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--work", work, "--data", str(path)]
+    command = [sys.executable, str(script.resolve()), "--work", work, "--data", str(path)]
     threads = {"POLARS_MAX_THREADS": THREADS}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | threads)
     result: Run = json.loads(done.stdout.splitlines()[-1])
@@ -97,7 +96,7 @@ def _parts(question: str, answer: Any) -> dict[str, Any]:  # noqa: ANN401 - any 
     return {f"funnel {name}": each for name, each in answer.items()} if question == "funnel" else {question: answer}
 
 
-def median(runs: list[Run], what: str) -> float:
+def median(runs: Sequence[Mapping[str, Any]], what: str) -> float:
     """The median of a figure over runs."""
     return statistics.median(run[what] for run in runs)
 

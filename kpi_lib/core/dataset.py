@@ -54,7 +54,7 @@ class Dataset:
     `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read. `parts` are
     the events in a form that the fast shapes read, where there is one. `source` names the tables that a figure reads: a
     segment column of theirs is meant, not one of the same name elsewhere. `counting`: users are only counted, so that
-    a unit frame may hold counts of equal units.
+    a unit frame may hold counts of equal units. `kept` holds what several figures share.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -72,6 +72,7 @@ class Dataset:
     parts: Parts | None = None
     source: tuple[str, ...] = ()
     counting: bool = False
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -212,7 +213,7 @@ class Dataset:
 
         later = self.tables.changed(cut) if isinstance(self.tables, Frames) else None
         tables = MappingProxyType({name: cut(frame) for name, frame in self.tables.items()}) if later is None else later
-        return replace(self, by=tuple(named.values()), tables=tables)
+        return replace(self, by=tuple(named.values()), tables=tables, kept={})
 
     def _has(self, column: str) -> bool:
         return any(column in self.columns(name) for name in self.tables)
@@ -252,7 +253,7 @@ class Dataset:
             elif "user_id" in frame.columns and name != "users":
                 continue  # whose rows belong to the segment cannot be known: better missing than everybody's
             kept[name] = frame
-        return replace(self, tables=MappingProxyType(kept), parts=None)
+        return replace(self, tables=MappingProxyType(kept), parts=None, kept={})
 
     def reading(self, table: str) -> "Dataset":
         """The same data with another table as the record of what users did."""
@@ -273,7 +274,7 @@ class Dataset:
         """
         tables = {n: _known(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
         end = min(until, self.observed_until)
-        return replace(self, tables=MappingProxyType(tables), observed_until=end, parts=None)
+        return replace(self, tables=MappingProxyType(tables), observed_until=end, parts=None, kept={})
 
 
 class SegmentMissing(UsageError):

@@ -134,6 +134,19 @@ RATIO = Measure(
     floor=30,
     counted=pl.col("den") > 0,  # who only brings a numerator, such as a refund, is not one of those divided by
 )
+
+
+def _of_shared_wholes(frame: pl.DataFrame) -> pl.DataFrame:
+    """The wholes stand in the rows without a destination, and hold for every destination from there."""
+    stats = ("n", "unripe", *RATIO.stats)
+    keys = [c for c in frame.columns if c not in (*stats, "to")]
+    whole = pl.col("n", "unripe", "den", "den_den").filter(pl.col("to").is_null()).first().over(keys)
+    # where nothing happened at all, one row says so
+    return _ratio(frame.with_columns(whole).filter(pl.col("to").is_not_null() | pl.col("from").is_null()))
+
+
+# a ratio by where from and where to: a user's whole, `den` in a row without `to`, is the same for all destinations
+FLOW = replace(RATIO, finish=_of_shared_wholes)
 TOTAL = Measure("total", ("value",), {"total": pl.col("value").sum()}, exact("total"), zero=True)
 COUNT = Measure("count", (), {}, exact("n"), zero=True)
 PER_DAY = Measure("per_day", (), {}, _per_day, zero=True)

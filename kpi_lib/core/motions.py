@@ -126,12 +126,13 @@ def replicates(stats: Tally, spine: pl.DataFrame) -> pl.DataFrame:
     summed = by_period(stats, ("fold",))
     keys = [c for c in summed.columns if c not in ("fold", "n", "unripe", *stats.measure.stats)]
     sums = [pl.col(name).sum() for name in ("n", "unripe", *stats.measure.stats)]
-    copies = []
-    for left_out in (WHOLE, *range(FOLDS)):
-        kept = summed.filter(pl.col("fold").ne_missing(left_out)) if left_out != WHOLE else summed
-        added = kept.group_by(keys).agg(sums)
-        copies.append(figures(added, stats, spine).with_columns(pl.lit(left_out, pl.Int8).alias("left_out")))
-    return pl.concat(copies)
+    # every twentieth is in each copy but its own; the order of the sums is that of the folds
+    copies = pl.DataFrame({"left_out": range(WHOLE, FOLDS)}, schema={"left_out": pl.Int8})
+    each = summed.join(copies, how="cross", maintain_order="right_left")
+    kept = each.filter(pl.col("fold").ne_missing(pl.col("left_out")))
+    added = kept.group_by("left_out", *keys, maintain_order=True).agg(sums)
+    whole = spine.join(copies, how="cross", maintain_order="right_left")
+    return figures(added, stats, whole, ("left_out",))
 
 
 def interval_of_replicates(copies: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -121,6 +121,11 @@ class Grid:
         """Instants at which the windows end (excluded)."""
         return tuple(midnight(day, self.zone) for day in self.stops)
 
+    @property
+    def apart(self) -> bool:
+        """Whether no two windows overlap."""
+        return all(stop <= first for stop, first in zip(self.stops, self.firsts[1:], strict=False))
+
     def trailing(self, window: str | None) -> "Grid":
         """The same ends with earlier starts: 7d and 30d count local days, 1mo and 12mo calendar months."""
         if window is None:

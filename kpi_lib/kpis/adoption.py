@@ -1,13 +1,13 @@
 """Adoption: who uses which feature, how often, and what goes with it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import PROPORTION, RATIO
-from kpi_lib.core.period import Grid, local_date
+from kpi_lib.core.period import INSTANT, Grid, local_date
 from kpi_lib.core.units import PER_USER, SHARE, UP, duration
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
@@ -26,6 +26,7 @@ from kpi_lib.shapes.records import rows
 
 EVENTS = ("events.user_id", "events.event", "events.time")
 FEATURES = f"{KPIS_101}: feature adoption and usage"
+LAST = datetime(9999, 12, 31, tzinfo=UTC)
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
 
 
@@ -125,11 +126,12 @@ def product_adoption_rate(
     entries = rows(data, "users", time="signup_ts") if signed else first_events(data)
     events = qualifying(data, adoption_events).select("user_id", at=pl.col("time"))
     inside = (pl.col("at") >= pl.col("time")) & (pl.col("at") <= pl.col("time") + within)
-    day = local_date(pl.col("at"), data.zone)
-    met = entries.join(events, on="user_id", how="left").with_columns(day=pl.when(inside).then(day))
-    keys = ["user_id", "time", *[c for c in data.by if c in entries.collect_schema().names()]]
-    found = met.group_by(keys).agg(hit=pl.col("day").drop_nulls().n_unique() >= adoption_days)
-    return found.with_columns(ripe=pl.col("time") + within <= data.observed_until)
+    keys = ["user_id", "time"]
+    met = events.join(entries.select(keys), on="user_id").filter(inside)
+    days = met.select(*keys, day=local_date(pl.col("at"), data.zone)).unique().group_by(keys).len("days")
+    found = entries.join(days, on=keys, how="left").with_columns(hit=pl.col("days").fill_null(0) >= adoption_days)
+    kept = [*keys, *[c for c in data.by if c in entries.collect_schema().names()], "hit"]
+    return found.select(kept).with_columns(ripe=pl.col("time") + within <= data.observed_until)
 
 
 @kpi(
@@ -158,19 +160,28 @@ def update_adoption_rate(data: Dataset, grid: Grid, *, update_within: str = "14d
     seen = (
         data.known("events").filter(known).select("user_id", *carried, at="time", on=pl.col("version").cast(pl.String))
     )
-    dated = seen.join(out.select(on="version", since="time"), on="on", how="left")
-    # who has a version before it is out has a test build, and counts as having none
-    dated = dated.with_columns(since=pl.when(pl.col("since") <= pl.col("at")).then("since"))
-    # the releases whose time is running at an event stand side by side in the order of time: a run of them, no join
+    # the releases whose time is running at an event stand side by side in the order of time: a run of them, up to the
+    # first one that still waits at the user's next event, whose last event this one is not
     outs = out.sort("time", "version").collect()
     edges, at = pl.lit(outs["time"].to_physical()), pl.col("at").to_physical()
     length = pl.lit(within // timedelta(microseconds=1), pl.Int64)
-    run = {"first": edges.search_sorted(at - length, side="left"), "stop": edges.search_sorted(at, side="right")}
-    inside = dated.with_columns(**run).filter(pl.col("first") < pl.col("stop"))
-    met = inside.with_columns(release=pl.int_ranges("first", "stop", dtype=pl.UInt32)).explode("release")
-    last = met.group_by("user_id", *carried, "release").agg(
-        since=pl.col("since").filter(pl.col("at") == pl.col("at").max()).max()
-    )
+    keys = ["user_id", *carried]
+    ordered = seen.sort(*keys, "at", nulls_last=True) if carried else seen
+    same = pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift(-1)) for key in keys)
+    following = pl.when(same.fill_null(False)).then(pl.col("at").shift(-1)).otherwise(pl.lit(LAST, INSTANT))
+    following = pl.when(following > pl.col("at")).then(following).backward_fill()
+    run = {
+        "first": edges.search_sorted(at - length, side="left"),
+        "stop": pl.min_horizontal(
+            edges.search_sorted(at, side="right"), edges.search_sorted(following.to_physical() - length, side="left")
+        ),
+    }
+    inside = ordered.with_columns(**run).filter(pl.col("first") < pl.col("stop"))
+    dated = inside.join(out.select(on="version", since="time"), on="on", how="left")
+    # who has a version before it is out has a test build, and counts as having none
+    dated = dated.with_columns(since=pl.when(pl.col("since") <= pl.col("at")).then("since"))
+    met = dated.with_columns(release=pl.int_ranges("first", "stop", dtype=pl.UInt32)).explode("release")
+    last = met.group_by(*keys, "release").agg(pl.col("since").max())
     released = outs.lazy().with_row_index("release").select("release", "version", "time")
     hit = (pl.col("since") >= pl.col("time")).fill_null(False)
     found = last.join(released, on="release").with_columns(hit=hit, ripe=pl.col("time") + within <= data.observed_until)

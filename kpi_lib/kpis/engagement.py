@@ -6,7 +6,7 @@ from functools import partial
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT, PER_DAY, PROPORTION, RATIO
+from kpi_lib.core.measure import COUNT, FLOW, PER_DAY, PROPORTION, RATIO
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import CONTEXT, DOWN, FRACTION, PER_USER, SECONDS, SHARE, UP, duration
 from kpi_lib.core.units import COUNT as PEOPLE
@@ -278,7 +278,7 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     title="User paths (what follows what)",
     unit=SHARE,
     direction=CONTEXT,
-    measure=RATIO,
+    measure=FLOW,
     inputs=EVENTS,
     parts=("from", "to"),
     formula="steps from one event to the next within a session / all steps from that event; repeats count once",
@@ -288,17 +288,17 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     use=ACTIONABLE,
 )
 def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
-    """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there."""
+    """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there.
+
+    The followers that a user never goes to are not written out: the row without `to` stands for them.
+    """
     keys = [*_keys(data), "from"]
     steps = placed(transitions(data), grid)
-    left = steps.group_by(keys).agg(open=(~pl.col("ripe")).any(), den=pl.len().cast(pl.Int64))
-    went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64))
-    ways = steps.select("from", "to").unique()
-    return (
-        left.join(ways, on="from")
-        .join(went, on=[*keys, "to"], how="left", nulls_equal=True)
-        .with_columns(pl.col("num").fill_null(0))
-    )
+    went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64), open=(~pl.col("ripe")).any())
+    went = went.collect(engine="in-memory").lazy()
+    left = went.group_by(keys).agg(pl.col("open").any(), den=pl.col("num").sum(), num=pl.lit(0, pl.Int64))
+    moved = went.drop("open").join(left.select(*keys, "den"), on=keys, nulls_equal=True)
+    return pl.concat([left, moved.with_columns(open=pl.lit(False))], how="diagonal")
 
 
 @kpi(

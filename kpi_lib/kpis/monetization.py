@@ -118,8 +118,8 @@ def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequ
         raise ChoiceNeeded(NO_FEATURES)
     features = feature_events(data)
     pair = ["user_id", "period"]
-    events = placed(data.events().select("user_id", "time", "event"), grid)
-    used = events.join(features, on="event").select(*pair, "feature").unique().with_columns(group=pl.lit("users"))
+    events = placed(data.events().select("user_id", "time", "event").join(features, on="event"), grid)
+    used = events.select(*pair, "feature").unique().with_columns(group=pl.lit("users"))
     active = placed(distinct(data, grid, events=active_events), grid).unique(pair, keep="first", maintain_order=True)
     active = active.join(features.select("feature").unique(), how="cross")
     paid = _paid(data, grid).group_by(pair).agg(pl.col("num").sum())

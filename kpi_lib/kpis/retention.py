@@ -23,7 +23,7 @@ from kpi_lib.kpis.registry import (
     ChoiceNeeded,
     kpi,
 )
-from kpi_lib.shapes.activity import ANY, distinct, first_events, placed, qualifying, returned_on
+from kpi_lib.shapes.activity import ANY, active_days, distinct, first_events, placed, returned_on
 from kpi_lib.shapes.bridge import movements
 
 EVENTS = ("events.user_id", "events.event", "events.time")
@@ -103,10 +103,12 @@ def user_retention_rate(
         return period_number(day, grain, zone=data.zone, week_start=data.week_start)
 
     at = number(local_date(pl.col("time"), data.zone))
-    active = qualifying(data, active_events).select("user_id", to=at).unique().with_columns(hit=pl.lit(True))
+    active = active_days(data, events=active_events).select("user_id", to=number(pl.col("day"))).unique()
     newcomers = first_events(data, events=active_events)
     later = newcomers.with_columns(k=pl.int_ranges(1, cohort_periods + 1, dtype=pl.Int64)).explode("k")
-    met = later.with_columns(to=at + pl.col("k")).join(active, on=["user_id", "to"], how="left")
+    met = later.with_columns(to=at + pl.col("k")).join(
+        active.with_columns(hit=pl.lit(True)), on=["user_id", "to"], how="left"
+    )
     ripe = pl.col("to") < number(pl.lit(local_day(data.observed_until, data.zone)))
     return met.with_columns(pl.col("hit").fill_null(False), ripe=ripe).drop("to")
 

@@ -8,6 +8,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import INSTANT, Grid, first_whole_day, local_date, local_day, midnight, period_number
+from kpi_lib.core.shape import once, shape
 from kpi_lib.core.store import UNITS, USER, Frames
 from kpi_lib.shapes.day_pass import days_of, moves
 
@@ -17,6 +18,10 @@ DAYS = pl.Schema({"user_id": pl.String(), "day": pl.Date(), "time": INSTANT, "ev
 
 def event_names(data: Dataset) -> set[str]:
     """The names of all events that occur in the data."""
+    return once(data, "event names", lambda: _event_names(data))
+
+
+def _event_names(data: Dataset) -> set[str]:
     if data.activity == "events" and "event" in data.columns("events"):
         return set(data.sizes("events", "event")["event"].drop_nulls())
     return set(data.events().select(pl.col("event").unique()).collect()["event"].drop_nulls())
@@ -52,9 +57,10 @@ def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Datas
         return data
     days = days.select(pl.col("user_id" if ids else USER).alias("user_id"), "day", "time", "events")
     daily = Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}, {"events": days})
-    return replace(data, tables=daily, parts=None)
+    return replace(data, tables=daily, parts=None, kept={})
 
 
+@shape
 def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least: int = 1) -> pl.LazyFrame:
     """Distinct active users of every period: one row per user and run of periods [first, stop).
 
@@ -94,6 +100,7 @@ def _runs(found: pl.DataFrame, grid: Grid) -> pl.LazyFrame:
     return runs.rename({"users": UNITS})
 
 
+@shape
 def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user and local day of activity: user_id, day, time (of the first event), events, segment columns."""
     if data.counting and (found := moves(data, "active days", rest="*" in events)) is not None:
@@ -103,24 +110,44 @@ def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     keys = ["user_id", *data.carried(data.activity)]
     if "*" in events and (daily := by_day(data, "active days", rest=True, ids=True)).parts is not data.parts:
         return daily["events"].select("user_id", "day", "time", "events")
-    rows = qualifying(data, events).select("time", *keys, day=local_date(pl.col("time"), data.zone))
-    return rows.group_by(*keys, "day").agg(pl.col("time").min(), events=pl.len().cast(pl.Int64))
+    runs = day_runs(qualifying(data, events), keys, data.zone)
+    return runs.group_by(*keys, "day").agg(pl.col("time").min(), pl.col("events").sum())
 
 
+def day_runs(rows: pl.LazyFrame, keys: list[str], zone: str) -> pl.LazyFrame:
+    """One row per run of a user's events on a local day: keys, day, time (of the first), last (time of the last), events.
+
+    A day is mostly one run, but a segment may change to and fro, and a clock may be set back just after midnight.
+    """
+    dated = rows.select(*keys, "time", day=local_date(pl.col("time"), zone), row=pl.int_range(pl.len(), dtype=pl.Int64))
+    other = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in (*keys, "day"))
+    begins = other | (pl.col("row") == 0)
+    marked = dated.with_columns(before=pl.col("time").shift(1), end=pl.col("time").last(), size=pl.len().cast(pl.Int64))
+    runs = marked.filter(begins).with_columns(
+        last=pl.col("before").shift(-1).fill_null(pl.col("end")),
+        events=pl.col("row").shift(-1).fill_null(pl.col("size")) - pl.col("row"),
+    )
+    return runs.drop("row", "before", "end", "size")
+
+
+@shape
 def first_events(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user: user_id, time of the first qualifying event over all history, segment columns at that event."""
     carried = data.carried(data.activity)
     data = by_day(data, "first events", rest="*" in events, ids=True)
     rows = qualifying(data, events).select("user_id", "time", *carried)
-    return rows.group_by("user_id", maintain_order=True).agg(pl.col("time", *carried).first())
+    return rows.filter(pl.col("user_id").ne_missing(pl.col("user_id").shift(1)) | (pl.int_range(pl.len()) == 0))
 
 
 def returned_on(data: Dataset, *, day: int, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per new user: time of the first event, `hit` = active on the local day so many days later, `ripe`."""
     newcomers = first_events(data, events=events)
     numbered = period_number(local_date(pl.col("time"), data.zone), "day", zone=data.zone)
-    days = active_days(data, events=events).select("user_id", target=numbered).unique().with_columns(hit=pl.lit(True))
-    met = newcomers.with_columns(target=numbered + day).join(days, on=["user_id", "target"], how="left")
+    pair = ["user_id", "target"]
+    due = newcomers.with_columns(target=numbered + day)
+    # the few newcomers against the many days, not the other way round
+    back = active_days(data, events=events).select("user_id", target=numbered).join(due.select(pair), on=pair)
+    met = due.join(back.unique().with_columns(hit=pl.lit(True)), on=pair, how="left")
     # the day is watched to its end when the local day of observed_until lies beyond it
     until = period_number(pl.lit(local_day(data.observed_until, data.zone)), "day", zone=data.zone)
     return met.with_columns(pl.col("hit").fill_null(False), ripe=pl.col("target") < until).drop("target")
@@ -135,6 +162,8 @@ def whole_days(data: Dataset, days: pl.LazyFrame) -> pl.LazyFrame:
 def placed(units: pl.LazyFrame, grid: Grid) -> pl.LazyFrame:
     """Spread units with a `time` or a run over the periods that hold them: one row per unit and `period`."""
     if "time" in units.collect_schema().names():
+        if grid.apart:
+            return units.with_columns(period=grid.period(pl.col("time"))).filter(pl.col("period").is_not_null())
         units = units.with_columns(first=grid.ended(pl.col("time")), stop=grid.begun(pl.col("time")))
     inside = units.filter(pl.col("first") < pl.col("stop"))
     return (

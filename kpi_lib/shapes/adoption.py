@@ -15,9 +15,10 @@ from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spi
 from kpi_lib.core.distribution import MEDIAN_TIME, SURVIVAL
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import RATIO, wilson
-from kpi_lib.core.period import INSTANT, Grid, local_date
+from kpi_lib.core.period import INSTANT, Grid
+from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration
-from kpi_lib.shapes.activity import ANY, placed, qualifying
+from kpi_lib.shapes.activity import ANY, day_runs, placed, qualifying
 from kpi_lib.shapes.sessions import by_group
 
 FEWEST = 3  # features in use that it takes to call one of them much or little used
@@ -121,10 +122,11 @@ def launches(data: Dataset) -> pl.DataFrame:
 def active_users(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per active user, period and local day: segment columns, time of the last event of the day."""
     keys = ["user_id", *data.carried(data.activity)]
-    rows = qualifying(data, events).select("time", *keys, day=local_date(pl.col("time"), data.zone))
-    return placed(rows.group_by(*keys, "day").agg(pl.col("time").max()), grid)
+    days = day_runs(qualifying(data, events), keys, data.zone).group_by(*keys, "day").agg(pl.col("last").max())
+    return placed(days.rename({"last": "time"}), grid)
 
 
+@shape
 def feature_users(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user who could see a feature, period and feature: num = uses, days = active days since it was there."""
     keys = ["user_id", *data.carried(data.activity), "period"]

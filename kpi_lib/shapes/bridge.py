@@ -12,6 +12,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.errors import UsageError, shown
 from kpi_lib.core.period import Grid
+from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration, minor_digits
 from kpi_lib.shapes.revenue import stretches
 
@@ -19,6 +20,7 @@ MOVEMENTS = ("new", "expansion", "reactivation", "contraction", "churn")
 AMOUNTS = ("opening", *MOVEMENTS, "closing")
 
 
+@shape
 def movements(
     data: Dataset,
     grid: Grid,

@@ -28,7 +28,8 @@ def transitions(data: Dataset) -> pl.LazyFrame:
     steps leave an event as stays were made there. A last stay is ripe once the session is over.
     """
     same = (pl.col("session") == pl.col("session").shift(1)) & (pl.col("event") == pl.col("event").shift(1))
-    events = labelled(data).with_columns(ripe=over(pl.col("time").max().over("session"), data))
+    last = pl.when((pl.col("session") != pl.col("session").shift(-1)).fill_null(True)).then("time").backward_fill()
+    events = labelled(data).with_columns(ripe=over(last, data))
     stays = events.filter(~same.fill_null(False))
     onward = (
         pl.when(pl.col("session") == pl.col("session").shift(-1)).then(pl.col("event").shift(-1)).otherwise(pl.lit(END))

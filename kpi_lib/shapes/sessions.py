@@ -14,6 +14,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, local_date
+from kpi_lib.core.shape import shape
 from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.session_pass import passed
 
@@ -67,7 +68,7 @@ def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
         fresh |= (day != day.shift(1)).fill_null(False)
     if rules.end:
         fresh |= (pl.col("event").shift(1) == rules.end).fill_null(False)
-    found = rows.with_columns(session=(_other_user() | fresh).cum_sum())
+    found = rows.with_columns(session=(_other_user() | fresh).cum_sum().set_sorted())
     return found if rules.longest is None else _no_longer_than(found.collect(engine="in-memory"), rules.longest).lazy()
 
 
@@ -89,6 +90,7 @@ def _paused(gap: timedelta) -> pl.Expr:
     return (pl.col("time") - pl.col("time").shift(1) > gap).fill_null(False)
 
 
+@shape
 def sessions(data: Dataset, gap: timedelta | None = None, rules: SessionRules = PLAIN) -> pl.LazyFrame:
     """One row per session: user_id, time (start), end, events, seconds, ripe, segment columns at its first event.
 

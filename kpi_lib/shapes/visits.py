@@ -6,10 +6,12 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid
+from kpi_lib.core.shape import shape
 from kpi_lib.shapes.activity import placed
 from kpi_lib.shapes.sessions import GAP
 
 
+@shape
 def visits(data: Dataset, gap: timedelta = GAP) -> pl.LazyFrame:
     """One row per visit: visitor_id, time (start), user_id, source and medium of the first page, segment columns.
 
