@@ -17,7 +17,7 @@ def shape(make: Callable[Concatenate[Dataset, P], pl.LazyFrame]) -> Callable[Con
     """Keep the rows of a shape, which must depend on tables, calendar, observed span and arguments alone."""
 
     @wraps(make)
-    def shared(data: Dataset, *args: P.args, **options: P.kwargs) -> pl.LazyFrame:
+    def shared(data: Dataset, /, *args: P.args, **options: P.kwargs) -> pl.LazyFrame:
         key = (make, _fixed(args), _fixed(options))
         return once(data, key, lambda: make(data, *args, **options).collect(engine="in-memory")).lazy()
 

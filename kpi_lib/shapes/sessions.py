@@ -60,7 +60,8 @@ def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
         rows = rows.filter(pl.col("event").is_in(list(rules.exclude)).not_())
     fresh = _paused(gap or GAP)
     if gap is None and "session_id" in data.columns(data.activity):
-        rows = rows.sort("user_id", "session_id", "time", nulls_last=True, maintain_order=True)
+        if not _in_one_piece(rows):
+            rows = rows.sort("user_id", "session_id", "time", nulls_last=True, maintain_order=True)
         other = ~pl.col("session_id").eq_missing(pl.col("session_id").shift(1))
         fresh = other | (pl.col("session_id").is_null() & _paused(GAP))
     if rules.midnight:
@@ -70,6 +71,14 @@ def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
         fresh |= (pl.col("event").shift(1) == rules.end).fill_null(False)
     found = rows.with_columns(session=(_other_user() | fresh).cum_sum().set_sorted())
     return found if rules.longest is None else _no_longer_than(found.collect(engine="in-memory"), rules.longest).lazy()
+
+
+def _in_one_piece(rows: pl.LazyFrame) -> bool:
+    """Whether the events of each numbered session follow each other already; by hashes, of which equal ones only cost a sort."""
+    numbers = rows.select(pl.col("user_id", "session_id").hash(), known=pl.col("session_id").is_not_null())
+    changed = pl.any_horizontal(pl.col(c) != pl.col(c).shift(1) for c in ("user_id", "session_id"))
+    begun = numbers.filter(changed.fill_null(True) | ~pl.col("known")).collect(engine="in-memory")
+    return bool(begun["known"].all()) and begun.select("user_id", "session_id").n_unique() == len(begun)
 
 
 def _no_longer_than(rows: pl.DataFrame, longest: timedelta) -> pl.DataFrame:

@@ -14,6 +14,7 @@ NOTHING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "None", "<NA>", "NaT")
 SWITCHES = {each: True for each in ("true", "1", "yes", "y", "t")} | {
     each: False for each in ("false", "0", "no", "n", "f")
 }
+SAMPLE = 10_000
 REAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
 WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
 
@@ -45,9 +46,19 @@ def convert(values: pl.Series, kind: str, zones: Zones) -> Parsed:
 def blank_to_null(values: pl.Series) -> pl.Series:
     """Text without surrounding blanks; what exports write for nothing is null, and so is a float that is no number."""
     if values.dtype == pl.String:
+        if _few(values):
+            # mostly nothing is to be done, which a look at each text once shows
+            texts = values.unique()
+            if blank_to_null(texts).eq_missing(texts).all():
+                return values
         stripped = values.str.strip_chars()
         return pl.select(pl.when(~stripped.is_in(list(NOTHING))).then(stripped)).to_series()
     return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def _few(values: pl.Series) -> bool:
+    """Whether the same texts stand again and again."""
+    return len(values) > SAMPLE and values.head(SAMPLE).n_unique() < SAMPLE // 4
 
 
 def as_text(values: pl.Series) -> pl.Series:
@@ -75,7 +86,7 @@ def _texts(values: pl.Series, _: Zones) -> Parsed:
 
 def _ids(values: pl.Series, _: Zones) -> Parsed:
     text = as_text(values)
-    if text.count() and text.drop_nulls().str.contains(r"^[0-9]{1,15}\.0$").all():
+    if text.str.ends_with(".0").any() and text.drop_nulls().str.contains(r"^[0-9]{1,15}\.0$").all():
         # an export that held the ids as floats, mostly because one was missing
         text = text.str.strip_suffix(".0")
     return _fine(text)

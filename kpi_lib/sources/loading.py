@@ -82,18 +82,22 @@ def load_table(setting: Setting) -> Table:
     """Read one table from its files."""
     folder = setting.manifest.parent
     paths = find(folder, setting.section["path"], f"{setting.manifest}, [tables.{setting.table}] path")
-    files = [read(path, _name(path, folder)) for path in paths]
     bench = Bench(setting)
-    rows = _together([fit(bench, raw) for raw in files])
+    parts, files = [], []
+    for path in paths:
+        raw = read(path, _name(path, folder))
+        parts.append(fit(bench, raw))
+        # of what the file held, no more than its size is kept
+        files.append((len(raw.rows) + len(raw.rejects), raw.rejects, (path.name, raw.digest)))
+    rows = _together(parts)
     rows, dropped = deduplicate(bench, rows)
     rows = as_a_whole(bench, rows)
     notice(bench, rows)
-    rejects = pl.concat([no_rejects(), *(raw.rejects for raw in files), *bench.rejects]).sort(
+    rejects = pl.concat([no_rejects(), *(each for _, each, _ in files), *bench.rejects]).sort(
         "file", "line", maintain_order=True
     )
-    read_rows = sum(len(raw.rows) + len(raw.rejects) for raw in files)
-    counts = Counts(read_rows, len(rows), bench.filtered, dropped, len(rejects))
-    digests = tuple(sorted((path.name, raw.digest) for path, raw in zip(paths, files, strict=True)))
+    counts = Counts(sum(size for size, _, _ in files), len(rows), bench.filtered, dropped, len(rejects))
+    digests = tuple(sorted(digest for _, _, digest in files))
     findings = (*rejected(setting.table, rejects), *bench.notes)
     return Table(_finished(setting.table, rows), counts, rejects, findings, digests)
 
