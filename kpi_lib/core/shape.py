@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.store import tracing
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -26,10 +27,16 @@ def shape(make: Callable[Concatenate[Dataset, P], pl.LazyFrame]) -> Callable[Con
 
 def once(data: Dataset, key: Any, make: Callable[[], Result]) -> Result:  # noqa: ANN401 - any name of a result
     """A result that several figures share, made at first use. It goes with the data set."""
-    choices = (data.counting, data.activity, data.zone, data.week_start, _fixed(dict(data.features)))
+    choices = (
+        data.counting and data.parts is not None,
+        data.activity,
+        data.zone,
+        data.week_start,
+        _fixed(dict(data.features)),
+    )
     place = (key, data.by, data.observed_from, data.observed_until, *choices)
     tables, found = data.kept.get(place, (None, None))
-    if tables is not data.tables:  # none yet, or of other tables
+    if tables is not data.tables or tracing():  # none yet, of other tables, or somebody asks how it is made
         found = make()
         while len(data.kept) >= MOST:
             data.kept.pop(next(iter(data.kept)))

@@ -133,6 +133,11 @@ def traced() -> Iterator[list[dict[str, str]]]:
         _TRACE.reset(token)
 
 
+def tracing() -> bool:
+    """Whether somebody traces."""
+    return _TRACE.get() is not None
+
+
 def used(shape: str, form: str, why: str) -> None:
     """Say which form of the data a shape uses, to whoever traces it."""
     trace = _TRACE.get()
