@@ -193,10 +193,10 @@ class Dataset:
         parts = self.parts.once(("sizes", column), lambda: pl.concat(map(counted, scans)))
         return parts.group_by(column).agg(pl.col("rows").sum())
 
-    def segment_columns(self, most: int = 12) -> tuple[str, ...]:
-        """The columns of the activity table and of users that cut the data into a few groups, by name."""
+    def segment_columns(self, most: int = 12, tables: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The columns of some tables (the activity table and users) that cut the data into a few groups, by name."""
         found = []
-        for table in dict.fromkeys((self.activity, "users")):
+        for table in dict.fromkeys(tables or (self.activity, "users")):
             known = {column.name for column in TABLES[table] if column.kind not in ("text", "flag")} | {"event"}
             frame = self.tables.get(table, pl.DataFrame())
             found += [c for c in frame.columns if c not in known and 2 <= frame[c].n_unique() <= most]

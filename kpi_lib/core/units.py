@@ -19,6 +19,11 @@ class Unit:
     money: bool = False
     percent: bool = False
 
+    @property
+    def points(self) -> bool:
+        """Whether its changes are told as differences, not in percent."""
+        return not self.money and (self.percent or self.name in ("ratio", "score"))
+
 
 SHARE = Unit("share", percent=True)
 COUNT = Unit("count")
