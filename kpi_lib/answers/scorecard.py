@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -11,9 +10,10 @@ from kpi_lib.answers.change import Change, better, changes, in_points
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.demands import available
 from kpi_lib.answers.stages import DEPTH, stage
+from kpi_lib.answers.targets import TargetStatus
+from kpi_lib.answers.targets import targets as judged
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
-from kpi_lib.core.units import DOWN
 from kpi_lib.kpis.registry import Kpi, find
 
 STAR, PRIMARY, COMPANION = "north_star", "primary", "companion"
@@ -31,16 +31,6 @@ BARREN = ("needs_choice", "no_segment", "missing_input")
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """A target and how the figure stands to it: met, missed, behind (not due yet), or open while the interval holds it."""
-
-    value: float
-    due: date | None
-    owner: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """One KPI on the scorecard: its definition, the figure's row, history (oldest first), changes and target.
 
@@ -52,7 +42,7 @@ class Standing:
     row: Mapping[str, Any]
     history: Values
     change: Change
-    aim: Aim | None
+    aim: TargetStatus | None
     year: Change | None = None
     role: str = PRIMARY
     teams: tuple[str, ...] = ()
@@ -79,7 +69,7 @@ class Standing:
         row = {**self.row, "start": str(self.row["start"]), "end": str(self.row["end"])}
         moved = {"points": self.change.points, **moved_by("", self.change), "better": self.better}
         year = {**moved_by("year_", self.year), "year_better": better(self.kpi, self.year) if self.year else None}
-        aim = self.aim and {"value": self.aim.value, "due": self.aim.due and str(self.aim.due), "state": self.aim.state}
+        aim = self.aim.to_dict() if self.aim else None
         past = self.history.table.select(pl.col("start").cast(pl.String), "value", "status").to_dicts()
         named = {"title": self.title, "role": self.role, "by": dict(self.part), "owner": self.owner}
         return {**row, **named, "teams": list(self.teams), **moved, **year, "target": aim, "history": past}
@@ -173,13 +163,14 @@ def scorecard(
         begin(local_day(data.observed_from, data.zone), last.every, data.week_start) if last.every in EVERY else None
     )
     past = last.back(history, since)
+    wanted = {each["kpi"]: each for each in targets}  # of several for one KPI the last
     left_out: dict[str, str] = {}
     standings = []
     for name, role in roles.items():
         if lacking[name]:
             left_out[name] = "needs " + ", ".join(lacking[name])
             continue
-        found = _standing(find(name), data, past, targets)
+        found = _standing(find(name), data, past, wanted.get(name))
         if isinstance(found, str):
             left_out[name] = found
             continue
@@ -210,7 +201,7 @@ def _with_depth(
     return ordered, ()
 
 
-def _standing(kpi: Kpi, data: Dataset, past: Grid, targets: Sequence[Mapping[str, Any]]) -> Standing | str:
+def _standing(kpi: Kpi, data: Dataset, past: Grid, target: Mapping[str, Any] | None) -> Standing | str:
     """How one KPI stands, or why it cannot be told."""
     values = compute(kpi.name, data, past)
     rows = values.table.filter(pl.col("start") == past.shown[-1])
@@ -227,7 +218,8 @@ def _standing(kpi: Kpi, data: Dataset, past: Grid, targets: Sequence[Mapping[str
     else:
         moved = changes(kpi, data, past, bases, part=part)
     year = moved[1] if len(moved) > 1 else None
-    return Standing(kpi, row, values, moved[0], _aim(kpi, row, targets), year, part=part)
+    aim = judged(data, [target], until=past.stops[-1])[0] if target else None
+    return Standing(kpi, row, values, moved[0], aim, year, part=part)
 
 
 def _headline(kpi: Kpi, rows: pl.DataFrame) -> dict[str, Any]:
@@ -237,20 +229,3 @@ def _headline(kpi: Kpi, rows: pl.DataFrame) -> dict[str, Any]:
         return declared
     ordered = rows.sort("value", *kpi.parts, descending=[True, *(False for _ in kpi.parts)], nulls_last=True)
     return {name: ordered[name][0] for name in kpi.parts}
-
-
-def _aim(kpi: Kpi, row: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> Aim | None:
-    own = [each for each in targets if each["kpi"] == kpi.name]
-    if not own or row["value"] is None:
-        return None
-    target = own[-1]
-    sign = -1 if kpi.direction == DOWN else 1
-    value, low, high = (sign * x if x is not None else None for x in (row["value"], row["low"], row["high"]))
-    wanted = sign * float(target["value"])
-    if low is not None and high is not None and min(low, high) < wanted <= max(low, high):
-        state = "open"
-    else:
-        due = target.get("due")
-        late = due is None or due < row["end"]
-        state = "met" if value is not None and value >= wanted else ("missed" if late else "behind")
-    return Aim(float(target["value"]), target.get("due"), target.get("owner", ""), state)

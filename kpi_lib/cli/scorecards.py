@@ -1,12 +1,13 @@
 """The verb scorecard: how the KPIs of a review stand, of one workspace or of several."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kpi_lib.cli.options import Place, shared
-from kpi_lib.cli.text import interval, table
+from kpi_lib.cli.text import interval, plain, table
 
 if TYPE_CHECKING:
     from kpi_lib.answers.change import Change
@@ -57,7 +58,7 @@ def scorecard(place: Place, names: tuple[str, ...], **asked: Any) -> int:  # noq
     parts = [f"{name or 'nobody named'}\n{_rows(own, card)}" for name, own in owned.items()]
     teams = [_matrix(card)] if asked["by_owner"] else []
     text = "\n\n".join([title, *(parts or [_rows(card.standings, card)]), *teams, _notes(card)])
-    place.show({"workspace": workspace.name, **card.to_dict()}, text)
+    place.show({"workspace": workspace.name, **card.to_dict()}, _safe(text))
     return 0
 
 
@@ -135,18 +136,27 @@ def _second(standing: "Standing", card: "Scorecard") -> str:
     why = STANDS.get(row["status"], UNKNOWN.get(row["status"], "") if row["value"] is None else "")
     said = [f"95 % {spread}" if spread else "", f"n {row['n']:,}" if spread else "", why]
     said += [_target(standing, card), standing.owner]
-    return _cut("    " + " · ".join(filter(None, said)), WIDTH) if any(said) else ""
+    return _folded(" · ".join(filter(None, said))) if any(said) else ""
 
 
 def _target(standing: "Standing", card: "Scorecard") -> str:
-    from kpi_lib.core.units import show
     from kpi_lib.show.render import TARGETS
     from kpi_lib.show.tiles import target_of
 
     if standing.aim is None:
         return ""
-    target = target_of(standing, standing.aim, card.currency)
-    return f"target {show(standing.aim.value, standing.kpi.unit, card.currency)} {TARGETS[target.state]}"
+    target = target_of(standing.aim, card.currency)
+    return f"target {target.phrase} {TARGETS[target.state]}" + (f" ({target.why})" if target.why else "")
+
+
+def _folded(text: str) -> str:
+    return "\n".join(
+        textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="      ", break_long_words=False)
+    )
+
+
+def _safe(text: str) -> str:
+    return "\n".join(plain(line) for line in text.splitlines())
 
 
 def _cut(text: str, width: int) -> str:
@@ -183,7 +193,7 @@ def _portfolio(place: Place, folders: Sequence[str], asked: dict[str, Any]) -> i
         found.append((workspace.name, _card(workspace, (), asked)))
     blocks = [f"{name}, {_period(card)}\n{_rows(card.standings, card)}" for name, card in found]
     document = {"portfolio": [{"workspace": name, **card.to_dict()} for name, card in found]}
-    place.show(document, "\n\n".join([*blocks, LEGEND]))
+    place.show(document, _safe("\n\n".join([*blocks, LEGEND])))
     return 0
 
 

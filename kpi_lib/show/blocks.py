@@ -83,11 +83,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was aimed for: state is met, on_track, at_risk or missed; `share` of the way there fills the bar."""
+    """What was aimed for: `state` is that of a target's status, `share` of the way there fills the bar, `why` explains."""
 
     phrase: Phrase
     state: str
     share: float | None = None
+    why: Phrase = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

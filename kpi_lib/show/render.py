@@ -25,7 +25,10 @@ from kpi_lib.show.spark import spark_html
 
 ARROWS = {"up": "▲", "down": "▼", "flat": "●", "none": ""}
 MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
-TARGETS = {"met": "✓ met", "on_track": "● on track", "at_risk": "! at risk", "missed": "✕ missed"}
+TARGETS = {
+    "met": "✓ met", "on_track": "● on track", "at_risk": "! at risk", "off": "✕ off track", "missed": "✕ missed",
+    "cannot_tell": "? cannot tell yet", "past": "– past its day", "faulty": "! cannot be judged",
+}  # fmt: skip
 
 
 def inline(phrase: Phrase) -> Html:
@@ -132,7 +135,8 @@ def _target(target: Target) -> Html:
     share = min(max(target.share, 0.0), 1.0) if target.share is not None else None
     fill = tag("span", class_="kpi-bar-fill", style=f"width:{share * 100:.1f}%") if share is not None else None
     bar = tag("span", fill, class_="kpi-bar", aria_hidden="true") if fill else None
-    words = tag("span", "Target ", inline(target.phrase), " · ", tag("b", TARGETS[target.state]))
+    why = Html("") if not target.why else join(", ", inline(target.why))
+    words = tag("span", "Target ", inline(target.phrase), " · ", tag("b", TARGETS[target.state]), why)
     return tag("p", bar, words, class_="kpi-target", data_state=target.state)
 
 

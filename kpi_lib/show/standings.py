@@ -44,8 +44,8 @@ def _row(standing: Standing, scorecard: Scorecard) -> tuple[Phrase | Cell, ...]:
     told = [_told(each) if each is not None and row["value"] is not None else "" for each in moved]
     target: Phrase = ""
     if standing.aim:
-        aim = target_of(standing, standing.aim, currency)
-        target = (aim.phrase, " · ", TARGETS[aim.state])
+        aim = target_of(standing.aim, currency)
+        target = (aim.phrase, " · ", TARGETS[aim.state], f" ({aim.why})" if aim.why else "")
     spark = spark_of(standing, scorecard)
     return (
         MARKS.get(standing.role, "") + standing.title,

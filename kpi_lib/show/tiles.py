@@ -1,14 +1,15 @@
 """The scorecard shown: its headline, the north star with its history, and a tile for each other figure."""
 
 from kpi_lib.answers.intake import Intake
-from kpi_lib.answers.scorecard import Aim, Scorecard, Standing
+from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.sharing import shared
-from kpi_lib.core.units import CONTEXT, DOWN, show
+from kpi_lib.answers.targets import MET, MISSED, ON_TRACK, TargetStatus
+from kpi_lib.core.units import NARROW_SPACE, show
 from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
 from kpi_lib.show.intakes import newcomers
-from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, written
+from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, unit_of, written
 from kpi_lib.show.spark import Spark
 
 FULL = ("count", "per_day", "total", "quotient", "stock", "uptime")
@@ -61,7 +62,7 @@ def _third(scorecard: Scorecard, movers: list[Standing], intake: Intake | None) 
     """Who the figures are about, when nobody new comes; else missed targets, the next mover, or what is open."""
     if intake is not None and intake.closed:
         return newcomers(intake)
-    missed = [each for each in scorecard.standings if each.aim is not None and each.aim.state == "missed"]
+    missed = [each for each in scorecard.standings if each.aim is not None and each.aim.status == MISSED]
     if missed:
         aims = [each for each in scorecard.standings if each.aim is not None]
         names = ", ".join(each.title for each in missed)
@@ -102,7 +103,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         year=compared_year(standing, scorecard.every),
         spark=spark_of(standing, scorecard) if spark else None,
         note=_note(standing, scorecard.currency),
-        target=target_of(standing, standing.aim, scorecard.currency) if standing.aim else None,
+        target=target_of(standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
         quiet=f"Few to go by{number}" if few else "",
     )
@@ -145,19 +146,11 @@ def spark_of(standing: Standing, scorecard: Scorecard) -> Spark | None:
     return Spark(values=values, text=text, partial=rows[-1]["status"] == "partial")
 
 
-def target_of(standing: Standing, aim: Aim, currency: str) -> Target:
-    """What was aimed for; a target that is not due yet is not missed yet."""
-    lower = standing.kpi.direction == DOWN
-    value = known(standing.row["value"])
-    wanted = ("at most " if lower else "") + show(aim.value, standing.kpi.unit, currency)
+def target_of(aim: TargetStatus, currency: str) -> Target:
+    """What was aimed for, how it stands, and how likely it is to be reached; a target that is wrong says so."""
+    unit = unit_of(aim.kpi)
+    wanted = ("at most " if aim.lower else "") + show(aim.value, unit, currency)
     due = f" by {day_name(aim.due)}" if aim.due else ""
-    share = None
-    if value is not None and aim.value > 0 and standing.kpi.direction != CONTEXT:
-        share = (aim.value / value if value > 0 else 1.0) if lower else max(value, 0.0) / aim.value
-    reached = value is not None and (value <= aim.value if lower else value >= aim.value)
-    state = aim.state
-    if state == "open":
-        state = "on_track" if reached else "at_risk"
-    elif state == "behind":
-        state = "at_risk"
-    return Target(phrase=wanted + due, state=state, share=share)
+    likely = f"{aim.probability:.0%} likely".replace("%", f"{NARROW_SPACE}%") if aim.probability is not None else ""
+    why = "" if aim.status in (MET, MISSED, ON_TRACK) else aim.reasons[0] if aim.reasons else ""
+    return Target(phrase=wanted + due, state=aim.status, share=aim.progress, why=", ".join(filter(None, (likely, why))))

@@ -12,6 +12,7 @@ from scipy import stats
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.compute import compute
 from kpi_lib.answers.scorecard import Standing, scorecard, watched
+from kpi_lib.answers.targets import targets as judged
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from tests.build import told
@@ -122,34 +123,23 @@ def test_history_goes_back_as_far_as_the_data() -> None:
     assert (custom.period, custom.every) == ("2026-01-10..2026-01-15", "custom")
 
 
-TARGETS = [
-    ("orders", 40, "missed"),
-    ("orders", 28, "met"),
-    ("repeat_purchase_rate", 0.0, "met"),
-    ("repeat_purchase_rate", 0.4, "missed"),
-    ("repeat_purchase_rate", 0.05, "open"),
-    ("user_churn_rate", 0.9, "met"),
-    ("user_churn_rate", 0.05, "missed"),
-]
-
-
-@pytest.mark.parametrize(("name", "value", "state"), TARGETS)
-def test_a_target_is_met_missed_or_open(name: str, value: float, state: str) -> None:
-    orders = "\n".join(f"u{i} 02-{1 + i:02} 100" for i in range(28))
+def test_a_target_stands_as_targets_judge_it() -> None:
+    """On its own periods, as of the end of the scorecard's; of several for one KPI the last counts."""
     use = "\n".join(f"u{i} 01-05 v" for i in range(60)) + "\n" + "\n".join(f"u{i} 02-05 v" for i in range(42))
-    data = told(use, orders)
-    target = {"kpi": name, "value": value, "due": date(2026, 2, 28), "owner": "us"}
-    aim = scorecard(data, [name], FEBRUARY, targets=[target]).standings[0].aim
-    assert aim is not None
-    assert (aim.value, aim.due, aim.owner, aim.state) == (value, date(2026, 2, 28), "us", state)
-
-
-def test_a_target_that_is_not_due_is_behind() -> None:
-    data = told(orders="ann 02-05 100")
-    target = {"kpi": "orders", "value": 5, "due": date(2026, 12, 31)}
-    aim = scorecard(data, ["orders"], FEBRUARY, targets=[target]).standings[0].aim
-    assert aim is not None
-    assert aim.state == "behind"
+    data = told(use, "\n".join(f"u{i} 02-{1 + i:02} 100" for i in range(28)), until="04-01")
+    wanted = [
+        {"kpi": "orders", "value": 9_999},
+        {"kpi": "orders", "value": 28, "due": date(2026, 2, 28), "owner": "us"},
+        {"kpi": "user_churn_rate", "value": 0.05, "due": date(2026, 2, 28)},
+        {"kpi": "repeat_purchase_rate", "value": 30.0, "due": date(2026, 12, 31)},
+    ]
+    names = ["orders", "user_churn_rate", "repeat_purchase_rate", "active_users"]
+    board = scorecard(data, names, FEBRUARY, targets=wanted)
+    aims = [each.aim for each in board.standings]
+    assert [a.to_dict() for a in aims if a] == [a.to_dict() for a in judged(data, wanted[1:], until=date(2026, 3, 1))]
+    assert [aim.status if aim else None for aim in aims[:4]] == ["met", "missed", "faulty", None]
+    assert (board.standings[0].owner, board.to_dict()["rows"][0]["target"]["status"]) == ("us", "met")
+    assert board.table["target"].to_list() == [28.0, 0.05, 30.0, None, None]
 
 
 def test_the_north_star_stands_first_and_what_cannot_be_computed_is_told() -> None:

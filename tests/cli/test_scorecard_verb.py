@@ -28,7 +28,7 @@ def test_the_figures_are_those_of_compute_and_fit_the_terminal(kpi: Kpi) -> None
     assert {row["kpi"]: row["value"] for row in year} == pytest.approx({k: r["year_ago"] for k, r in rows.items()})
     assert "★ Active customers" in said.out
     assert "1,506" in said.out
-    assert "target 1,500 ✓ met · retention" in said.out
+    assert "target 1,500 by 30 June 1998 ✓ met · retention" in said.out
 
 
 def test_kpis_group_by_owner_with_a_table_of_teams(kpi: Kpi, stranger: Path) -> None:

@@ -149,8 +149,9 @@ def test_tiles_colour_only_clear_changes_and_say_what_is_better() -> None:
     ("target", "state"),
     [
         ({"value": 1}, "met"),
-        ({"value": 9999}, "missed"),
-        ({"value": 9999, "due": date(2027, 1, 1)}, "at_risk"),
+        ({"value": 9999, "due": date(2026, 6, 30)}, "missed"),
+        ({"value": 9999, "due": date(2027, 1, 1)}, "cannot_tell"),
+        ({"value": 9999}, "cannot_tell"),
     ],
 )
 def test_a_target_that_is_not_due_is_not_missed(target: dict[str, object], state: str) -> None:
