@@ -29,6 +29,7 @@ _PLACES = {
     "answers.cohort_revenue": ("CohortRevenue", "cohort_revenue"),
     "answers.compute": ("Values", "compute", "segmentable"),
     "answers.contributions": ("Contributions", "contributions"),
+    "answers.decisions": ("Decision", "FollowUp", "follow_up"),
     "answers.demands": ("available",),
     "answers.goals": ("Goals", "goals"),
     "answers.intake": ("Intake", "intake"),

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "adoption": ("engagement", "who uses which feature, how much and how soon"),
     "habits": ("engagement", "on how many days people come, and after which pause"),
     "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
+    "decide": ("decisions", "put a decision on record, or see what came of those there are"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
@@ -42,7 +43,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
-    "Tell": ("scorecard", "report", "lab"),
+    "Tell": ("scorecard", "decide", "report", "lab"),
 }
 
 

@@ -88,8 +88,8 @@ def period(verb: Verb) -> Verb:
         click.option(
             "--every", type=click.Choice(["day", "week", "month", "quarter", "year"]), help="Grid of --from and --to."
         ),
-        click.option("--to", "stop", metavar="D", type=_day, help="First day after the grid."),
-        click.option("--from", "start", metavar="D", type=_day, help="First day of a grid of periods."),
+        click.option("--to", "stop", metavar="D", type=day_of, help="First day after the grid."),
+        click.option("--from", "start", metavar="D", type=day_of, help="First day of a grid of periods."),
         click.option(
             "--period",
             metavar="P",
@@ -113,7 +113,8 @@ def table_choice(verb: Verb) -> Verb:
     )(verb)
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
+    """Read a day, as an option's type."""
     try:
         return date.fromisoformat(text)
     except ValueError:

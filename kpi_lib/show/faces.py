@@ -7,6 +7,7 @@ from typing import Any
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
@@ -26,12 +27,13 @@ from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show.blocks import Note
+from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_adoption import breadth_picture
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
 from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
@@ -145,6 +147,11 @@ def _(result: Goals) -> tuple[object, ...]:
     return (say(result), table(result), *goals_pictures(result)) if result.goals else (say(result),)
 
 
+@faces.register
+def _(result: FollowUp) -> tuple[object, ...]:
+    return (say(result), *notes(result), Say(NOT_ITS_CAUSE)) if result.followed else (say(result),)
+
+
 def readable(result: object) -> tuple[object, ...]:
     """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
     kept = shared(result)
@@ -180,6 +187,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Goals,
             Statement,
             Intake,
+            FollowUp,
             Scorecard,
         ),
         readable,

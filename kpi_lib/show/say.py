@@ -5,6 +5,7 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
@@ -29,6 +30,7 @@ from kpi_lib.show import (
     advice,
     bridges,
     cohorts,
+    decisions,
     economics,
     flows,
     funnel_compare,
@@ -71,6 +73,7 @@ say.register(Advice, advice.sentence)
 say.register(Goals, goals.goals_sentence)
 say.register(Statement, goals.statement_sentence)
 say.register(Intake, intakes.sentence)
+say.register(FollowUp, decisions.sentence)
 say.register(Scorecard, tiles.headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)

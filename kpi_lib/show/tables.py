@@ -5,6 +5,7 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard
@@ -28,6 +29,7 @@ from kpi_lib.show import (
     advice,
     bridges,
     cohorts,
+    decisions,
     economics,
     flows,
     funnel_compare,
@@ -69,6 +71,7 @@ table.register(Values, values.values_table)
 table.register(Advice, advice.advice_table)
 table.register(Goals, goals.goals_table)
 table.register(Intake, intakes.intake_table)
+table.register(FollowUp, decisions.follow_up_table)
 table.register(Scorecard, standings.scorecard_table)
 table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)

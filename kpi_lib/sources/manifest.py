@@ -81,6 +81,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return checked
 
 
+def read_keys(path: Path, keys: Mapping[str, Check]) -> tuple[Place, dict[str, Any]]:
+    """Read and check a small file that must have all of these keys and no others; with it the place, for errors."""
+    place = Place(path, _text(path))
+    content = _parse(place)
+    if odd := next((key for key in content if key not in keys), None):
+        raise place.error("", odd, f"is unknown: there is no key {shown(odd)}. {nearest(odd, keys)}")
+    found = _keys(place, "", content, keys)
+    _required(place, "", found, tuple(keys))
+    return place, found
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kpi_lib.answers.decisions import Decision
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import DataError, KpiWarning, UsageError, WorkspaceError, shown
 from kpi_lib.core.period import EVERY, Grid, last_complete, local_day, parse_period
 from kpi_lib.core.store import used
+from kpi_lib.sources.decisions import read_decisions
 from kpi_lib.sources.findings import Loaded
 from kpi_lib.sources.loading import load
 from kpi_lib.sources.manifest import FILE, read_manifest
@@ -53,6 +55,11 @@ class Workspace:
         return found
 
     @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided, oldest first: the files in decisions/."""
+        return read_decisions(self.folder)
+
+    @property
     def reports(self) -> Mapping[str, Any]:
         """The reports it wants, by name."""
         found: Mapping[str, Any] = self.config["reports"]
@@ -86,6 +93,11 @@ class Workspace:
         """How old the data may get before a warning and before an error."""
         found: Mapping[str, str] = self.config["freshness"]
         return found
+
+    @property
+    def today(self) -> date:
+        """The calendar day of the workspace's zone."""
+        return local_day(self.now, self.config["workspace"].get("timezone", "UTC"))
 
     def grid(
         self,
