@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date as Day
 from typing import Any
 
 import polars as pl
@@ -41,15 +41,15 @@ class Decision:
     `expect` is "+5 %", "-2 points", "up" or "down", for the KPI's change until `due`; `look` is when to look again.
     """
 
-    date: date
+    date: Day
     decision: str
     type: str
     signal: str
     owner: str
     kpi: str
     expect: str
-    due: date
-    look: date
+    due: Day
+    look: Day
     file: str = ""
 
     def faults(self) -> list[tuple[str, str]]:
@@ -103,7 +103,7 @@ class Followed:
     decision: Decision
     change: Change
     value: float | None
-    start: date
+    start: Day
     state: str
     reason: str = ""
 
@@ -125,7 +125,7 @@ class FollowUp:
 
     followed: tuple[Followed, ...]
     every: str
-    until: date
+    until: Day
     currency: str
 
     @property
@@ -167,7 +167,7 @@ def _followed(decision: Decision, data: Dataset, last: Grid) -> Followed:
     return Followed(decision, change, row["value"], start, *_state(decision, kpi, change))
 
 
-def _before(day: date, last: Grid, data: Dataset) -> Grid:
+def _before(day: Day, last: Grid, data: Dataset) -> Grid:
     """The last period of that kind that was over when the decision was taken."""
     if last.every not in EVERY:
         length = last.stops[0] - last.firsts[0]
@@ -176,7 +176,7 @@ def _before(day: date, last: Grid, data: Dataset) -> Grid:
     return Grid.of([step(stop, last.every, -1)], [stop], zone=last.zone, every=last.every)
 
 
-def _first_after(day: date, last: Grid, data: Dataset) -> str:
+def _first_after(day: Day, last: Grid, data: Dataset) -> str:
     if last.every not in EVERY:
         return "the period begins before the decision"
     first = begin(day, last.every, data.week_start)

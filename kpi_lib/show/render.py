@@ -27,7 +27,7 @@ ARROWS = {"up": "▲", "down": "▼", "flat": "●", "none": ""}
 MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
 TARGETS = {
     "met": "✓ met", "on_track": "● on track", "at_risk": "! at risk", "off": "✕ off track", "missed": "✕ missed",
-    "cannot_tell": "? cannot tell yet", "past": "– past its day", "faulty": "! cannot be judged",
+    "cannot_tell": "? cannot tell yet", "past": "– past", "faulty": "! to mend",
 }  # fmt: skip
 
 
