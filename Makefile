@@ -49,7 +49,7 @@ lab: setup ## open the notebooks in JupyterLab (WORKSPACE=data/clickstream for t
 
 bench: ## measure side by side with other engines, in an environment of its own (BENCH="--events 1000000 --runs 5")
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.lock
 	@.venv-bench/bin/python benchmarks/run.py $(BENCH)
 
 bench-kpis: setup ## measure the whole catalogue on the demo company (BENCH="--users 10000,20000 --runs 3")

@@ -204,6 +204,19 @@ def sessions_pandas(path: Path) -> object:
     return [len(spans), int(rows["user_id"].nunique()), statistics.median(lengths.tolist())]
 
 
+def sessions_retentioneering(path: Path) -> object:
+    """Its event stream and its own split; it asks home for statistics of use unless told not to."""
+    os.environ["RETENTIONEERING_NO_TRACK"] = "1"
+    import pandas as pd
+    from retentioneering import Eventstream
+
+    rows = pd.read_parquet(path, columns=["user_id", "time", "event"]).rename(columns={"time": "timestamp"})
+    split = Eventstream(rows).split_sessions(timeout=pd.Timedelta(microseconds=GAP)).df
+    spans = split.groupby(["user_id", "session_id"], observed=True)["timestamp"].agg(["min", "max"])
+    lengths = (spans["max"] - spans["min"]).dt.total_seconds()
+    return [len(spans), int(split["user_id"].nunique()), statistics.median(lengths.tolist())]
+
+
 def _date(day: int) -> str:
     return str((datetime.fromtimestamp(START / 1e6, UTC) + timedelta(days=day)).date())
 
@@ -213,5 +226,10 @@ PEERS: dict[str, dict[str, Callable[[Path], Any]]] = {
     "retention": {"duckdb": retention_duckdb, "chdb": retention_chdb},
     "actives": {"duckdb": actives_duckdb, "chdb": actives_chdb},
     "lifecycles": {"duckdb": lifecycles_duckdb, "chdb": lifecycles_chdb},
-    "sessions": {"duckdb": sessions_duckdb, "chdb": sessions_chdb, "pandas": sessions_pandas},
+    "sessions": {
+        "duckdb": sessions_duckdb,
+        "chdb": sessions_chdb,
+        "pandas": sessions_pandas,
+        "retentioneering": sessions_retentioneering,
+    },
 }

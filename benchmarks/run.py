@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import data, ours  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
+from kpi_lib.kpis.registry import catalogue  # noqa: E402
 
 THREADS = "2"
 PARTS = ("retention", "actives", "lifecycles")
@@ -46,6 +47,8 @@ def measure(work: str, path: Path) -> Run:
     # the clock starts after the imports, for everybody
     for module in ("numpy", "scipy.special", *ours.MODULES) if own else (engine,):
         importlib.import_module(module)
+    if own:
+        catalogue()
     used, began = time.process_time(), time.perf_counter()
     answer = call()
     wall, cpu = time.perf_counter() - began, time.process_time() - used
@@ -101,11 +104,11 @@ def median(runs: Sequence[Mapping[str, Any]], what: str) -> float:
     return statistics.median(run[what] for run in runs)
 
 
-def paired(runs: list[Run], bases: list[list[Run]]) -> float | None:
-    """The median, round by round, of our wall time over the sum of the others' in the same round."""
+def paired(runs: list[Run], bases: list[list[Run]], what: str = "wall") -> float | None:
+    """The median, round by round, of our time over the sum of the others' in the same round."""
     if not bases:
         return None
-    return statistics.median(run["wall"] / sum(base[i]["wall"] for base in bases) for i, run in enumerate(runs))
+    return statistics.median(run[what] / sum(base[i][what] for base in bases) for i, run in enumerate(runs))
 
 
 def best(found: dict[str, list[Run]], question: str) -> str | None:
@@ -116,7 +119,7 @@ def best(found: dict[str, list[Run]], question: str) -> str | None:
 
 def report(found: dict[str, list[Run]]) -> str:
     """The table of medians; ratios are medians of ratios within a round."""
-    heads = ["question", "engine", "wall s", "CPU s", "peak MB", "÷ best other", "÷ bare scan"]
+    heads = ["question", "engine", "wall s", "CPU s", "peak MB", "÷ best other", "in CPU s", "÷ bare scan"]
     lines = [" | ".join(heads), "|".join(["---"] * len(heads))]
     for work, runs in found.items():
         question, engine = work.split(":")
@@ -126,7 +129,9 @@ def report(found: dict[str, list[Run]]) -> str:
         bases = [found[name] for name in names if name is not None]
         bare = paired(runs, [found[f"floor:{engine if own else 'scan'}"]])
         figures = [f"{median(runs, what):.{digits}f}" for what, digits in (("wall", 2), ("cpu", 2), ("peak", 0))]
-        ratios = ["" if each is None else f"{each:.2f}" for each in (paired(runs, bases), bare)]
+        ratios = [
+            "" if each is None else f"{each:.2f}" for each in (paired(runs, bases), paired(runs, bases, "cpu"), bare)
+        ]
         lines.append(" | ".join([question, engine, *figures, *ratios]))
     return "\n".join(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines)
 
@@ -143,7 +148,7 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     if asked.work == "build":
         ours.build(asked.data)
-        print(json.dumps({"cpu": time.process_time()}))
+        print(json.dumps({"cpu": time.process_time(), "peak": _peak()}))
     elif asked.work:
         print(json.dumps(measure(asked.work, asked.data)))
     else:
@@ -154,14 +159,14 @@ def main(arguments: Sequence[str]) -> None:
 def _all(asked: argparse.Namespace, folder: Path) -> None:
     path = folder / f"{asked.events}.parquet"
     if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         print(f"drawing {asked.events:,} events", file=sys.stderr)
         data.generate(asked.events, path)
-    began, built = time.perf_counter(), None
+    began, told = time.perf_counter(), ""
     if not path.with_suffix(".store").exists():
-        built = afresh("build", path)["cpu"]
-        told = f"store built in {time.perf_counter() - began:.1f} s, {built:.1f} CPU s\n"
-    else:
-        told = ""
+        built = afresh("build", path)
+        wall = time.perf_counter() - began
+        told = f"store built in {wall:.1f} s, {built['cpu']:.1f} CPU s, {built['peak']:.0f} MB at its peak\n"
     found: dict[str, list[Run]] = {work: [] for work in works(asked.peers.split(","))}
     for turn in range(asked.runs):
         for work in found:
@@ -174,7 +179,7 @@ def _all(asked: argparse.Namespace, folder: Path) -> None:
 
 def _here() -> str:
     versions = []
-    for name in ("polars", "duckdb", "chdb", "pandas"):
+    for name in ("polars", *sorted({peer for each in PEERS.values() for peer in each})):
         try:
             versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:

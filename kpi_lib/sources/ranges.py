@@ -2,20 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.errors import DataError
-from kpi_lib.core.store import USER, Parts, codes, ordered, user_days
+from kpi_lib.core.store import USER, Parts, ordered, user_days
 
 ROWS = 1_500_000  # in one range: memory while building and while asking
 SAMPLE = 97  # every 97th row tells where the users lie
 NAMES = 4_096  # a text column of at most so many values is stored as codes
 INDEX = "index.json"
 RANGE = "range of users"
+UNSORTED = "unsorted"
 Tell = Callable[[str, int, int], None]
 
 
@@ -26,25 +27,34 @@ def silent(stage: str, done: int, total: int) -> None:
 def write_ranges(rows: pl.LazyFrame, folder: Path, *, zone: str, tell: Tell = silent) -> None:
     """Write events into a folder: `000.parquet` … sorted by user and time, `days-000.parquet` … and an index.
 
-    Reads the rows as a stream, twice, and holds one range in memory. Raises OSError or a Polars error when the disk is full.
+    Reads the rows as a stream, twice, and holds one range in memory. What a build of the same rows that was stopped left in
+    the folder is taken over: the rows cut into ranges, and each range that was finished. Raises OSError or a Polars error
+    when the disk is full.
     """
     count = rows.select(pl.len()).collect().item()
     size = max(-(-count // ROWS), 1)
-    short = _coded(rows)
     tell("cut", 0, size)
     if size == 1:
-        pieces = [short.collect()]
-        _write_all(iter(pieces), folder, zone=zone, tell=tell, total=1)
+        _write_all([lambda: _coded(rows).collect()], folder, zone=zone, tell=tell)
         return
+    if not (folder / UNSORTED).exists():
+        shutil.rmtree(folder / f"{UNSORTED}.draft", ignore_errors=True)
+        _cut(rows, size, folder / f"{UNSORTED}.draft")
+        (folder / f"{UNSORTED}.draft").rename(folder / UNSORTED)
+    pieces = [lambda each=each: pl.scan_parquet(each).collect() for each in _pieces(folder / UNSORTED)]
+    _write_all(pieces, folder, zone=zone, tell=tell)
+    shutil.rmtree(folder / UNSORTED)
+
+
+def _cut(rows: pl.LazyFrame, size: int, raw: Path) -> None:
+    """Cut rows into ranges of users, as many as asked or fewer, in no order within a range."""
     sample = rows.select("user_id").gather_every(SAMPLE).collect()["user_id"].sort()
     cuts = sample.gather([len(sample) * i // size for i in range(1, size)]).unique().sort()
     place = pl.lit(cuts).search_sorted(pl.col("user_id"), side="right").cast(pl.Int32)
-    raw = folder / "unsorted"
     target = pl.PartitionBy(raw, key=RANGE, include_key=False)
-    short.with_columns(place.alias(RANGE)).sink_parquet(target, mkdir=True, compression="zstd", compression_level=1)
-    parts = (pl.scan_parquet(each).collect() for each in _pieces(raw))
-    _write_all(parts, folder, zone=zone, tell=tell, total=len(_pieces(raw)))
-    shutil.rmtree(raw)
+    _coded(rows).with_columns(place.alias(RANGE)).sink_parquet(
+        target, mkdir=True, compression="zstd", compression_level=1
+    )
 
 
 def _pieces(raw: Path) -> list[str]:
@@ -66,22 +76,34 @@ def _coded(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(pl.col(name).cast(kind) for name, kind in kinds.items())
 
 
-def _write_all(parts: Any, folder: Path, *, zone: str, tell: Tell, total: int) -> None:  # noqa: ANN401 - frames, one by one
-    ranges = []
-    for number, part in enumerate(parts):
-        rows = ordered(part)
-        rows = rows.insert_column(0, codes(rows["user_id"]).alias(USER))
-        name = f"{number:03}.parquet"
-        rows.write_parquet(folder / name, compression="zstd", compression_level=1)
-        by_day = user_days(rows.lazy(), zone)
-        by_day.write_parquet(folder / f"days-{name}", compression="zstd", compression_level=1)
-        first, last = (rows["user_id"][0], rows["user_id"][-1]) if len(rows) else (None, None)
-        users = int(rows[USER].max()) + 1 if len(rows) else 0  # type: ignore[arg-type]
-        ranges.append({"file": name, "rows": len(rows), "users": users, "first": first, "last": last})
-        tell("sort", number + 1, total)
-    for each in ranges:
-        each |= {"bytes": [(folder / f"{kind}{each['file']}").stat().st_size for kind in ("", "days-")]}
-    (folder / INDEX).write_text(json.dumps(ranges), encoding="utf-8")
+def _write_all(pieces: Sequence[Callable[[], pl.DataFrame]], folder: Path, *, zone: str, tell: Tell) -> None:
+    """Write each range that is not finished yet, then the index over all of them."""
+    for number, piece in enumerate(pieces):
+        finished = folder / f"{number:03}.json"
+        if not finished.exists():
+            _replace(finished, json.dumps(_write_range(piece(), folder, f"{number:03}.parquet", zone)))
+        tell("sort", number + 1, len(pieces))
+    ranges = [json.loads((folder / f"{number:03}.json").read_text("utf-8")) for number in range(len(pieces))]
+    _replace(folder / INDEX, json.dumps(ranges))
+
+
+def _write_range(part: pl.DataFrame, folder: Path, name: str, zone: str) -> dict[str, Any]:
+    """Write one range with its days; what the index tells of it."""
+    rows = ordered(part)
+    rows = rows.insert_column(0, rows["user_id"].rle_id().alias(USER))
+    rows.write_parquet(folder / name, compression="zstd", compression_level=1)
+    user_days(rows.lazy(), zone).write_parquet(folder / f"days-{name}", compression="zstd", compression_level=1)
+    first, last = (rows["user_id"][0], rows["user_id"][-1]) if len(rows) else (None, None)
+    users = int(rows[USER].max()) + 1 if len(rows) else 0  # type: ignore[arg-type]
+    sizes = [(folder / f"{kind}{name}").stat().st_size for kind in ("", "days-")]
+    return {"file": name, "rows": len(rows), "users": users, "first": first, "last": last, "bytes": sizes}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a small file whole or not at all."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def read_ranges(folder: Path) -> Parts:

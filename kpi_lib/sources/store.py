@@ -90,15 +90,16 @@ def build(folder: Path, config: Mapping[str, Any], moment: datetime, tell: Tell 
     tell("read", 1, 1)
     if changed := [path for path, stamp in stamps.items() if _stamp(path) != stamp]:
         raise DataError(f"{changed[0]} changed while the store was being built. Build it again: kpi store build.")
-    key = _hash([inputs_digest(inputs), _choices(config), FORMAT, __version__])
+    content = _content(data, log, config, moment)
+    key = _hash([inputs_digest(inputs), content["choices"], content["expires"], FORMAT, __version__])
     try:
         tables = {name: _written(folder / FOLDER, f"{name}-{key}", data, tell) for name in data.tables}
-        content = _content(data, log, config, moment) | {"inputs": inputs, "tables": tables}
+        content |= {"inputs": inputs, "tables": tables}
         _publish(folder / FOLDER, content)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"the store in {folder / FOLDER} could not be written: {getattr(error, 'strerror', None) or error}.\n"
-            "The files and an older store are untouched; tables that were finished are kept for the next attempt."
+            "The files and an older store are untouched; what was finished is kept for the next attempt."
         ) from None
     return _told(folder, content, built=True)
 
@@ -113,17 +114,13 @@ def _written(store: Path, name: str, data: Dataset, tell: Tell) -> str:
     target, draft = store / name, store / f".{name}.draft"
     if target.exists():  # finished by an earlier build
         return name
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft.mkdir(parents=True, exist_ok=True)  # the name tells the content: what an earlier build left there fits
     table = name.rsplit("-", 1)[0]
-    try:
-        if table == "events" and len(data.tables[table]):
-            write_ranges(data.tables[table].lazy(), draft, zone=data.zone, tell=tell)
-        else:
-            data.tables[table].write_parquet(draft / ROWS)
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    if table == "events" and len(data.tables[table]):
+        write_ranges(data.tables[table].lazy(), draft, zone=data.zone, tell=tell)
+    else:
+        data.tables[table].write_parquet(draft / ROWS)
+    draft.rename(target)
     return name
 
 

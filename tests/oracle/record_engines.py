@@ -26,7 +26,7 @@ def main() -> None:
         path = Path(folder) / "log.parquet"
         data.generate(EVENTS, path, SEED)
         answers = {
-            question: {name: ask(path) for name, ask in each.items() if name != "pandas"}
+            question: {name: ask(path) for name, ask in each.items() if name in ("duckdb", "chdb")}
             for question, each in PEERS.items()
         }
     told = {"events": EVENTS, "seed": SEED, "versions": {name: version(name) for name in ("duckdb", "chdb")}}
