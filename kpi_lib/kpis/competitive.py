@@ -5,6 +5,7 @@ from functools import partial
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import DataError
 from kpi_lib.core.measure import AGAINST, GAP
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, SHARE, UP
@@ -41,7 +42,16 @@ beside = partial(kpi, stages=(), cadence="month", use=CONTEXTUAL)
 def market_share(data: Dataset, grid: Grid, *, market_metric: str = "revenue") -> pl.LazyFrame:
     """What part of the market is ours. One row per period; own, base = 1, other = the market, size = rows behind own."""
     whole = theirs(data, grid, market_metric).filter(pl.col("competitor") == TOTAL).drop("competitor")
-    return ours(data, grid, market_metric, OWN).join(whole, on="period").with_columns(base=pl.lit(1.0))
+    found = ours(data, grid, market_metric, OWN).join(whole, on="period").with_columns(base=pl.lit(1.0))
+    beyond = found.filter(pl.col("own") > pl.col("other")).join(labels(grid), on="period").sort("period").collect()
+    if not beyond.is_empty():
+        first = beyond.row(0, named=True)
+        raise DataError(
+            f"table market, period {first['name']}, competitor {TOTAL}, metric {market_metric}: value {first['other']:,} is less than "
+            f"our own {first['own']:,.2f}, so that our share would be above 100 %.\nGive the whole market, our part of it included, in "
+            "the same unit and currency."
+        )
+    return found
 
 
 @beside(

@@ -155,7 +155,7 @@ def time_to_convert(data: Dataset, grid: Grid, *, trial_within: str = "30d") -> 
     title="Free users who become paying",
     inputs=("users.user_id", "users.signup_ts", "users.plan", *(c for c in TRIALS if "trial" not in c)),
     formula="users who sign up in the period on a plan of free_plans and begin to pay within paid_within / users who sign up on such a "
-    "plan in the period (users.plan is the plan at sign-up)",
+    "plan in the period (users.plan; where it names another plan and the first subscription came days after the sign-up, it was free)",
     counter=("customer_churn_rate",),
     references=(f"{KPIS_101}: revenue and monetization",),
     sources_wrong="The source takes free plans and trials as one; a free plan has no end, so the two rates do not compare.",
@@ -169,11 +169,16 @@ def free_to_paid_rate(
         raise ChoiceNeeded(
             f"which plans are free is not known: write free_plans under [settings]; plans: {', '.join(sorted(plans))}."
         )
-    signed = rows(data, "users", time="signup_ts", where=pl.col("plan").is_in(list(free_plans)))
+    until = pl.col("time") + duration(paid_within)
+    begun = data.known("subscriptions").group_by("user_id").agg(begun=pl.col("start").min())
+    # a plan that came later is no plan at sign-up: the table of users may hold the plan of today
+    later = (pl.col("begun") > pl.col("time") + timedelta(days=1)) & (pl.col("begun") <= until)
+    free = pl.col("plan").is_in(list(free_plans))
+    known = rows(data, "users", time="signup_ts", where=pl.col("plan").is_not_null(), free=free)
+    signed = known.join(begun, on="user_id", how="left").filter(pl.col("free") | later).drop("begun", "free")
     paying = contracts(data).select("user_id", paid="start").lazy()
     first = signed.select("user_id", "time").join(paying, on="user_id").filter(pl.col("paid") >= pl.col("time"))
     met = signed.join(first.group_by("user_id").agg(pl.col("paid").min()), on="user_id", how="left")
-    until = pl.col("time") + duration(paid_within)
     return met.with_columns(hit=(pl.col("paid") <= until).fill_null(False), ripe=until <= data.observed_until).drop(
         "paid"
     )

@@ -186,7 +186,7 @@ def roi(investment_cost: pl.Expr, attributed_revenue: pl.Expr) -> pl.Expr:
 
 
 @_recurring(
-    title="Customer lifetime value (LTV, simple)",
+    title="Customer lifetime value (LTV, at the last month's churn)",
     unit=MONEY,
     measure=DERIVED,
     window="1mo",
@@ -194,7 +194,8 @@ def roi(investment_cost: pl.Expr, attributed_revenue: pl.Expr) -> pl.Expr:
     counter=("cac",),
     references=(CHURN, f"{GEEKS}: monetization", FINANCIAL, f"{CLICKUP}: customer"),
     sources_wrong="The sources multiply revenue by lifetime without the margin: at 20 a month, 80 % margin and 5 % churn it is 320, "
-    "not 400. Where customers differ, 1 / churn is too short; kpi.lifetime sets other estimates beside it.",
+    "not 400. Where customers differ, 1 / churn is too short; kpi.lifetime sets other estimates beside it, "
+    "`simple` among them with the churn of all months.",
 )
 def ltv(arpa: pl.Expr, customer_churn_rate: pl.Expr, *, gross_margin: float | None = None) -> pl.Expr:
     """What a customer brings in gross profit over the whole time, if churn went on as in the last month."""

@@ -15,6 +15,7 @@ from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid, local_date, local_day, micros, midnight, period_number, period_start
+from kpi_lib.core.schema import columns
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.curve import curve
@@ -371,12 +372,13 @@ def _retained(data: Dataset, spec: Cohorts, seen: pl.DataFrame) -> pl.DataFrame:
 
 
 def _values(data: Dataset, spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
-    """The sum of the value column per cell; amounts in units of the currency."""
+    """The sum of the value column per cell; money in units of the currency, other numbers as they are."""
     keys = [*data.by, "cohort", "k"]
     if spec.value is None:
         return returns.group_by(keys).agg(value=pl.lit(None, dtype=pl.Float64).first())
     # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
-    digits = minor_digits(data.currency) if spec.value == "amount" else 0
+    known = columns(data.activity).get(spec.value)
+    digits = minor_digits(data.currency) if known is not None and known.kind == "money" else 0
     sums = returns.group_by(keys).agg(pl.col("worth").sum().cast(pl.Float64))
     scaled = sums.with_columns(scale=pl.Series([10.0**digits] * len(sums), dtype=pl.Float64))
     return scaled.select(*keys, value=pl.col("worth") / pl.col("scale"))

@@ -10,6 +10,7 @@ from kpi_lib.sources.findings import NO_WORD, OVERLAP, REPEATED, word_mend
 from kpi_lib.sources.kinds import as_text
 from kpi_lib.sources.times import LATEST
 
+INSTANT_FORM = "%Y-%m-%d %H:%M:%S UTC"
 NAMED = 20  # so many unknown words of a column are told one by one
 
 
@@ -56,19 +57,40 @@ def as_a_whole(bench: Bench, rows: pl.DataFrame) -> pl.DataFrame:
         again = rows.select(pl.when(~pl.struct(key).is_first_distinct()).then(pl.lit(REPEATED))).to_series()
         verdicts.add(key[-1], again, rows[key[-1]])
     if table == "subscriptions":
-        verdicts.add("start", overlaps(rows), rows["start"])
+        verdicts.add("start", overlaps(rows), rows["start"].dt.strftime(INSTANT_FORM))
     bench.rejects.append(verdicts.rejects(rows, rows[FILE]))
     rows = rows.filter(verdicts.fine)
+    if table == "subscriptions" and "plan" in rows.columns:
+        _paid_twice(bench, rows)
     _unknown_words(bench, rows)
     return rows
 
 
-def overlaps(rows: pl.DataFrame) -> pl.Series:
+def _paid_twice(bench: Bench, rows: pl.DataFrame) -> None:
+    """Two subscriptions of a user to one plan at the same time: they may be two seats, or one written twice."""
+    trial = pl.col("is_trial").fill_null(False) if "is_trial" in rows.columns else pl.lit(False)
+    paid = rows.filter(~trial & pl.col("plan").is_not_null())
+    twice = paid.filter(overlaps(paid, "user_id", "plan").is_not_null()).sort(FILE, LINE)
+    if not twice.is_empty():
+        what = "row begins" if len(twice) == 1 else "rows begin"
+        message = f"{len(twice):,} {what} while the same user pays for the same plan already; both count"
+        place = {
+            "line": twice[LINE][0],
+            "file": twice[FILE][0],
+            "column": "start",
+            "value": f"{twice['start'][0]:{INSTANT_FORM}}",
+        }
+        mend = "end the earlier one when the next begins, if they are not meant to be two"
+        bench.note(message, mend, rows=len(twice), **place)
+
+
+def overlaps(rows: pl.DataFrame, *key: str) -> pl.Series:
     """Rows of one subscription are its terms, one after the other: none may begin while an earlier one runs."""
+    who = list(key or ("subscription_id",))
     end = pl.col("end") if "end" in rows.columns else pl.lit(None, rows.schema["start"])
-    ordered = rows.with_row_index("\x00row").sort("subscription_id", "start", "\x00row")
-    before = end.fill_null(LATEST).cum_max().shift().over("subscription_id")
-    same = pl.col("start") == pl.col("start").shift().over("subscription_id")
+    ordered = rows.with_row_index("\x00row").sort(*who, "start", "\x00row")
+    before = end.fill_null(LATEST).cum_max().shift().over(who)
+    same = pl.col("start") == pl.col("start").shift().over(who)
     broken = pl.when((pl.col("start") < before) | same).then(pl.lit(OVERLAP))
     return ordered.select("\x00row", broken.alias("reason")).sort("\x00row")["reason"]
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.errors import nearest, shown
+from kpi_lib.core.errors import DataError, nearest, shown
 from kpi_lib.core.period import local_date, local_day
 from kpi_lib.core.units import duration, span
 from kpi_lib.shapes.activity import event_names
+from kpi_lib.shapes.revenue import stretches
 from kpi_lib.sources.findings import ERROR, WARNING, Counts, Finding
 from kpi_lib.sources.workspace import Workspace
 
@@ -60,6 +61,7 @@ def _looks(workspace: Workspace) -> Iterator[Finding]:
     yield from _zero_amounts(workspace)
     yield from _unknown_events(workspace)
     yield from _narrow_scale(workspace)
+    yield from _short_pauses(workspace)
 
 
 def _empty_tables(workspace: Workspace) -> Iterator[Finding]:
@@ -161,6 +163,25 @@ def _narrow_scale(workspace: Workspace) -> Iterator[Finding]:
             "look at the question: NPS asks on 0 to 10, and a wave on another scale is no NPS; leave it out with where"
         )
         yield Finding(WARNING, "surveys", message, mend, column="score", value=month_name, rows=rows)
+
+
+def _short_pauses(workspace: Workspace) -> Iterator[Finding]:
+    """Customers who go and come back within a day: mostly ends that are written as the last moment paid for."""
+    data = workspace.data
+    if "subscriptions" not in data.tables:
+        return
+    try:
+        spans = stretches(data)
+    except DataError:  # without a usable price nobody can be followed; computing says which one it is
+        return
+    away = (pl.col("stop") - pl.col("start")).is_between(timedelta(0), timedelta(days=1), closed="right")
+    short = spans.filter((pl.col("mrr") == 0) & away)
+    if not short.is_empty():
+        what = "pause of a customer lasts" if len(short) == 1 else "pauses of customers last"
+        message = f"{len(short):,} {what} a day or less; each is a churn and a reactivation if a period ends in it"
+        mend = "if end is the last moment or day that is paid for, write the instant at which the next one begins"
+        value = short["start"].min()
+        yield Finding(WARNING, "subscriptions", message, mend, column="end", value=str(value), rows=len(short))
 
 
 def _unknown_events(workspace: Workspace) -> Iterator[Finding]:

@@ -237,6 +237,18 @@ def test_free_users_who_pay_are_those_of_the_cohort_and_in_time() -> None:
     assert row_of("free_to_paid_rate", data, free_plans=["gratis"])["status"] == "needs_choice"
 
 
+def test_wrong_free_to_paid_a_plan_of_today_hides_who_was_free() -> None:
+    """Ann began to pay on the tenth day, so her plan is pro today; by today's plan 0 of 1 free users would have paid."""
+    users = signed(("ann", "01-05", "pro"), ("bob", "01-05", "free"), ("cid", "01-05", "pro"), ("dan", "01-05", "pro"))
+    paid = subscriptions(
+        {"user_id": "ann", "start": "01-15", "mrr": 900},
+        {"user_id": "cid", "start": "01-05T20:00", "mrr": 900},  # hours after the sign-up: never was free
+        {"user_id": "dan", "start": "02-20", "mrr": 900},  # too late to be told from somebody who was invited
+    )
+    data = told(events="ann 01-01 v", tables={**users, **paid}, until="03-01")
+    assert (row_of("free_to_paid_rate", data)["value"], row_of("free_to_paid_rate", data)["n"]) == (0.5, 2)
+
+
 def test_active_users_pay_by_subscription_or_by_order_in_the_same_period() -> None:
     paid = subscriptions(
         {"user_id": "ann", "start": "01-01", "end": "02-01", "mrr": 900},

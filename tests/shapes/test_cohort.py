@@ -133,6 +133,18 @@ def test_the_value_of_a_cohort_takes_refunds_off_when_they_happen() -> None:
     assert [(cell["value"], cell["retained"]) for cell in cells] == [(10.0, 1), (-4.0, 0)]  # a refund is no return
 
 
+def test_only_money_is_in_hundredths() -> None:
+    """A column of events that happens to be called amount holds whatever it holds; minor units are those of orders."""
+    data = told("ann 01-05 look\nann 01-06 look")
+    events = data.tables["events"].with_columns(amount=pl.Series([100, 250]))
+    cells = cohorts(told(tables={"events": events}), Cohorts(grain="month", value="amount")).to_dict()["cohorts"][0][
+        "cells"
+    ]
+    assert [cell["value"] for cell in cells][:1] == [350.0]
+    shop = told(orders="ann 01-05 100\nann 01-06 250")
+    assert cohorts(shop, Cohorts(grain="month", value="amount")).to_dict()["cohorts"][0]["cells"][0]["value"] == 3.5
+
+
 @pytest.mark.parametrize(
     ("options", "told_so"),
     [
