@@ -7,7 +7,7 @@ import click
 
 from kpi_lib.cli.listing import contract, hanging, missing, standing, tables_text
 from kpi_lib.cli.options import Place, shared
-from kpi_lib.cli.text import table
+from kpi_lib.cli.text import paragraph, table
 
 
 @click.command("list")
@@ -164,7 +164,7 @@ def stage(place: Place, *, stage: str | None, goals: tuple[str, ...], profile: s
     document = advice.to_dict()
     rows = [[rank, r["kpi"], r["reason"], _can(r)] for rank in ("primary", "secondary") for r in document[rank]]
     text = table(["rank", "kpi", "reason", "in this workspace"], rows, left=4)
-    place.show(document, "\n".join([text, *("note: " + each for each in document["warnings"])]))
+    place.show(document, "\n".join([text, *(paragraph("note: " + each) for each in document["warnings"])]))
     return 0
 
 

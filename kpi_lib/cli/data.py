@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kpi_lib.cli.options import Place, shared
-from kpi_lib.cli.text import table
+from kpi_lib.cli.text import paragraph, table
 
 
 @click.command("init")
@@ -60,7 +60,8 @@ def check(place: Place) -> int:
         )
         rows = f" ({each['rows']:,} rows)" if (each["rows"] or 0) > 1 else ""
         where = f"{each['severity']}: {each['table'] or 'workspace'}"
-        said.append(f"{where}: {each['message']}{rows}{' — ' + spot if spot else ''}\n   → {each['mend']}")
+        lines = [paragraph(f"{where}: {each['message']}{rows}"), *([paragraph(f"in {spot}", "   ")] if spot else [])]
+        said.append("\n".join([*lines, paragraph(f"→ {each['mend']}", "   ")]))
     place.show(document, "\n\n".join([counts, *(said or ["nothing to complain about."])]))
     return 1 if found.failed else 0
 

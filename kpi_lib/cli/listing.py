@@ -4,9 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kpi_lib.cli.text import table
-
-WIDTH = 80
+from kpi_lib.cli.text import WIDTH, table
 
 
 def standing(records: Sequence[Mapping[str, Any]]) -> str:
