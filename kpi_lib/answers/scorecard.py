@@ -125,15 +125,15 @@ class Scorecard:
 
 
 def watched(data: Dataset, product: Mapping[str, Any], targets: Sequence[Mapping[str, Any]] = ()) -> tuple[str, ...]:
-    """The KPIs that a workspace watches: the primaries of its stage and goals that can be computed, and those it aims at.
+    """The KPIs that a workspace watches: those of its KPI set, else of its stage and goals, that can be computed, and its aims.
 
     Where it has chosen nothing, a few that tell most.
     """
     lacking = available(data)
     aimed = [each["kpi"] for each in targets if each["kpi"] in lacking]
     named = product.get("stage"), product.get("goals", ())
-    advised: list[str] = []
-    if any(named):
+    advised = [name for name in product.get("kpis", ()) if not lacking[name]]
+    if any(named) and not product.get("kpis"):
         advised = [row["kpi"] for row in stage(data, stage=named[0], goals=named[1]).primary if row["available"]]
     return tuple(dict.fromkeys([*advised, *aimed])) or tuple(name for name in BASICS if not lacking[name])
 

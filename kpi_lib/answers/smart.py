@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kpi_lib.answers.balance import neighbour
 from kpi_lib.answers.stages import GOALS, STAGES
 from kpi_lib.answers.targets import CANNOT_TELL, FAULTY, MET, PAST, TargetStatus
 from kpi_lib.core.dataset import Dataset
@@ -73,12 +74,6 @@ def role_of(kpi: Kpi | None, *, linked: bool, aimed: bool) -> str:
     if kpi is not None and kpi.use == VANITY:
         return "vanity"
     return "kpi" if kpi is not None and linked and aimed else "metric"
-
-
-def neighbour(kpi: Kpi) -> str:
-    """What to watch instead of a figure of vanity: the first of its counter-metrics that is none itself, else ""."""
-    known = catalogue()
-    return next((name for name in kpi.counter if known[name].use != VANITY), "")
 
 
 def _specific(kpi: Kpi | None, status: TargetStatus, target: Mapping[str, Any]) -> Verdict:

@@ -1,12 +1,13 @@
 """Which KPIs, when: the scenario table of the sources, matched to stage and goals and to what the data allow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.demands import missing_inputs
+from kpi_lib.answers import balance
+from kpi_lib.answers.demands import available, missing_inputs
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.kpis.registry import GEEKS, UNDERSTANDING, find
@@ -64,6 +65,13 @@ GOALS: Mapping[str, Scenario] = {
         "goal_satisfaction", "goal: more satisfied users", ("nps", "csat"), (), source=UNDERSTANDING
     ),
 }
+# a second document's advice and examples, beside the table
+ALSO: Mapping[str, tuple[str, ...]] = {
+    "early": ("product_adoption_rate", "feedback_volume"),
+    "mature": ("customer_churn_rate", "ltv", "profit_margin"),
+    "engagement": ("active_users", "avg_session_duration", "user_retention_rate"),
+    "satisfaction": ("nps", "csat"),
+}
 PROFILES = ("saas", "freemium", "commerce", "app")
 DEPTH = ("avg_session_duration", "feature_adoption_rate", "actions_per_user", "stickiness")
 SUBSCRIPTION = ("saas", "freemium")
@@ -71,11 +79,22 @@ SUBSCRIPTION = ("saas", "freemium")
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The KPIs to watch: rows of kpi, reason, scenario, available, missing_inputs; first and beside, with warnings."""
+    """The KPIs to watch: rows of kpi, reason, scenario, available, missing_inputs; first and beside, with warnings.
+
+    `also` holds what another document advises for the same. `counters` names for each primary KPI what would show that it
+    was reached the wrong way, `families` the KPIs of usage, money and satisfaction, `vanity` those that explain nothing,
+    each with the figure to act on instead, `inputs` what moves the north star.
+    """
 
     primary: tuple[Mapping[str, Any], ...]
     secondary: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
+    also: tuple[Mapping[str, Any], ...] = ()
+    counters: Mapping[str, str] = field(default_factory=dict)
+    families: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    vanity: Mapping[str, str] = field(default_factory=dict)
+    north_star: str = ""
+    inputs: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def computable(self) -> tuple[str, ...]:
@@ -98,6 +117,11 @@ class Advice:
             "primary": [dict(r) for r in self.primary],
             "secondary": [dict(r) for r in self.secondary],
             "warnings": list(self.warnings),
+            "also": [dict(r) for r in self.also],
+            "counters": dict(self.counters),
+            "families": dict(self.families),
+            "vanity": dict(self.vanity),
+            "north_star": {"kpi": self.north_star, "inputs": list(self.inputs)},
         }
 
 
@@ -108,16 +132,47 @@ def stage(
     goals: Sequence[str] = (),
     profile: str | None = None,
     new_features: bool = False,
+    north_star: str | None = None,
+    limit: int = LIMIT,
 ) -> Advice:
-    """Choose KPIs for a stage, goals or both: the stage's primaries first, then the goals'; beyond five they step back."""
+    """Choose KPIs for a stage, goals or both: the stage's primaries first, then the goals'; beyond `limit` they step back.
+
+    Without a north star one that the data allow is proposed.
+    """
+    if limit < 1:
+        raise UsageError(f"a limit of {limit} leaves no KPI: write 1 or more, as in limit=5.")
     chosen = _scenarios(stage, goals, profile)
     primary = _merge([(s, name) for s in chosen for name in s.primary])
     beside = [(s, name) for s in chosen for name in (*s.secondary, *(s.with_new_features if new_features else ()))]
-    kept, over = dict(list(primary.items())[:LIMIT]), dict(list(primary.items())[LIMIT:])
+    kept, over = dict(list(primary.items())[:limit]), dict(list(primary.items())[limit:])
     secondary = over | {name: s for name, s in _merge(beside).items() if name not in primary}
     rows = [_row(name, s, data, s.label) for name, s in kept.items()]
     more = [_row(name, s, data, "limit" if name in over else s.label) for name, s in secondary.items()]
-    return Advice(tuple(rows), tuple(more), tuple(_warnings(list(kept), list(secondary), profile, over)))
+    lacking = available(data) if data is not None else {}
+    star = find(north_star).name if north_star else balance.north_star(profile, lacking)
+    names = [*kept, *secondary]
+    parts = {
+        "also": _also(chosen, names, data),
+        "counters": balance.counters(kept, lacking),
+        "families": balance.families(names),
+        "vanity": balance.vanity(names),
+        "inputs": tuple(balance.drivers(star)),
+    }
+    advice = Advice(tuple(rows), tuple(more), (), north_star=star, **parts)
+    many = [f"{len(over)} more than {limit} primary KPIs: a handful gets attention, a dozen does not."] if over else []
+    many += [f"{len(kept)} primary KPIs: a handful ({LIMIT}) gets attention."] if len(kept) > LIMIT else []
+    return replace(advice, warnings=(*many, *_gaps(names, lacking), *_misfits(advice, profile)))
+
+
+def _also(chosen: Sequence[Scenario], names: Sequence[str], data: Dataset | None) -> tuple[Mapping[str, Any], ...]:
+    """What the other document advises and the table does not name."""
+    words = {id(scenario): word for word, scenario in (*STAGES.items(), *GOALS.items())}
+    found: dict[str, Mapping[str, Any]] = {}
+    for scenario in chosen:
+        for name in ALSO.get(words[id(scenario)], ()):
+            if name not in names:
+                found.setdefault(name, _row(name, scenario, data, f"another document, {scenario.label}"))
+    return tuple(found.values())
 
 
 def _scenarios(stage: str | None, goals: Sequence[str], profile: str | None) -> list[Scenario]:
@@ -152,25 +207,42 @@ def _row(name: str, scenario: Scenario, data: Dataset | None, reason: str) -> di
     }
 
 
-def _warnings(primary: list[str], secondary: list[str], profile: str | None, over: Mapping[str, Scenario]) -> list[str]:
+def _gaps(names: list[str], lacking: Mapping[str, list[str]]) -> list[str]:
+    """What the table leaves out: depth, retention, activation, and families that none is of."""
     said = []
-    if over:
-        said.append(f"{len(over)} more than {LIMIT} primary KPIs: a handful gets attention, a dozen does not.")
-    both = [*primary, *secondary]
-    if any(k in both for k in ("dau", "mau")) and not any(k in both for k in DEPTH):
+    if any(k in names for k in ("dau", "mau")) and not any(k in names for k in DEPTH):
         said.append(
             "daily and monthly actives do not tell what people do: set a depth figure such as avg_session_duration beside them."
         )
-    if not any(k.startswith("retention_") or "retention" in k or "churn" in k or "repeat" in k for k in both):
+    if not any(k.startswith("retention_") or "retention" in k or "churn" in k or "repeat" in k for k in names):
         said.append("no retention KPI among them: add retention_day_7 or, for shops, repeat_purchase_rate.")
-    if not any(k in both for k in ("nps", "csat", "employee_satisfaction_score")):
-        said.append(
-            "no satisfaction KPI among them: usage and money do not tell whether people are content (nps, csat)."
-        )
-    if not any("activation" in k for k in both):
+    if not any("activation" in k for k in names):
         said.append("no activation KPI among them: activation_rate shows whether newcomers reach the value.")
-    if profile in SUBSCRIPTION and "user_churn_rate" in both:
+    absent = balance.missing(names, lacking)
+    return said + [f"no {each} KPI among them: {UNTOLD[each]}, add {name}." for each, name in absent.items()]
+
+
+UNTOLD = {
+    balance.USAGE: "money and opinions do not tell whether people use the product",
+    balance.MONEY: "usage and opinions do not tell whether it pays",
+    balance.SATISFACTION: "usage and money do not tell whether people are content",
+}
+
+
+def _misfits(advice: Advice, profile: str | None) -> list[str]:
+    """What does not fit the product, what is not balanced, and what explains nothing."""
+    names = [row["kpi"] for row in (*advice.primary, *advice.secondary)]
+    said = [
+        f"{name} looks good and explains nothing{f': judge by {other}' if other else ', keep it aside'}."
+        for name, other in advice.vanity.items()
+    ]
+    alone = [row["kpi"] for row in advice.primary if row["kpi"] not in advice.counters]
+    if alone:
+        said.append(f"nothing shows whether {', '.join(alone)} is reached the wrong way: name a counter-metric.")
+    if profile in SUBSCRIPTION and "user_churn_rate" in names:
         said.append(
             "with subscriptions, customers who cancel matter more than users who pause: set customer churn beside user_churn_rate."
         )
+    if profile == "commerce" and "subscription_renewal_rate" in names:
+        said.append("a shop has nothing to renew: repeat_purchase_rate tells who buys again.")
     return said

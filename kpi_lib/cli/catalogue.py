@@ -1,13 +1,13 @@
-"""Verbs for definitions: list, show and stage."""
+"""Verbs for definitions: list and show."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from kpi_lib.cli.listing import contract, hanging, missing, standing, tables_text
+from kpi_lib.cli.listing import contract, hanging, standing, tables_text
 from kpi_lib.cli.options import Place, shared
-from kpi_lib.cli.text import paragraph, table
+from kpi_lib.cli.text import table
 
 
 @click.command("list")
@@ -126,52 +126,4 @@ def _as_toml(default: Any) -> str:  # noqa: ANN401 - whatever a choice may be
     return json.dumps(list(default) if isinstance(default, tuple) else default, ensure_ascii=False)
 
 
-@click.command("stage")
-@click.option("--stage", metavar="S", help="early, growth or mature.")
-@click.option(
-    "--goal",
-    "goals",
-    metavar="G",
-    multiple=True,
-    help="engagement, revenue or satisfaction; may be given several times.",
-)
-@click.option("--profile", metavar="P", help="saas, freemium, commerce or app.")
-@click.option("--new-features", is_flag=True, help="New features are planned: add the product-development KPIs.")
-@shared
-def stage(place: Place, *, stage: str | None, goals: tuple[str, ...], profile: str | None, new_features: bool) -> int:
-    """Choose KPIs for a stage, a goal or both; without them, for what the workspace's [product] says.
-
-    \b
-    Example:
-      kpi stage --stage growth --goal revenue
-    """
-    from kpi_lib.answers.stages import stage as advise
-    from kpi_lib.core.errors import WorkspaceError
-
-    data = None
-    try:
-        workspace = place.open()
-        data, product = workspace.data, workspace.product
-    except WorkspaceError:  # a choice can be made before there are data
-        if not (stage or goals):
-            raise
-        product = {}
-    if not (stage or goals):
-        stage, goals = product.get("stage"), tuple(product.get("goals", ()))
-    advice = advise(
-        data, stage=stage, goals=goals, profile=profile or product.get("profile"), new_features=new_features
-    )
-    document = advice.to_dict()
-    rows = [[rank, r["kpi"], r["reason"], _can(r)] for rank in ("primary", "secondary") for r in document[rank]]
-    text = table(["rank", "kpi", "reason", "in this workspace"], rows, left=4)
-    place.show(document, "\n".join([text, *(paragraph("note: " + each) for each in document["warnings"])]))
-    return 0
-
-
-def _can(row: Mapping[str, Any]) -> str:
-    if row["available"]:
-        return "yes"
-    return "needs " + missing(row["missing_inputs"]) if row["missing_inputs"] else "not computed yet"
-
-
-COMMANDS = {"list": list_kpis, "show": show_kpi, "stage": stage}
+COMMANDS = {"list": list_kpis, "show": show_kpi}

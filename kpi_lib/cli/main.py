@@ -21,7 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "check": ("data", "contracts and data quality of the workspace"),
     "list": ("catalogue", "the KPIs there are, or that this workspace can compute"),
     "show": ("catalogue", "the definition of a KPI"),
-    "stage": ("catalogue", "which KPIs for which stage and goal, and why"),
+    "stage": ("staging", "which KPIs for which stage and goal, and why"),
     "goals": ("choosing", "how far goals are, and how likely targets are to be reached"),
     "compute": ("figures", "KPIs by period and segment"),
     "active": ("figures", "daily, weekly and monthly actives, and stickiness"),

@@ -11,6 +11,7 @@ import polars as pl
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.kpi_sets import story
 from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -127,7 +128,6 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         "sentences": list(sentences) or _headline(results),
         "rows": {name: counts.to_dict() for name, counts in workspace.log.counts.items()},
     }
-    hand_over(values, facts)
     told = {
         "workspace": workspace.name,
         "period": f"{period} ({grid.shown[-1]} to {grid.stops[-1]}, end excluded, zone {data.zone})",
@@ -135,10 +135,13 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         "definitions": ", ".join(f"{name} {text}" for name, text in definitions.items()) or "none",
         "library": f"kpi_lib {__version__}",
     }
+    if chosen := story(workspace.kpi_sets, grid.stops[-1]):
+        told["KPI set"] = facts["kpi_set"] = chosen
     if shares():
         told["withheld"] = f"figures about fewer than {shares()} people, and those that would give them away"
     if absent := _left_out(results):
         told["left out"] = "; ".join(f"{name}: {why}" for name, why in absent.items())
+    hand_over(values, facts)
     return lineage(told)
 
 

@@ -194,6 +194,13 @@ def number(value: object) -> float:
     return float(figure(value))
 
 
+def whole(value: object) -> int:
+    """A whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Mismatch(f"must be a whole number above 0, not {shown(value)}")
+    return value
+
+
 def above_zero(value: object) -> float:
     """A number above 0."""
     found = number(value)
@@ -241,6 +248,7 @@ TARGET: Mapping[str, Check] = {
     "definition": text,
     "statement": text,
 }
+KPI_SET: Mapping[str, Check] = {"version": whole, "since": day, "primary": texts, "secondary": texts, "why": text}
 REPORT: Mapping[str, Check] = {"notebook": text, "every": one_of(EVERY), "by": texts, "params": plain}
 FUNNEL: Mapping[str, Check] = {
     "steps": texts,

@@ -14,8 +14,21 @@ from kpi_lib.answers.targets import BANDS, RATINGS
 from kpi_lib.core.contracts import words
 from kpi_lib.core.errors import KpiError, WorkspaceError, nearest, shown
 from kpi_lib.core.schema import TABLES
+from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.funnel import Funnel
-from kpi_lib.sources.choices import FRESHNESS, FUNNEL, PRODUCT, REPORT, TABLE, TARGET, WORKSPACE, Check, Mismatch, texts
+from kpi_lib.sources.choices import (
+    FRESHNESS,
+    FUNNEL,
+    KPI_SET,
+    PRODUCT,
+    REPORT,
+    TABLE,
+    TARGET,
+    WORKSPACE,
+    Check,
+    Mismatch,
+    texts,
+)
 
 FILE = "kpi.toml"
 SECTIONS = (
@@ -27,6 +40,7 @@ SECTIONS = (
     "freshness",
     "funnels",
     "targets",
+    "kpi_sets",
     "owners",
     "reports",
 )
@@ -77,6 +91,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     owners = _section(place, content, "owners")
     checked["owners"] = {each: _value(place, ("owners", each), body, texts) for each, body in owners.items()}
     checked["targets"] = _targets(place, content.get("targets", []))
+    checked["kpi_sets"] = _kpi_sets(place, content.get("kpi_sets", []))
+    if checked["kpi_sets"]:
+        checked["product"]["kpis"] = checked["kpi_sets"][-1]["primary"]
     _complete(place, checked)
     return checked
 
@@ -163,9 +180,7 @@ def _value(place: Place, at: tuple[str, str], value: object, check: Check) -> An
 
 
 def _targets(place: Place, found: object) -> list[dict[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise place.error("", "targets", "must be a list: write [[targets]] with two pairs of brackets for each one.")
-    targets = [_keys(place, "targets", each, TARGET) for each in found]
+    targets = _listed(place, "targets", found, TARGET)
     for target in targets:
         _required(place, "targets", target, ("kpi", "value"))
         if isinstance(band := target["value"], str):
@@ -174,6 +189,29 @@ def _targets(place: Place, found: object) -> list[dict[str, Any]]:
                 raise place.error("targets", "value", f"{shown(band)} is a band {there}: write a number.")
             target["value"] = BANDS[band]
     return targets
+
+
+def _kpi_sets(place: Place, found: object) -> list[dict[str, Any]]:
+    """The versions of the KPI set: they count up, and no later one begins earlier."""
+    sets = _listed(place, "kpi_sets", found, KPI_SET)
+    for nth, each in enumerate(sets, 1):
+        _required(place, "kpi_sets", each, ("version", "since", "primary"))
+        for name in (*each["primary"], *each.get("secondary", ())):
+            if name not in catalogue():
+                raise place.error("kpi_sets", None, f"names an unknown KPI {shown(name)}. {nearest(name, catalogue())}")
+        if each["version"] != nth or each["since"] < sets[max(nth - 2, 0)]["since"]:
+            raise place.error(
+                "kpi_sets",
+                None,
+                f"must be numbered 1, 2, 3 … in the order of their days; version {each['version']} is not.",
+            )
+    return sets
+
+
+def _listed(place: Place, name: str, found: object, keys: Mapping[str, Check]) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise place.error("", name, f"must be a list: write [[{name}]] with two pairs of brackets for each one.")
+    return [_keys(place, name, each, keys) for each in found]
 
 
 def _required(place: Place, section: str, body: Mapping[str, Any], keys: tuple[str, ...]) -> None:

@@ -2,8 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -48,5 +49,22 @@ def pin(folder: Path, definitions: list[str]) -> bool:
         for target, definition in zip(document.get("targets", []), definitions, strict=True):
             if definition:
                 target["definition"] = definition
+
+    return rewrite(folder, change)
+
+
+def choose(folder: Path, product: Mapping[str, Any], kpi_set: Mapping[str, Any] | None) -> bool:
+    """Write what was chosen under [product], and the next version of the KPI set below what is there."""
+
+    def change(document: tomlkit.TOMLDocument) -> None:
+        section = document.setdefault("product", tomlkit.table())
+        for name, value in product.items():
+            if section.get(name) != value:
+                section[name] = value
+        if kpi_set:
+            sets = document.get("kpi_sets")
+            if sets is None:
+                sets = document["kpi_sets"] = tomlkit.aot()
+            sets.append(tomlkit.item(dict(kpi_set)))
 
     return rewrite(folder, change)

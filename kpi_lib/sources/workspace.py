@@ -60,6 +60,11 @@ class Workspace:
         return read_decisions(self.folder)
 
     @property
+    def kpi_sets(self) -> tuple[Mapping[str, Any], ...]:
+        """The versions of the KPI set, the one in force last."""
+        return tuple(self.config["kpi_sets"])
+
+    @property
     def reports(self) -> Mapping[str, Any]:
         """The reports it wants, by name."""
         found: Mapping[str, Any] = self.config["reports"]

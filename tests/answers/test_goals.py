@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kpi_lib.answers.balance import neighbour
 from kpi_lib.answers.goals import Goal, goals
-from kpi_lib.answers.smart import neighbour, role_of, smart, statement
+from kpi_lib.answers.smart import role_of, smart, statement
 from kpi_lib.answers.targets import STATUSES, TargetStatus, targets
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.kpis.registry import VANITY, catalogue, find

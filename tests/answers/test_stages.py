@@ -139,5 +139,6 @@ def test_advice_as_a_table_and_as_json() -> None:
     advice = stage(stage="early")
     assert advice.table.columns == ["rank", "kpi", "reason", "scenario", "available", "missing_inputs"]
     assert advice.table["rank"].to_list() == ["primary"] * 3 + ["secondary"] * 3
-    assert set(advice.to_dict()) == {"primary", "secondary", "warnings"}
+    more = {"also", "counters", "families", "vanity", "north_star"}
+    assert set(advice.to_dict()) == {"primary", "secondary", "warnings"} | more
     assert set(advice.to_dict()["primary"][0]) == {"kpi", "reason", "scenario", "available", "missing_inputs"}

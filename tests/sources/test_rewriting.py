@@ -1,5 +1,6 @@
 """Changing kpi.toml leaves alone what nobody asked to change, and leaves the old file where the new one cannot be read."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import tomlkit
 
 from kpi_lib.core.errors import WorkspaceError
 from kpi_lib.sources.manifest import read_manifest
-from kpi_lib.sources.rewriting import pin, rewrite
+from kpi_lib.sources.rewriting import choose, pin, rewrite
 
 TEXT = """# ours
 [tables.events]   # the log
@@ -82,3 +83,51 @@ def test_rights_and_links_stay(folder: Path, tmp_path_factory: pytest.TempPathFa
     assert "aaaaaaaa" in other.read_text(encoding="utf-8")
     assert other.stat().st_mode & 0o777 == 0o640
     assert not list(folder.glob(".kpi-*"))
+
+
+FIRST = {"version": 1, "since": date(2026, 1, 5), "primary": ["dau"], "secondary": ["arpu"]}
+
+
+def test_a_choice_is_written_without_losing_a_word(folder: Path) -> None:
+    assert choose(folder, {"stage": "growth", "goals": ["revenue"]}, FIRST)
+    now = (folder / "kpi.toml").read_text(encoding="utf-8")
+    assert 'stage = "growth"  # for now' in now
+    for line in TEXT.splitlines():
+        assert line in now or line.startswith("stage")
+    order = [
+        now.index(word) for word in ("# ours", "[tables.events]", "# first", "# weekly", "[product]", "[[kpi_sets]]")
+    ]
+    assert order == sorted(order)
+    found = read_manifest(folder / "kpi.toml")
+    assert found["product"] == {"stage": "growth", "goals": ["revenue"], "kpis": ["dau"]}
+    assert found["kpi_sets"] == [FIRST]
+    assert not choose(folder, {"stage": "growth"}, None)
+    assert choose(folder, {}, {**FIRST, "version": 2, "primary": ["mau"]})
+    assert [each["version"] for each in read_manifest(folder / "kpi.toml")["kpi_sets"]] == [1, 2]
+
+
+def test_a_file_without_a_product_gets_one(tmp_path: Path) -> None:
+    (tmp_path / "kpi.toml").write_text('[tables.events]\npath = "e.csv"\n', encoding="utf-8")
+    choose(tmp_path, {"stage": "early"}, FIRST)
+    assert read_manifest(tmp_path / "kpi.toml")["product"]["stage"] == "early"
+
+
+BAD_SETS = {
+    "another number": ({"version": 2}, "must be numbered 1, 2, 3"),
+    "an unknown KPI": ({"primary": ["dua"]}, "unknown KPI 'dua'. Did you mean dau"),
+    "no number": ({"version": 0}, "whole number above 0"),
+    "a key of its own": ({"goal": "x"}, "is unknown"),
+}
+
+
+@pytest.mark.parametrize(("change", "why"), BAD_SETS.values(), ids=BAD_SETS)
+def test_a_bad_kpi_set_is_refused_and_not_written(folder: Path, change: dict[str, object], why: str) -> None:
+    with pytest.raises(WorkspaceError, match=why):
+        choose(folder, {}, {**FIRST, **change})
+    assert (folder / "kpi.toml").read_text(encoding="utf-8") == TEXT
+
+
+def test_a_later_set_does_not_begin_earlier(folder: Path) -> None:
+    choose(folder, {}, FIRST)
+    with pytest.raises(WorkspaceError, match="in the order of their days"):
+        choose(folder, {}, {**FIRST, "version": 2, "since": date(2025, 1, 5)})
