@@ -151,14 +151,10 @@ def stage(
     lacking = available(data) if data is not None else {}
     star = find(north_star).name if north_star else balance.north_star(profile, lacking)
     names = [*kept, *secondary]
-    parts = {
-        "also": _also(chosen, names, data),
-        "counters": balance.counters(kept, lacking),
-        "families": balance.families(names),
-        "vanity": balance.vanity(names),
-        "inputs": tuple(balance.drivers(star)),
-    }
-    advice = Advice(tuple(rows), tuple(more), (), north_star=star, **parts)
+    advice = Advice(
+        tuple(rows), tuple(more), (), _also(chosen, names, data), balance.counters(kept, lacking),
+        balance.families(names), balance.vanity(names), star, tuple(balance.drivers(star)),
+    )  # fmt: skip
     many = [f"{len(over)} more than {limit} primary KPIs: a handful gets attention, a dozen does not."] if over else []
     many += [f"{len(kept)} primary KPIs: a handful ({LIMIT}) gets attention."] if len(kept) > LIMIT else []
     return replace(advice, warnings=(*many, *_gaps(names, lacking), *_misfits(advice, profile)))

@@ -116,8 +116,8 @@ def _write(
     names = {"profile": asked["profile"], "stage": asked["stage"], "goals": list(asked["goals"])}
     product = {name: value for name, value in {**names, "north_star": asked["north_star"]}.items() if value}
     today = local_day(workspace.now, workspace.config["workspace"].get("timezone", "UTC"))
-    lists = [[row["kpi"] for row in rows] for rows in (advice.primary, advice.secondary)]
-    found = next_set(workspace.kpi_sets, *lists, today)
+    primary, secondary = ([row["kpi"] for row in rows] for rows in (advice.primary, advice.secondary))
+    found = next_set(workspace.kpi_sets, primary, secondary, today)
     changed = choose(workspace.folder, product, {**found, "why": why} if found and why else found)
     return changed, open_workspace(workspace.folder, now=workspace.now)
 

@@ -1,5 +1,9 @@
 """Which KPIs to watch, shown: the reason for each, and what is missing for those that cannot be computed."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.stages import Advice
 from kpi_lib.show.blocks import Phrase, Say, Strong, Table
 from kpi_lib.show.phrases import plural, title_of
@@ -23,8 +27,8 @@ def sentence(advice: Advice) -> Say:
 
 
 def advice_table(advice: Advice) -> Table:
-    """The KPIs in order, with the reason and what is missing."""
-    ranked = [("first", row) for row in advice.primary] + [("beside", row) for row in advice.secondary]
+    """The KPIs in order, with the reason, what is missing, and what to watch with each."""
+    ranks = (("first", advice.primary), ("beside", advice.secondary), ("also advised", advice.also))
     rows = tuple(
         (
             title_of(row["kpi"]),
@@ -32,9 +36,26 @@ def advice_table(advice: Advice) -> Table:
             LIMIT.get(row["reason"], row["reason"]),
             "✓ can be computed" if row["available"] else "○ not yet",
             ", ".join(row["missing_inputs"]) or ("" if row["available"] else "not computed by this version"),
+            title_of(advice.counters[row["kpi"]]) if row["kpi"] in advice.counters else "",
         )
-        for rank, row in ranked
+        for rank, part in ranks
+        for row in part
     )
-    return Table(
-        title="KPIs to watch", columns=("KPI", "Watch", "Why", "From these data", "Missing"), rows=rows, text_columns=5
-    )
+    columns = ("KPI", "Watch", "Why", "From these data", "Missing", "Watch with")
+    note = f"North star: {title_of(advice.north_star)}, moved by {_tree(advice.inputs)}." if advice.inputs else ""
+    note += " Watch with: what would show that a figure was reached the wrong way."
+    return Table(title="KPIs to watch", columns=columns, rows=rows, text_columns=6, note=note.strip())
+
+
+def _tree(inputs: Sequence[Mapping[str, Any]]) -> str:
+    """The drivers in a row, those of a driver in brackets behind it."""
+    said = (title_of(each["kpi"]) + (f" ({_tree(each['inputs'])})" if each["inputs"] else "") for each in inputs)
+    return ", ".join(said)
+
+
+def proposal_sentence(proposal: Proposal) -> Say:
+    """Which stage the data look like, and why."""
+    why = f": {'; '.join(proposal.reasons)}."
+    if proposal.stage is None:
+        return Say((Strong("Which stage it is cannot be told yet"), why))
+    return Say((Strong(f"By its data the product looks {proposal.stage}"), why))

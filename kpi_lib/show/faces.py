@@ -10,6 +10,7 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.sharing import shared
 from kpi_lib.answers.smart import Statement
@@ -137,8 +138,9 @@ def _(result: Scorecard) -> tuple[object, ...]:
     return (say(result), north_star(result), tiles(result))
 
 
-@faces.register
-def _(result: Statement) -> tuple[object, ...]:
+@faces.register(Proposal)
+@faces.register(Statement)
+def _(result: Proposal | Statement) -> tuple[object, ...]:
     return (say(result),)
 
 
@@ -186,6 +188,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Advice,
             Goals,
             Statement,
+            Proposal,
             Intake,
             FollowUp,
             Scorecard,

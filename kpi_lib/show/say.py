@@ -8,6 +8,7 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
@@ -70,6 +71,7 @@ say.register(Adoption, adoption.sentence)
 say.register(Habits, habits.sentence)
 say.register(Values, values.sentence)
 say.register(Advice, advice.sentence)
+say.register(Proposal, advice.proposal_sentence)
 say.register(Goals, goals.goals_sentence)
 say.register(Statement, goals.statement_sentence)
 say.register(Intake, intakes.sentence)

@@ -91,13 +91,13 @@ class FunnelExplorer:
         self._pending: asyncio.TimerHandle | None = None
         choices = [("–", NOTHING), *((name, name) for name in step_choices(data, steps))]
         given = [*steps, *[NOTHING] * MOST_STEPS][:MOST_STEPS]
-        self.steps = [_dropdown(f"Step {at}", choices, name) for at, name in enumerate(given, 1)]
+        self.steps = [dropdown(f"Step {at}", choices, name) for at, name in enumerate(given, 1)]
         self.within = ipywidgets.Text(
             value=within or "", description="Within", placeholder="no limit", continuous_update=False
         )
-        self.order = _dropdown("Order", [(name, name) for name in CHOICES["order"]], order)
+        self.order = dropdown("Order", [(name, name) for name in CHOICES["order"]], order)
         segments = list(dict.fromkeys([*segment_columns(data), *([by] if by else [])]))
-        self.by = _dropdown("Split by", [("nothing", NOTHING), *((name, name) for name in segments)], by or NOTHING)
+        self.by = dropdown("Split by", [("nothing", NOTHING), *((name, name) for name in segments)], by or NOTHING)
         self._shown = ipywidgets.HTML()
         for control in (*self.steps, self.within, self.order, self.by):
             control.observe(self._changed, names="value")
@@ -162,17 +162,19 @@ def shown(result: FunnelResult, code: str) -> str:
     line = join(rules, tag("p", "The same in one line:", class_="kpi-note"), tag("pre", tag("code", code)))
     image = tag("figure", aria_label=picture.alt, role="img", style="margin:0;overflow-x:auto").text
     image = image.replace("></figure>", f">{drawing}</figure>")
-    return f'{_styled()}<div class="kpi-block" aria-live="polite">{words.text}{image}{line.text}</div>'
+    return f'{styled()}<div class="kpi-block" aria-live="polite">{words.text}{image}{line.text}</div>'
 
 
 def refusal(message: str) -> str:
     """Why a choice is impossible, in words."""
-    return f'{_styled()}<div class="kpi-block">{tag("p", message, class_="kpi-say", role="alert").text}</div>'
+    return f'{styled()}<div class="kpi-block">{tag("p", message, class_="kpi-say", role="alert").text}</div>'
 
 
-def _styled() -> str:
+def styled() -> str:
+    """The stylesheet that safe markup needs where no page brings it."""
     return f"<style>{stylesheet()}</style>"
 
 
-def _dropdown(label: str, options: list[tuple[str, str]], value: str) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+def dropdown(label: str, options: list[tuple[str, str]], value: str) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+    """A labelled list to choose from."""
     return ipywidgets.Dropdown(options=options, value=value, description=label)

@@ -14,6 +14,7 @@ from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
+from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.scorecard import Scorecard, scorecard
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import stage
@@ -321,7 +322,7 @@ def test_each_result_has_a_face() -> None:
         plain_card(),
     ]
     money = {MrrBridge, CohortRevenue, UnitEconomics, Lifetime}  # test_money and test_lifetimes show these
-    aimed = {Goals, Statement}  # test_goals shows these
+    aimed = {Goals, Statement, Proposal}  # test_goals and test_chooser show these
     assert {type(each) for each in shown} | money | aimed == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
 
