@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     if asked.work == "build":
         ours.build(asked.data)
-        print(json.dumps({"cpu": time.process_time(), "peak": _peak()}))
+        print(json.dumps({"cpu": time.process_time(), "peak": peak()}))
     elif asked.work:
         print(json.dumps(measure(asked.work, asked.data)))
     else:

@@ -12,6 +12,7 @@ from kpi_lib.answers.actives import actives
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
+from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.proposal import Proposal
@@ -322,7 +323,7 @@ def test_each_result_has_a_face() -> None:
         plain_card(),
     ]
     money = {MrrBridge, CohortRevenue, UnitEconomics, Lifetime}  # test_money and test_lifetimes show these
-    aimed = {Goals, Statement, Proposal}  # test_goals and test_chooser show these
+    aimed = {Goals, Statement, Proposal, FollowUp}  # tests of their own show these
     assert {type(each) for each in shown} | money | aimed == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
 
