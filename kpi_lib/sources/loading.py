@@ -18,11 +18,11 @@ from kpi_lib.sources.bench import Bench, Setting
 from kpi_lib.sources.csvfile import FILE, LINE
 from kpi_lib.sources.duplicates import deduplicate, notice
 from kpi_lib.sources.findings import Counts, Finding, Loaded, no_rejects, rejected
-from kpi_lib.sources.fitting import fit
+from kpi_lib.sources.fitted import Keep, fitted
 from kpi_lib.sources.kinds import as_text, inferred
 from kpi_lib.sources.manifest import as_funnel
 from kpi_lib.sources.obeying import as_a_whole
-from kpi_lib.sources.reading import find, read
+from kpi_lib.sources.reading import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Table:
     digests: tuple[tuple[str, str], ...]
 
 
-def load(manifest: Path, config: Mapping[str, Any], now: datetime) -> tuple[Dataset, Loaded]:
-    """Read every table of a workspace and write down what had to be set aside."""
+def load(manifest: Path, config: Mapping[str, Any], now: datetime, keep: Keep | None = None) -> tuple[Dataset, Loaded]:
+    """Read every table of a workspace and write down what had to be set aside; `keep` spares files that were read before."""
     choices = config["workspace"]
     zone, currency = choices.get("timezone", "UTC"), choices.get("currency", "USD")
     until = instant(choices.get("observed_until"), zone)
@@ -47,7 +47,7 @@ def load(manifest: Path, config: Mapping[str, Any], now: datetime) -> tuple[Data
         rates = tables["rates"].frame if "rates" in tables else None
         section = config["tables"][name]
         setting = Setting(manifest, name, section, zone, currency, until, now + timedelta(days=1), rates)
-        tables[name] = load_table(setting)
+        tables[name] = load_table(setting, keep)
     tables = {name: tables[name] for name in config["tables"]}
     data = Dataset.of(
         {name: table.frame for name, table in tables.items()},
@@ -78,26 +78,22 @@ def instant(moment: date | datetime | None, zone: str) -> datetime | None:
     return midnight(moment, zone) if moment is not None else None
 
 
-def load_table(setting: Setting) -> Table:
+def load_table(setting: Setting, keep: Keep | None = None) -> Table:
     """Read one table from its files."""
     folder = setting.manifest.parent
     paths = find(folder, setting.section["path"], f"{setting.manifest}, [tables.{setting.table}] path")
-    bench = Bench(setting)
-    parts, files = [], []
-    for path in paths:
-        raw = read(path, _name(path, folder))
-        parts.append(fit(bench, raw))
-        # of what the file held, no more than its size is kept
-        files.append((len(raw.rows) + len(raw.rejects), raw.rejects, (path.name, raw.digest)))
-    rows = _together(parts)
+    files = [fitted(setting, path, _name(path, folder), keep) for path in paths]
+    bench = Bench(setting, notes=[note for file in files for note in file.notes])
+    rows = _together([file.rows for file in files])
     rows, dropped = deduplicate(bench, rows)
     rows = as_a_whole(bench, rows)
     notice(bench, rows)
-    rejects = pl.concat([no_rejects(), *(each for _, each, _ in files), *bench.rejects]).sort(
+    rejects = pl.concat([no_rejects(), *(file.rejects for file in files), *bench.rejects]).sort(
         "file", "line", maintain_order=True
     )
-    counts = Counts(sum(size for size, _, _ in files), len(rows), bench.filtered, dropped, len(rejects))
-    digests = tuple(sorted(digest for _, _, digest in files))
+    read, filtered = sum(file.read for file in files), sum(file.filtered for file in files)
+    counts = Counts(read, len(rows), filtered, dropped, len(rejects))
+    digests = tuple(sorted((path.name, file.digest) for path, file in zip(paths, files, strict=True)))
     findings = (*rejected(setting.table, rejects), *bench.notes)
     return Table(_finished(setting.table, rows), counts, rejects, findings, digests)
 

@@ -20,6 +20,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import DataError
 from kpi_lib.core.store import USER, Frames, Parts
 from kpi_lib.sources.findings import FUTURE, Counts, Finding, Loaded
+from kpi_lib.sources.fitted import Keep
 from kpi_lib.sources.loading import load
 from kpi_lib.sources.manifest import FILE, as_funnel
 from kpi_lib.sources.ranges import Tell, read_ranges, silent, whole, write_ranges
@@ -29,6 +30,7 @@ FORMAT = 1
 FOLDER = Path(".kpi") / "store"
 MANIFEST = "manifest.json"
 ROWS = "rows.parquet"
+FILES = "files"
 ABSENT = "there is no store"
 
 
@@ -86,7 +88,8 @@ def build(folder: Path, config: Mapping[str, Any], moment: datetime, tell: Tell 
         {"table": table, "file": name, "stamp": stamps[path], "digest": _digest(path)}
         for table, name, path in _files(folder, config)
     ]
-    data, log = load(folder / FILE, config, moment)
+    keep = Keep(folder / FOLDER / FILES)
+    data, log = load(folder / FILE, config, moment, keep)
     tell("read", 1, 1)
     if changed := [path for path, stamp in stamps.items() if _stamp(path) != stamp]:
         raise DataError(f"{changed[0]} changed while the store was being built. Build it again: kpi store build.")
@@ -96,6 +99,7 @@ def build(folder: Path, config: Mapping[str, Any], moment: datetime, tell: Tell 
         tables = {name: _written(folder / FOLDER, f"{name}-{key}", data, tell) for name in data.tables}
         content |= {"inputs": inputs, "tables": tables}
         _publish(folder / FOLDER, content)
+        keep.clean()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"the store in {folder / FOLDER} could not be written: {getattr(error, 'strerror', None) or error}.\n"
@@ -149,7 +153,7 @@ def _publish(store: Path, content: Mapping[str, Any]) -> None:
     draft.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     draft.replace(store / MANIFEST)
     for each in store.iterdir():
-        if each.is_dir() and each.name not in content["tables"].values():
+        if each.is_dir() and each.name not in (FILES, *content["tables"].values()):
             shutil.rmtree(each, ignore_errors=True)
 
 

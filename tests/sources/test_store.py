@@ -3,13 +3,7 @@
 import errno
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -251,91 +245,6 @@ def test_a_full_disk_loses_nothing_and_the_next_build_goes_on(shop: Workspace, m
     kept = {p: p.stat().st_mtime_ns for p in (shop.folder / store.FOLDER).glob("events-*/*.parquet")}
     assert kept
     assert kept.items() <= finished.items()  # the finished table was taken over as it was
-
-
-def writes(monkeypatch: pytest.MonkeyPatch, before: Callable[[int], None]) -> None:
-    """Call `before` with its number before everything that writes to the disk, files and folders alike."""
-    number = count(1)
-    for owner, name in (
-        (pl.DataFrame, "write_parquet"),
-        (pl.LazyFrame, "sink_parquet"),
-        (Path, "write_text"),
-        (Path, "mkdir"),
-        (Path, "rename"),
-        (Path, "replace"),
-    ):
-        real = getattr(owner, name)
-
-        def wrapped(*given: object, _real: Callable[..., object] = real, **named: object) -> object:
-            before(next(number))
-            return _real(*given, **named)
-
-        monkeypatch.setattr(owner, name, wrapped)
-
-
-def test_a_disk_that_is_full_at_any_write_loses_nothing(
-    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ranges, "ROWS", 60)
-    shop = make(TOML, log_csv=log_of(10), people_csv="user_id,plan\nu1,pro\n")
-    shop.build_store()
-    before, manifest = again(shop).data.tables["events"], (shop.folder / "kpi.toml").read_bytes()
-    add_a_file(shop)
-    wanted = again(shop).data.tables["events"]
-    for fails_at in count(1):
-        trial = Workspace(tmp_path / f"trial{fails_at}", "trial", shop.config, NOW)
-        shutil.copytree(shop.folder, trial.folder)
-
-        def full(number: int, last: int = fails_at) -> None:
-            if number == last:
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-        with monkeypatch.context() as broken:
-            writes(broken, full)
-            refused = ""
-            try:
-                again(trial).build_store()
-            except DataError as error:
-                refused = str(error)
-        if not refused:
-            break
-        assert "No space left on device" in refused
-        assert "log2.csv" in again(trial).stale
-        added = (trial.folder / "log2.csv").rename(tmp_path / "aside.csv")
-        assert again(trial).store == ""  # the old store still stands and says what it said
-        assert_frame_equal(again(trial).data.tables["events"], before)
-        added.rename(trial.folder / "log2.csv")
-        again(trial).build_store()
-        assert again(trial).store == ""
-        assert_frame_equal(again(trial).data.tables["events"], wanted)
-        assert (trial.folder / "kpi.toml").read_bytes() == manifest
-    assert fails_at > 12  # folders, ranges, days, what each tells, the index, the other table, the manifest
-
-
-def test_a_build_that_is_killed_goes_on_with_the_finished_ranges(shop: Workspace, tmp_path: Path) -> None:
-    script = f"""
-import os, signal
-from datetime import datetime
-from kpi_lib.sources import ranges
-from kpi_lib.sources.workspace import open_workspace
-ranges.ROWS, ranges.SAMPLE = 60, 3
-def tell(stage, done, total):
-    if (stage, done) == ("sort", 3):
-        os.kill(os.getpid(), signal.SIGKILL)
-open_workspace({str(shop.folder)!r}, now=datetime.fromisoformat({NOW.isoformat()!r})).build_store(tell)
-"""
-    killed = subprocess.run([sys.executable, "-c", script], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    folder = shop.folder / store.FOLDER
-    assert again(shop).stale == ""
-    finished = {path.name: path.stat().st_mtime_ns for path in folder.glob(".events-*.draft/*.json")}
-    assert sorted(finished) == ["000.json", "001.json", "002.json"]
-    assert again(shop).build_store()["built"] is True
-    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("events-*/*.json")}
-    assert finished.items() < there.items()
-    assert again(shop).store == ""
-    assert_frame_equal(again(shop).data.tables["events"], shop.data.tables["events"])
-    assert not list(folder.glob(".events*"))
 
 
 def test_a_file_that_changes_meanwhile_is_noticed(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
