@@ -47,7 +47,7 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(
     monkeypatch.setattr(ranges, "ROWS", 60)
     shop = make(TOML, log_csv=log_of(10), people_csv="user_id,plan\nu1,pro\n")
     shop.build_store()
-    before, manifest = again(shop).data.tables["events"], (shop.folder / "kpi.toml").read_bytes()
+    before = again(shop).data.tables["events"]
     add_a_file(shop)
     wanted = again(shop).data.tables["events"]
     refusals = 0
@@ -80,7 +80,6 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(
             again(trial).build_store()
         assert again(trial).store == ""
         assert_frame_equal(again(trial).data.tables["events"], wanted)
-        assert (trial.folder / "kpi.toml").read_bytes() == manifest
     assert refusals > 12  # folders, ranges, days, what each tells, the index, the other table, the manifest
 
 
