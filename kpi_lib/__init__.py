@@ -46,6 +46,7 @@ _PLACES = {
     "sources.workspace": ("Workspace",),
     "show.charts": ("chart",),
     "show.charts_star": ("north_star",),
+    "show.cohort_curves": ("cohort_means", "cohort_survival"),
     "show.funnel_times": ("funnel_times",),
     "show.chooser": ("KpiChooser",),
     "show.goals": ("verdicts",),

@@ -64,6 +64,8 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
     counted = ["eligible", "retained", "rate"] if asked["mean"] == "pooled" else ["cohorts", "mean rate"]
     left = ["not gone", "95 % interval"] if spec.gone_after else []
     heads = [*by, spec.grain, *counted, "95 % interval", *left]
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
     place.show(found.to_dict(), head + "\n" + table(heads, rows, left=len(by)))
     return 0
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kpi_lib.sources.workspace import Workspace
 
 Verb = Callable[..., Any]
-GAP_HELP = "A pause longer than this starts a new session (default 30m; a mapped session_id is trusted)."
+GAP_HELP = "A pause longer than this starts a new session (default: [settings] session_gap, else 30m; a mapped session_id is trusted)."
 
 
 def shared(verb: Verb) -> Verb:

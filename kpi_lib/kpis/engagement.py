@@ -30,7 +30,7 @@ from kpi_lib.kpis.registry import (
 )
 from kpi_lib.shapes.activity import ANY, active_days, distinct, event_names, per_user, placed, qualifying, whole_days
 from kpi_lib.shapes.paths import transitions
-from kpi_lib.shapes.sessions import labelled, over, sessions
+from kpi_lib.shapes.sessions import labelled, over, sessions, with_gap
 
 EVENTS = ("events.user_id", "events.event", "events.time")
 MONTHLY = {"day": "30d", "week": "30d", "custom": "30d", "quarter": "1mo", "year": "1mo"}
@@ -234,17 +234,16 @@ def actions_per_session(
     data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, session_gap: str | None = None
 ) -> pl.LazyFrame:
     """How much happens in a session. One row per user and period; num = actions, den = sessions."""
-    acted = _among(data, action_events)
+    acted, data = _among(data, action_events), with_gap(data, session_gap)
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
-    gap = duration(session_gap) if session_gap else None
     found = (
-        labelled(data, gap)
+        labelled(data)
         .group_by("session", maintain_order=True)
         .agg(
             *carried,
             pl.col("time").min(),
             num=acted.sum().cast(pl.Int64),
-            open=~over(pl.col("time").max(), data, gap),
+            open=~over(pl.col("time").max(), data),
         )
     )
     sums = (pl.col("num").sum(), pl.col("open").any())
@@ -287,13 +286,13 @@ def logins(data: Dataset, grid: Grid, *, login_events: Sequence[str] = ("login",
     sources_wrong="An analysis rather than one number: it has no target.",
     use=ACTIONABLE,
 )
-def user_path_analysis(data: Dataset, grid: Grid) -> pl.LazyFrame:
+def user_path_analysis(data: Dataset, grid: Grid, *, session_gap: str | None = None) -> pl.LazyFrame:
     """Where people go next. One row per user, period, event and follower; num = such steps, den = all steps from there.
 
     The followers that a user never goes to are not written out: the row without `to` stands for them.
     """
     keys = [*_keys(data), "from"]
-    steps = placed(transitions(data), grid)
+    steps = placed(transitions(with_gap(data, session_gap)), grid)
     went = steps.group_by(*keys, "to").agg(num=pl.len().cast(pl.Int64), open=(~pl.col("ripe")).any())
     went = went.collect(engine="in-memory").lazy()
     left = went.group_by(keys).agg(pl.col("open").any(), den=pl.col("num").sum(), num=pl.lit(0, pl.Int64))
@@ -351,15 +350,15 @@ def bounce_rate(
     key_events: Sequence[str] = (), session_gap: str | None = None,
 ) -> pl.LazyFrame:  # fmt: skip
     """What share of sessions ends before it began. One row per user and period; num = bounced sessions, den = sessions."""
-    views, gap = _among(data, view_events), duration(session_gap) if session_gap else None
+    views, data = _among(data, view_events), with_gap(data, session_gap)
     key = _among(data, key_events) if key_events else pl.lit(False)
     carried = [pl.col(column).first() for column in ("user_id", *data.carried(data.activity))]
     lasted = pl.col("time").max() - pl.col("time").min() >= duration(engaged_after)
     engaged = lasted | (views.sum() >= 2) | key.any()
     found = (
-        labelled(data, gap)
+        labelled(data)
         .group_by("session", maintain_order=True)
-        .agg(*carried, pl.col("time").min(), open=~over(pl.col("time").max(), data, gap), engaged=engaged)
+        .agg(*carried, pl.col("time").min(), open=~over(pl.col("time").max(), data), engaged=engaged)
     )
     bounced = (~pl.col("engaged")).sum().cast(pl.Int64)
     return (
@@ -377,5 +376,5 @@ def _keys(data: Dataset) -> list[str]:
 
 
 def _sessions(data: Dataset, grid: Grid, gap: str | None) -> pl.LazyFrame:
-    found = placed(sessions(data, duration(gap) if gap else None), grid)
+    found = placed(sessions(with_gap(data, gap)), grid)
     return found.with_columns(length=(pl.col("seconds") * MICRO).round().cast(pl.Int64))

@@ -20,6 +20,7 @@ from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.curve import curve
 from kpi_lib.shapes.day_pass import comebacks
+from kpi_lib.shapes.newcomers import older_than_data
 from kpi_lib.shapes.sessions import group_name
 
 DAY = 86_400_000_000
@@ -96,7 +97,8 @@ class CohortResult:
 
     table columns: segments, start, size, k, to, eligible, retained, complete, value, same_period (members with a return
     event in the period of their start, where that is another event). `curve`: one row per segment and k with the simple
-    mean over cohorts, the rate of the period before over the same members, and survival.
+    mean over cohorts, the rate of the period before over the same members, and survival. `warnings`: why a first time may
+    not be one.
     """
 
     table: pl.DataFrame
@@ -104,6 +106,7 @@ class CohortResult:
     curve: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; with segments one result a group."""
@@ -129,7 +132,7 @@ class CohortResult:
             cells = part.drop("start", "size", "same_period", *spans).to_dicts()
             cohorts.append(head | same | {"cells": cells})
         rows = {"pooled": pooled.drop(spans).to_dicts(), "curve": curve.drop(spans).to_dicts()}
-        return {"cohorts": cohorts} | rows | {"definition": dict(self.definition)}
+        return {"cohorts": cohorts} | rows | {"definition": dict(self.definition), "warnings": list(self.warnings)}
 
 
 def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> CohortResult:
@@ -160,18 +163,12 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     filled = filled.with_columns(complete=(pl.col("eligible") == pl.col("size")))
     table = filled.sort(*data.by, "cohort", "k", nulls_last=True)
     order = [*data.by, "start", "size", "k", "to", "eligible", "retained", "complete", "value", "same_period"]
-    definition = asdict(spec) | {
-        "events": list(spec.events),
-        "by": [plain_name(column) for column in data.by],
-        "zone": data.zone,
-    }
-    definition |= {
-        "brackets": [list(pair) for pair in spec.brackets],
-        "observed_until": data.observed_until.isoformat(),
-    }
+    rules = {"events": list(spec.events), "brackets": [list(pair) for pair in spec.brackets], "zone": data.zone}
+    rules |= {"by": [plain_name(column) for column in data.by], "observed_until": data.observed_until.isoformat()}
     told = table.select(order)
     line = curve(table, seen, members, list(data.by), steps=spec.mode != "bracket", gone_after=spec.gone_after)
-    return CohortResult(told, _pooled(table, spec, list(data.by)), line, definition, data.by)
+    said = () if spec.recurring or spec.start_event == "signup" else older_than_data(data, sizes, spec.grain)
+    return CohortResult(told, _pooled(table, spec, list(data.by)), line, asdict(spec) | rules, data.by, said)
 
 
 def _calendar_only(spec: Cohorts) -> bool:

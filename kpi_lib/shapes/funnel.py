@@ -23,6 +23,7 @@ from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
 from kpi_lib.shapes.funnel_pass import Passed, passed
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, required_before
+from kpi_lib.shapes.newcomers import older_than_data, weekly_firsts
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["PRESETS", "Funnel", "FunnelResult", "attempts", "choose", "funnel"]
@@ -325,4 +326,6 @@ def _warnings(data: Dataset, spec: Funnel) -> tuple[str, ...]:
             said.append(f"{rows.format(column)} to nobody: left out.")
     if data.by and spec.attribution == "all":
         said.append("with attribution all a unit counts in every segment that it enters: segments do not add up.")
+    if spec.attempt == "first_ever" and spec.unit == "user" and spec.names[0] in there:
+        said += older_than_data(data, weekly_firsts(data, spec.names[0]), "week")
     return tuple(said)

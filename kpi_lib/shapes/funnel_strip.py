@@ -10,7 +10,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.attempts import attempts
 from kpi_lib.shapes.funnel import FunnelResult, answer, segment_axis
-from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, microseconds
+from kpi_lib.shapes.funnel_rules import PRESETS, Funnel
 
 ASKED = "as asked"
 RULES = ("within", "unripe", "grace", "attempt", "time_to_convert")
@@ -55,6 +55,7 @@ class DefinitionStrip:
 def definition_strip(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> DefinitionStrip:
     """Ask the same question as it stands and under each preset, over all segments together.
 
+    A window that is asked for holds for all of them; without one each has its own.
     The reasons change one rule at a time, from what was asked to what the other system does, and count the units for
     which the change matters.
     """
@@ -82,7 +83,7 @@ def _differing(spec: Funnel, name: str) -> dict[str, Any]:
     if spec.order != "ordered" or spec.ties != "any" or len(spec.names) < len(set(spec.events)):
         rules["grace"] = None
     differing = {rule: rules[rule] for rule in RULES if rules[rule] != getattr(spec, rule)}
-    if microseconds(rules["within"]) == microseconds(spec.within):
+    if spec.within is not None:  # whoever compares two systems gives both the same window
         differing.pop("within", None)
     return differing
 

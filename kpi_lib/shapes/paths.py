@@ -15,7 +15,7 @@ from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.activity import qualifying
-from kpi_lib.shapes.sessions import by_group, labelled, over
+from kpi_lib.shapes.sessions import by_group, labelled, over, usual_gap
 
 RULES = ("from_event", "to_event", "max_steps", "top", "collapse")
 START, END, OTHER, MORE = "(start)", "(end)", "(other)", "(more)"
@@ -103,7 +103,7 @@ def paths(
     moves = _moves(_named(shown, top, [name for name in (from_event, to_event) if name is not None]), list(data.by))
     edges, nodes = _tables(moves, list(data.by))
     rules: dict[str, Any] = dict(zip(RULES, (from_event, to_event, max_steps, top, collapse), strict=True))
-    rules["gap_seconds"] = None if gap is None else gap.total_seconds()
+    rules["gap_seconds"] = (gap or usual_gap(data)).total_seconds()
     return Paths(edges, nodes, _totals(data, stays, walks), rules, data.by)
 
 

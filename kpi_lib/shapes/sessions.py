@@ -5,7 +5,7 @@ its start, lasts from its first to its last event (a single event: 0 s) and may 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, local_date
 from kpi_lib.core.shape import shape
+from kpi_lib.core.units import duration
 from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.session_pass import passed
 
@@ -45,10 +46,27 @@ class SessionRules:
 PLAIN = SessionRules()
 
 
+def usual_gap(data: Dataset) -> timedelta:
+    """The pause that ends a session where nothing else is asked: [settings] session_gap, else half an hour."""
+    if (text := data.settings.get("session_gap")) is None:
+        return GAP
+    try:
+        return duration(str(text))
+    except UsageError as error:
+        raise UsageError(f"[settings] session_gap: {error}") from None
+
+
+def with_gap(data: Dataset, gap: str | None) -> Dataset:
+    """The same data with another usual pause; None leaves it as it is, and so does the one that it has."""
+    if gap in (None, data.settings.get("session_gap")):
+        return data
+    return replace(data, settings={**data.settings, "session_gap": gap})
+
+
 def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = PLAIN) -> pl.LazyFrame:
     """The events with a column `session`: a number that is the same within a session, in order of user and start.
 
-    A mapped `session_id` is trusted unless a gap is given; rows without an id fall back to the pause rule.
+    A mapped `session_id` is trusted unless a gap is given; rows without an id are cut at the usual pause.
     """
     if gap is not None and gap <= timedelta(0):
         raise UsageError(f"a session gap of {gap} is not possible: it must be longer than 0, as in 30m.")
@@ -58,12 +76,13 @@ def labelled(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
         qualifying(data, named)  # a misspelt name would cut nothing in silence
     if rules.exclude:
         rows = rows.filter(pl.col("event").is_in(list(rules.exclude)).not_())
-    fresh = _paused(gap or GAP)
+    pause = gap or usual_gap(data)
+    fresh = _paused(pause)
     if gap is None and "session_id" in data.columns(data.activity):
         if not _in_one_piece(rows):
             rows = rows.sort("user_id", "session_id", "time", nulls_last=True, maintain_order=True)
         other = ~pl.col("session_id").eq_missing(pl.col("session_id").shift(1))
-        fresh = other | (pl.col("session_id").is_null() & _paused(GAP))
+        fresh = other | (pl.col("session_id").is_null() & _paused(pause))
     if rules.midnight:
         day = local_date(pl.col("time"), data.zone)
         fresh |= (day != day.shift(1)).fill_null(False)
@@ -116,7 +135,7 @@ def sessions(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
 
 def over(last: pl.Expr, data: Dataset, gap: timedelta | None = None) -> pl.Expr:
     """Whether a session with this last event is over: any event after a longer pause would begin another one."""
-    return last + (gap or GAP) < data.observed_until
+    return last + (gap or usual_gap(data)) < data.observed_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +181,7 @@ def session_figures(
     data: Dataset, *, gap: timedelta | None = None, grid: Grid | None = None, rules: SessionRules = PLAIN
 ) -> Sessions:
     """Count and length of the sessions that start in a period (default: all); a segment without any is a row of zeros."""
-    if rules == PLAIN and (quick := passed(data, gap, grid, usual=GAP)) is not None:
+    if rules == PLAIN and (quick := passed(data, gap, grid, usual=usual_gap(data))) is not None:
         return Sessions(quick[0].select(_figures(pl.lit(quick[1]))))
     found = join_segments(sessions(data, gap, rules), data)
     if grid is not None:

@@ -25,7 +25,7 @@ def funnel_picture(result: FunnelResult) -> Picture:
     else:
         steps = result.table.to_dicts()
         ranks = [Ranks(rows=tuple(_bar(steps, at, short=short) for at in range(len(steps)))) for short in (False, True)]
-        note = definition(result)
+        note = f"Percent of the step before, with the 95 % interval; times from the start. {definition(result)}"
     wide, narrow = rank_chart(ranks[0], DESK), rank_chart(ranks[1], PHONE)
     figures = replace(steps_table(result), note=" ".join(result.warnings))  # the rules stand above it already
     return Picture(wide=wide, narrow=narrow, alt=description(result), note=note, table=figures)
@@ -35,13 +35,10 @@ def _bar(steps: list[dict[str, Any]], at: int, *, short: bool) -> Row:
     step = steps[at]
     beside = "" if at or not step["units"] else "entered"
     if at and step["from_previous"] is not None:
-        before = "of step before" if short else "of the step before"
-        beside = (
-            f"{written(step['from_previous'], SHARE)} {before} ({between(step['previous_low'], step['previous_high'])})"
-        )
+        span = f"({between(step['previous_low'], step['previous_high'])})"
+        beside = f"{written(step['from_previous'], SHARE)} {'' if short else 'of the step before '}{span}"
         if step["median_seconds"] is not None:
-            took = show(step["median_seconds"], SECONDS)
-            beside += f" · {' '.join(took.split()[:2])}" if short else f" · median {took} from the start"
+            beside += f" · median {show(step['median_seconds'], SECONDS)}{'' if short else ' from the start'}"
     return Row(name=step_name(step["event"]), value=float(step["units"]), text=whole(step["units"]), beside=beside)
 
 

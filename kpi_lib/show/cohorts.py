@@ -168,7 +168,8 @@ def cohort_table(result: CohortResult) -> Table:
 
 def _note(result: CohortResult, cohorts: int, hidden: int) -> str:
     grain = str(result.definition.get("grain", "period"))
-    said = [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
+    said = [f"{each[0].upper()}{each[1:]}" for each in result.warnings]
+    said += [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
     if result.table.height and (result.table["size"] < SHADED).any():
         said.append(f"Unshaded: fewer than {SHADED} members.")
     if cohorts > ROWS:

@@ -181,3 +181,14 @@ def test_an_empty_value_is_seen_in_a_check(kpi: Kpi, tmp_path: Path) -> None:
     assert "line 2, column user_id, value (empty)" in said.out
     found = kpi("check", "--json", "--workspace", tmp_path).json["findings"]
     assert found[0]["value"] == ""
+
+
+def test_the_pause_of_the_workspace_holds_for_sessions_and_paths(kpi: Kpi, stranger: Path) -> None:
+    place = stranger / "kpi.toml"
+    before = {verb: kpi(verb, "--json", "--workspace", stranger).json["sessions"] for verb in ("sessions", "paths")}
+    place.write_text(place.read_text("utf-8") + '\n[settings]\nsession_gap = "5m"\n', "utf-8")
+    for verb, count in before.items():
+        now = kpi(verb, "--json", "--workspace", stranger).json["sessions"]
+        assert now > count
+        assert now == kpi(verb, "--gap", "5m", "--json", "--workspace", stranger).json["sessions"]
+        assert kpi(verb, "--gap", "30m", "--json", "--workspace", stranger).json["sessions"] == count

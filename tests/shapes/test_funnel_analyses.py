@@ -190,28 +190,37 @@ def test_the_strip_says_which_rule_changes_whom() -> None:
     # ann is slow, bob's second try succeeds, cat has only just begun
     log = "ann 01-05T10:00 view\nann 01-08T10:00 buy\nbob 01-05T10:00 view\nbob 01-20T10:00 view\nbob 01-20T11:00 buy"
     data = told(log + "\ncat 01-31T12:00 view\ncat 01-31T13:00 buy", until="02-01")
-    found = definition_strip(data, Funnel(("view", "buy"), within="1d"))
+    found = definition_strip(data, Funnel(("view", "buy")))
     units = {name: part["units"].to_list() for (name,), part in found.table.group_by("definition", maintain_order=True)}
     assert units == {
-        ASKED: [2, 1],
+        ASKED: [3, 3],
         "posthog": [3, 3],
         "mixpanel": [3, 2],
         "amplitude": [3, 2],
-        "windowfunnel": [3, 2],
+        "windowfunnel": [3, 3],
     }
-    why = [row[:2] + row[5:] for row in found.reasons.rows()]
-    assert why == [
-        ("posthog", "within", 2, 0),  # ann is in time, and bob's second try is not over yet
+    assert [row[:2] + row[5:] for row in found.reasons.rows()] == [
+        ("posthog", "within", 2, 0),  # cat has only just begun; bob's second try is not over yet
         ("posthog", "unripe", 2, 0),
         ("posthog", "time_to_convert", 0, 0),
-        ("mixpanel", "within", 1, 0),
+        ("mixpanel", "within", 1, 1),
         ("mixpanel", "unripe", 1, 0),
         ("mixpanel", "grace", 0, 0),
         ("mixpanel", "attempt", 1, 0),
+        ("amplitude", "within", 2, 1),
         ("amplitude", "unripe", 1, 0),
-        ("windowfunnel", "unripe", 1, 0),
-        ("windowfunnel", "time_to_convert", 0, 0),
+        ("windowfunnel", "unripe", 0, 0),
+        ("windowfunnel", "time_to_convert", 0, 1),
     ]
+
+
+def test_a_window_that_is_asked_for_holds_for_all_systems() -> None:
+    data = told("ann 01-05T10:00 view\nann 01-08T10:00 buy")
+    found = definition_strip(data, Funnel(("view", "buy"), within="24h"))
+    assert "within" not in found.reasons["rule"].to_list()
+    assert found.table.filter(pl.col("step") == 2)["units"].to_list() == [0] * 5
+    own = definition_strip(data, Funnel(("view", "buy")))
+    assert own.table.filter(pl.col("step") == 2)["units"].to_list() == [1, 1, 1, 0, 1]  # only a day in the fourth
 
 
 def test_each_line_of_the_strip_is_the_funnel_of_that_preset() -> None:
@@ -220,13 +229,10 @@ def test_each_line_of_the_strip_is_the_funnel_of_that_preset() -> None:
         data, steps = dataset(log.rows, log.observed_until), ("a", "b", "c")
         found = definition_strip(data, Funnel(steps, within="2h", exclude=("x",)))
         for name in ("posthog", "mixpanel", "amplitude", "windowfunnel"):
-            alone = funnel(data, Funnel.preset(name, steps, **WITHIN.get(name, {}), exclude=("x",))).table
+            alone = funnel(data, Funnel.preset(name, steps, within="2h", exclude=("x",))).table
             line = found.table.filter(pl.col("definition") == name)
             assert line["units"].to_list() == alone["units"].to_list(), (seed, name)
             assert line["median_seconds"].to_list() == alone["median_seconds"].to_list(), (seed, name)
-
-
-WITHIN = {"windowfunnel": {"within": "2h"}}
 
 
 def test_a_preset_gives_up_what_the_question_rules_out() -> None:

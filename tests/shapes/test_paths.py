@@ -9,14 +9,16 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import parse_period
+from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.paths import END, MORE, OTHER, START, paths
 from kpi_lib.shapes.sessions import session_figures
 from tests.brute.logs import Log, logs, random_log
 from tests.brute.paths import paths as oracle
 from tests.brute.rows import HOUR, MINUTE
-from tests.build import dataset, told
+from tests.build import dataset, moment, parted, row_of, told
 
 ENDS = (START, END, MORE)
 
@@ -177,3 +179,42 @@ def test_every_segment_has_its_totals() -> None:
     data = told("ann 01-05T10:00 a free\nbob 02-05T10:00 a paid").with_by(("plan",))
     groups = paths(data, grid=parse_period("2026-01", zone="UTC")).to_dict()["groups"]
     assert {name: group["all_sessions"] for name, group in groups.items()} == {"free": 1, "paid": 0}
+
+
+def test_the_pause_of_the_workspace_cuts_sessions_paths_and_funnels_of_sessions() -> None:
+    """Twenty minutes apart: one session by the usual half hour, two where [settings] session_gap says ten minutes."""
+    for setting, count in ((None, 1), ("10m", 2), ("20m", 1)):
+        settings = {"session_gap": setting} if setting else {}
+        data = told("ann 01-05T10:00 look\nann 01-05T10:20 buy", settings=settings)
+        assert session_figures(data).to_dict()["sessions"] == count
+        assert session_figures(parted(data)).to_dict()["sessions"] == count
+        found = paths(data)
+        assert found.to_dict()["sessions"] == count
+        assert found.definition["gap_seconds"] == {None: 1_800, "10m": 600, "20m": 1_200}[setting]
+        reached = funnel(data, Funnel(("look", "buy"), unit="session")).table["units"].to_list()
+        assert reached == [1, 2 - count]
+        assert paths(data, gap=timedelta(hours=1)).to_dict()["sessions"] == 1  # what is asked for wins
+        row = row_of("avg_session_duration", data, "2026-W02")
+        assert row["value"] == session_figures(data).to_dict()["mean_seconds"]
+
+
+def test_numbers_of_sessions_are_trusted_whatever_the_pause_of_the_workspace_is() -> None:
+    rows = pl.DataFrame(
+        {
+            "user_id": ["a", "a"],
+            "time": [moment("01-05"), moment("01-06")],
+            "event": ["x", "y"],
+            "session_id": ["1", "1"],
+        }
+    )
+    data = Dataset.of({"events": rows}, observed_until=moment("02-01"), settings={"session_gap": "10m"})
+    assert session_figures(data).to_dict()["sessions"] == paths(data).to_dict()["sessions"] == 1
+    assert row_of("avg_session_duration", data, "2026-W02")["value"] == 86_400.0
+    assert session_figures(data, gap=timedelta(minutes=10)).to_dict()["sessions"] == 2
+
+
+def test_a_pause_that_is_none_is_refused_with_its_place() -> None:
+    data = told("ann 01-05T10:00 look", settings={"session_gap": "soon"})
+    for ask in (paths, session_figures):
+        with pytest.raises(UsageError, match=r"\[settings\] session_gap: 'soon' is no duration"):
+            ask(data)
