@@ -204,6 +204,40 @@ def test_every_control_gives_what_its_twin_gives(opened: Opened, lab: Lab) -> No
     begun["by"] = "platform"
     same(opened, data, begun)
 
+    opened.explorer.get_by_text("More rules").click()
+    for label, choice, words in (
+        ("Attempt", "first", "attempt='first'"),
+        ("Ended by", "support_chat", "exclude=('support_chat',)"),
+        ("It ends", "unit", "exclusion='unit'"),
+        ("Same", "platform", "hold='platform'"),
+        ("Rules of", "amplitude", "preset('amplitude'"),
+    ):
+        opened.control(label).select_option(label=choice)
+        opened.until(words)
+    begun |= {
+        "attempt": "first",
+        "exclude": ("support_chat",),
+        "exclusion": "unit",
+        "hold": "platform",
+        "preset": "amplitude",
+    }
+    same(opened, data, begun)
+
+    opened.control("Order").select_option(label="ordered")
+    times = opened.control("Step times")
+    times.fill("1h, -")
+    times.press("Enter")
+    opened.until("within_step=('1h', '-')")
+    begun |= {"order": "ordered", "within_step": ("1h", "-")}
+    same(opened, data, begun)
+
+    opened.control("Compare segments").check()
+    opened.until("kpi.compare_funnels")
+    compared = kpi.explore_funnel(data, **begun, compare=True)
+    assert eval(opened.line(), {"kpi": kpi, "data": data}).table.equals(compared.table)
+    opened.control("Compare segments").uncheck()
+    opened.explorer.locator("pre code", has_text="compare_funnels").wait_for(state="detached")
+
     within.fill("soon")
     within.press("Enter")
     opened.explorer.locator("[role=alert]").wait_for()

@@ -6,6 +6,8 @@ import pytest
 
 import kpi_lib as kpi
 from kpi_lib.core.errors import UsageError
+from kpi_lib.shapes.funnel import FunnelResult
+from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.show.widgets import WAIT, FunnelExplorer, explore_funnel, segment_columns, step_choices
 from tests.show.results import HOSTILE, log, shop, visits
 
@@ -29,7 +31,7 @@ def test_controls_change_the_result_and_the_line() -> None:
     explorer.order.value = "unordered"
     explorer.by.value = "plan"
     assert explorer.arguments == {"steps": ("look", "cart", "buy"), "within": "24h", "by": "plan", "order": "unordered"}
-    assert explorer.result is not None
+    assert isinstance(explorer.result, FunnelResult)
     assert explorer.result.table.height == 6
     assert "with_by(('plan',))" in explorer.code
 
@@ -52,10 +54,87 @@ def test_one_more_step_than_chosen_is_offered() -> None:
     assert [control.layout.display for control in explorer.steps[:4]] == [None, None, None, "none"]
 
 
+RARER = {
+    "preset": "mixpanel",
+    "attempt": "first_ever",
+    "within_step": "2h, -",
+    "exclude": "cart",
+    "exclusion": "unit",
+    "hold": "plan",
+}
+
+
+@pytest.mark.parametrize("name", [*RARER, "all"])
+def test_rarer_rules_reach_the_twin_and_the_line(name: str) -> None:
+    data = visits()
+    explorer = FunnelExplorer(data, ("look", "buy"), within="24h")
+    explorer.steps[2].value = "look"
+    for rule, value in RARER.items():
+        if name in (rule, "all") or (rule, name) == ("exclude", "exclusion"):
+            explorer.rules[rule].value = value
+    assert explorer.error == ""
+    assert isinstance(explorer.result, FunnelResult)
+    twin = explore_funnel(data, **explorer.arguments)
+    assert isinstance(twin, FunnelResult)
+    assert explorer.result.table.equals(twin.table)
+    written = eval(explorer.code, {"kpi": kpi, "data": data})
+    assert (written.table.to_dicts(), written.definition) == (twin.table.to_dicts(), twin.definition)
+    told = twin.definition["within_step"] if name == "within_step" else twin.definition.get(name)
+    wanted = {"within_step": ["2h", None], "exclude": ["cart"]}.get(name, RARER.get(name))
+    assert told == wanted
+
+
+def test_segments_can_be_compared_where_there_are_any() -> None:
+    data = visits()
+    explorer = FunnelExplorer(data, ("look", "buy"), within="24h")
+    explorer.compare.value = True
+    assert "choose a column under Split by" in explorer.error
+    explorer.by.value = "plan"
+    assert isinstance(explorer.result, FunnelComparison)
+    twin = explore_funnel(data, **explorer.arguments)
+    written = eval(explorer.code, {"kpi": kpi, "data": data})
+    assert explorer.result.table.equals(twin.table)
+    assert written.table.equals(twin.table)
+    assert explorer.code.startswith("kpi.compare_funnels(kpi.funnel(data.with_by(('plan',)), ")
+    explorer.steps[0].value = "buy"
+    explorer.steps[1].value = "look"
+    explorer.within.value = "1s"
+    assert "<figure" in explorer.box.children[-1].value
+
+
+def test_a_comparison_of_nobody_has_no_picture() -> None:
+    explorer = FunnelExplorer(log([("u", 0.0, "look", "free"), ("u", 1.0, "buy", "free")]), ("look", "buy"), by="plan")
+    explorer.compare.value = True
+    assert "There are no two groups" in explorer.box.children[-1].value
+    assert "<figure" not in explorer.box.children[-1].value
+
+
+def test_rules_that_contradict_each_other_are_said_in_words() -> None:
+    explorer = FunnelExplorer(visits(), ("look", "buy"))
+    for name, value, words in (
+        ("within_step", "soon", "is no duration"),
+        ("within_step", "1h, 2h", "2 windows for 1 steps"),
+        ("exclude", "look", "a step and an excluded event at once"),
+    ):
+        explorer.rules[name].value = value
+        assert words in explorer.error, name
+        assert 'role="alert"' in explorer.box.children[-1].value
+        explorer.rules[name].value = ""
+        assert explorer.error == ""
+
+
+def test_what_few_ask_for_is_folded_away() -> None:
+    more = FunnelExplorer(visits(), ("look", "buy")).box.children[2]
+    assert (more.titles, more.selected_index) == (("More rules",), None)
+    assert len(more.children[0].children) == len(RARER)
+
+
 def test_every_control_has_a_label() -> None:
     explorer = FunnelExplorer(visits(), ("look", "buy"))
-    rows = explorer.box.children[:2]
-    assert all(control.description for row in rows for control in row.children)
+    first, second, more, _ = explorer.box.children
+    labels = [control.description for row in (first, second, more.children[0]) for control in row.children]
+    assert all(labels)
+    assert len(labels) == len(set(labels))
 
 
 def test_hostile_names_stay_text() -> None:
