@@ -15,7 +15,7 @@ MOST = 96  # results that are kept of one data set; the oldest go first
 
 
 def shape(make: Callable[Concatenate[Dataset, P], pl.LazyFrame]) -> Callable[Concatenate[Dataset, P], pl.LazyFrame]:
-    """Keep the rows of a shape, which must depend on tables, calendar, observed span and arguments alone."""
+    """Keep the rows of a shape, which must depend on tables, calendar, observed span, pause and arguments alone."""
 
     @wraps(make)
     def shared(data: Dataset, /, *args: P.args, **options: P.kwargs) -> pl.LazyFrame:
@@ -33,6 +33,7 @@ def once(data: Dataset, key: Any, make: Callable[[], Result]) -> Result:  # noqa
         data.zone,
         data.week_start,
         _fixed(dict(data.features)),
+        data.settings.get("session_gap"),  # the one setting that a shape reads itself
     )
     place = (key, data.by, data.observed_from, data.observed_until, *choices)
     tables, found = data.kept.get(place, (None, None))

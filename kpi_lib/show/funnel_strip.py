@@ -31,11 +31,10 @@ def sentence(result: DefinitionStrip) -> Say:
         return Say(("All definitions agree: ", _share(low), " get through."))
     mine = next((row for row in rows if row["definition"] == ASKED), rows[0])
     phrase: list[Phrase] = [
-        Strong(("The same data give ", _share(low), f" by the rules of {low['definition']} and ", _share(high))),
-        f" by those of {high['definition']}; ",
-        _share(mine),
-        " as asked.",
+        Strong(("The same data give ", _share(low), f" {_by(low)} and ", _share(high))),
+        f" {_by(high)}",
     ]
+    phrase += ["." if mine in (low, high) else ("; ", _share(mine), " as asked.")]
     largest = max(result.reasons.to_dicts(), key=lambda row: row["units"], default=None)
     if largest and largest["units"]:
         changed = told(
@@ -47,6 +46,10 @@ def sentence(result: DefinitionStrip) -> Say:
             ".",
         ]
     return Say(tuple(phrase))
+
+
+def _by(row: dict[str, Any]) -> str:
+    return ASKED if row["definition"] == ASKED else f"by the rules of {row['definition']}"
 
 
 def _share(row: dict[str, Any]) -> Phrase:

@@ -37,7 +37,7 @@ def results(data: Dataset) -> dict[str, object]:
         "trend by plan": funnel_trend(data.with_by(("plan",)), STEPS, WEEKS),
         "segments": compare_funnels(funnel(data.with_by(("plan",)), STEPS)),
         "periods": compare_funnels(*(funnel(data, STEPS, grid=week) for week in weeks)),
-        "strip": definition_strip(data, Funnel(("cart", "look"), within="7d")),
+        "strip": definition_strip(data, Funnel(("cart", "look"))),
         "agreed": definition_strip(data, STEPS),
         "optional": funnel(data, optional),
     }
