@@ -14,7 +14,7 @@ from kpi_lib.answers.targets import TargetStatus
 from kpi_lib.answers.targets import targets as judged
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
-from kpi_lib.kpis.registry import Kpi, find
+from kpi_lib.kpis.registry import Kpi, base_of, find
 
 STAR, PRIMARY, COMPANION = "north_star", "primary", "companion"
 ACTIVITY = ("dau", "wau", "mau", "active_users")
@@ -35,7 +35,8 @@ class Standing:
     """One KPI on the scorecard: its definition, the figure's row, history (oldest first), changes and target.
 
     `change` is against the period before, `year` against the same period a year earlier. Of a KPI with several values
-    `part` is the component that is shown. `teams` are those that work on it, the owner first.
+    `part` is the component that is shown. `teams` are those that work on it, the owner first. `made_of` holds the rows of
+    the figures that a derived KPI is calculated from.
     """
 
     kpi: Kpi
@@ -47,6 +48,7 @@ class Standing:
     role: str = PRIMARY
     teams: tuple[str, ...] = ()
     part: Mapping[str, Any] = field(default_factory=dict)
+    made_of: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def better(self) -> bool | None:
@@ -72,7 +74,16 @@ class Standing:
         aim = self.aim.to_dict() if self.aim else None
         past = self.history.table.select(pl.col("start").cast(pl.String), "value", "status").to_dicts()
         named = {"title": self.title, "role": self.role, "by": dict(self.part), "owner": self.owner}
-        return {**row, **named, "teams": list(self.teams), **moved, **year, "target": aim, "history": past}
+        return {
+            **row,
+            **named,
+            "teams": list(self.teams),
+            "made_of": {row["kpi"]: row["value"] for row in self.made_of},
+            **moved,
+            **year,
+            "target": aim,
+            "history": past,
+        }
 
 
 def moved_by(lead: str, change: Change | None) -> dict[str, Any]:
@@ -219,7 +230,18 @@ def _standing(kpi: Kpi, data: Dataset, past: Grid, target: Mapping[str, Any] | N
         moved = changes(kpi, data, past, bases, part=part)
     year = moved[1] if len(moved) > 1 else None
     aim = judged(data, [target], until=past.stops[-1])[0] if target else None
-    return Standing(kpi, row, values, moved[0], aim, year, part=part)
+    return Standing(kpi, row, values, moved[0], aim, year, part=part, made_of=_made_of(kpi, data, last))
+
+
+def _made_of(kpi: Kpi, data: Dataset, last: Grid) -> tuple[Mapping[str, Any], ...]:
+    """The figures that a derived KPI is calculated from, each with the first day that it covers."""
+    window = last.trailing(kpi.window_on(last.every))
+    moves = {"": window, "previous_": window.before(), "year_before_": window.year_before()}
+    found = []
+    for shift, name in map(base_of, kpi.components):
+        covered = replace(moves[shift], shown=moves[shift].firsts)
+        found.append(compute(name, data, covered).table.row(0, named=True))
+    return tuple(found)
 
 
 def _headline(kpi: Kpi, rows: pl.DataFrame) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _standing(standing: Standing, least: int) -> Standing:
     )
     nothing = Change(None, None, None, points=standing.change.points, previous=None)
     aim = standing.aim if row["value"] is not None else None
-    return replace(standing, row=row, history=history, change=change or nothing, year=year, aim=aim)
+    return replace(standing, row=row, history=history, change=change or nothing, year=year, aim=aim, made_of=())
 
 
 @cleared.register

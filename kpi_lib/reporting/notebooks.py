@@ -170,7 +170,9 @@ def frames_of(result: object) -> list[pl.DataFrame]:
         case Values():
             return [result.table]
         case Scorecard():
-            return [_with_change(each) for each in result.standings]
+            made = [row for each in result.standings for row in each.made_of]
+            parts = [pl.DataFrame(made, infer_schema_length=None)] if made else []
+            return [*(_with_change(each) for each in result.standings), *parts]
         case FunnelResult() | FunnelTrend() | FunnelComparison() | DefinitionStrip():
             return _funnel_frames(result)
         case CohortResult():

@@ -101,6 +101,7 @@ class Tile:
     year: Change | None = None
     spark: Spark | None = None
     note: Phrase = ""
+    made_of: Phrase = ""
     target: Target | None = None
     meaning: Phrase = ""
     quiet: str = ""

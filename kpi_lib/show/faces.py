@@ -11,6 +11,7 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.proposal import Proposal
+from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.sharing import shared
 from kpi_lib.answers.smart import Statement
@@ -28,6 +29,7 @@ from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
+from kpi_lib.show import reviews
 from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
@@ -150,6 +152,16 @@ def _(result: Goals) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Review) -> tuple[object, ...]:
+    return reviews.parts(result)
+
+
+@faces.register
+def _(result: Unhappy) -> tuple[object, ...]:
+    return (say(result),)
+
+
+@faces.register
 def _(result: FollowUp) -> tuple[object, ...]:
     return (say(result), *notes(result), Say(NOT_ITS_CAUSE)) if result.followed else (say(result),)
 
@@ -191,6 +203,8 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Proposal,
             Intake,
             FollowUp,
+            Review,
+            Unhappy,
             Scorecard,
         ),
         readable,

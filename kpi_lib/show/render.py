@@ -110,6 +110,7 @@ def _(block: Tile) -> Html:
         _change(block.year) if block.year else None,
         spark_html(block.spark) if block.spark else None,
         tag("p", inline(block.note), class_="kpi-note") if block.note else None,
+        tag("p", "From ", inline(block.made_of), class_="kpi-note") if block.made_of else None,
         quiet,
         _target(block.target) if block.target else None,
         meaning,

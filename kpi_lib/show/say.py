@@ -9,6 +9,7 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.proposal import Proposal
+from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
@@ -44,6 +45,7 @@ from kpi_lib.show import (
     lifecycles,
     lifetimes,
     quality,
+    reviews,
     tiles,
     values,
 )
@@ -76,6 +78,8 @@ say.register(Goals, goals.goals_sentence)
 say.register(Statement, goals.statement_sentence)
 say.register(Intake, intakes.sentence)
 say.register(FollowUp, decisions.sentence)
+say.register(Review, reviews.sentence)
+say.register(Unhappy, reviews.unhappy_sentence)
 say.register(Scorecard, tiles.headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)

@@ -64,13 +64,13 @@ def _told(change: Change) -> Phrase:
     return (ARROWS.get(change.points, ""), change.phrase, BETTER.get(change.tone, ""), " ", change.against)
 
 
-def teams_table(scorecard: Scorecard) -> Table:
+def teams(scorecard: Scorecard) -> Table:
     """Which team answers for a KPI (●) and which works on it as well (○)."""
-    teams = sorted({team for each in scorecard.standings for team in each.teams})
-    rows = tuple((each.title, *(_part(team, each) for team in teams)) for each in scorecard.standings)
+    named = sorted({team for each in scorecard.standings for team in each.teams})
+    rows = tuple((each.title, *(_part(team, each) for team in named)) for each in scorecard.standings)
     free = [each.title for each in scorecard.standings if not each.teams]
     note = "● answers for it, ○ works on it." + (f" Nobody is named for: {', '.join(free)}." if free else "")
-    return Table(title="Teams and KPIs", columns=("KPI", *teams), rows=rows if teams else (), note=note)
+    return Table(title="Teams and KPIs", columns=("KPI", *named), rows=rows if named else (), note=note)
 
 
 def _part(team: str, standing: Standing) -> str:

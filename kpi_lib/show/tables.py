@@ -8,6 +8,7 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.review import Review
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -42,6 +43,7 @@ from kpi_lib.show import (
     lifecycles,
     lifetimes,
     quality,
+    reviews,
     standings,
     values,
 )
@@ -72,6 +74,7 @@ table.register(Advice, advice.advice_table)
 table.register(Goals, goals.goals_table)
 table.register(Intake, intakes.intake_table)
 table.register(FollowUp, decisions.follow_up_table)
+table.register(Review, reviews.review_table)
 table.register(Scorecard, standings.scorecard_table)
 table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)

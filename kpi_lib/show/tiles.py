@@ -9,7 +9,18 @@ from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
 from kpi_lib.show.intakes import newcomers
-from kpi_lib.show.phrases import UNKNOWN, day_name, figure, interval, known, plural, unit_of, written
+from kpi_lib.show.phrases import (
+    UNKNOWN,
+    day_name,
+    figure,
+    interval,
+    known,
+    period_name,
+    plural,
+    title_of,
+    unit_of,
+    written,
+)
 from kpi_lib.show.spark import Spark
 
 FULL = ("count", "per_day", "total", "quotient", "stock", "uptime")
@@ -103,10 +114,20 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         year=compared_year(standing, scorecard.every),
         spark=spark_of(standing, scorecard) if spark else None,
         note=_note(standing, scorecard.currency),
+        made_of=made_of(standing, scorecard.currency),
         target=target_of(standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
         quiet=f"Few to go by{number}" if few else "",
     )
+
+
+def made_of(standing: Standing, currency: str) -> Phrase:
+    """The figures that a derived KPI is calculated from; of another period with its name."""
+    said: list[Phrase] = []
+    for row in standing.made_of:
+        when = f" ({period_name(row['start'], row['end'])})" if row["end"] != standing.row["end"] else ""
+        said += [" and " if said else "", f"{title_of(row['kpi'])} ", figure(row, currency=currency), when]
+    return tuple(said)
 
 
 def meaning(kpi: Kpi) -> str:

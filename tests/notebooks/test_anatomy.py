@@ -25,6 +25,7 @@ def test_the_pack_is_complete() -> None:
     names = {str(path.relative_to(PACK).with_suffix("")) for path in BOOKS}
     assert {
         "00-start",
+        "10-scorecard",
         "20-funnel",
         "25-engagement",
         "28-paths",
@@ -33,6 +34,7 @@ def test_the_pack_is_complete() -> None:
         "50-quality-and-support",
         "55-delivery",
         "60-marketing",
+        "90-review",
         "reports/cohort-report",
         "reports/funnel-report",
         "reports/launch-review",

@@ -145,9 +145,12 @@ def misread(figure: Printed) -> bool:
         return True
     shown, digits = float(found[1].replace(",", "")), len(found[2] or "")
     signed = -shown if text.startswith("\N{MINUS SIGN}") else shown
-    signs = (value, abs(value)) if figure.attributes["data-field"] == "change" else (value,)
+    signs = (value, abs(value)) if figure.attributes["data-field"] in CHANGES else (value,)
     near = 0.5 * 10**-digits * 1.0001
     return not any(abs(signed - each * scale) <= near for each in signs for scale in _scales(figure, text))
+
+
+CHANGES = ("change", "year_change")
 
 
 def _scales(figure: Printed, text: str) -> tuple[int, ...]:
@@ -155,10 +158,10 @@ def _scales(figure: Printed, text: str) -> tuple[int, ...]:
     if text.endswith((" %", " points")):
         return (100,)
     field, kpi = figure.attributes["data-field"], figure.attributes["data-kpi"]
-    if field in ("change_low", "previous_low") or (
+    if field in ("change_low", "year_change_low", "previous_low") or (
         kpi in ("funnel", "cohort_pooled", "cohort") and field in ("low", "rate")
     ):
-        return (100, 1) if field == "change_low" else (100,)
+        return (100, 1) if field != "previous_low" and "change" in field else (100,)
     return (1, 30) if kpi == "stickiness" else (1,)
 
 
