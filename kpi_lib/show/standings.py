@@ -69,8 +69,11 @@ def teams(scorecard: Scorecard) -> Table:
     named = sorted({team for each in scorecard.standings for team in each.teams})
     rows = tuple((each.title, *(_part(team, each) for team in named)) for each in scorecard.standings)
     free = [each.title for each in scorecard.standings if not each.teams]
+    if not named:
+        missing = 'No owner is named: add [owners] to kpi.toml, as in wau = ["product", "growth"].'
+        return Table(title="Teams and KPIs", columns=("KPI",), rows=(), note=missing)
     note = "● answers for it, ○ works on it." + (f" Nobody is named for: {', '.join(free)}." if free else "")
-    return Table(title="Teams and KPIs", columns=("KPI", *named), rows=rows if named else (), note=note)
+    return Table(title="Teams and KPIs", columns=("KPI", *named), rows=rows, note=note)
 
 
 def _part(team: str, standing: Standing) -> str:
