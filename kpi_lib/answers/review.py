@@ -173,8 +173,7 @@ def _of_kind(data: Dataset, last: Grid, kind: str) -> pl.DataFrame:
     valid = (pl.col("kind") == kind) & pl.col("score").is_between(lowest, highest)
     if "ticket_id" in there:
         valid = valid & pl.col("ticket_id").is_null()
-    names = {"person": "user_id", "answer": "answer"}
-    said = {name: pl.col(of) if of in there else pl.lit(None, pl.String) for name, of in names.items()}
-    found = placed(rows(data, "surveys", where=valid, score=pl.col("score"), **said), last)
+    person, answer = (pl.col(name) if name in there else pl.lit(None, pl.String) for name in ("user_id", "answer"))
+    found = placed(rows(data, "surveys", where=valid, score=pl.col("score"), person=person, answer=answer), last)
     once = last_of_each(found, "person", "period").collect()
     return once.select(user_id="person", kind=pl.lit(kind), score="score", answer="answer", low=pl.col("score") <= upto)

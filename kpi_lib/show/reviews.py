@@ -35,7 +35,13 @@ def parts(result: Review) -> tuple[object, ...]:
     quiet = tuple(_figure(each, currency) for each in result.quiet)
     if quiet:
         shown.append(Note(title=f"Quiet: {QUIET}", phrases=quiet))
-    shown.append(Note(title="Questions for the meeting", phrases=result.questions or ("There is nothing to ask this time.",), folded=False))
+    shown.append(
+        Note(
+            title="Questions for the meeting",
+            phrases=result.questions or ("There is nothing to ask this time.",),
+            folded=False,
+        )
+    )
     return (*shown, steps_table(result))
 
 
