@@ -251,8 +251,8 @@ def _apart(value: pl.Expr, figure: float) -> pl.Expr:
 def _tidy(kpi: Kpi, data: Dataset, figures: pl.DataFrame) -> pl.DataFrame:
     """Scale money, say how each figure stands, and keep the columns of the contract."""
     rows = _scaled(figures, minor_digits(data.currency)) if kpi.unit.money else figures
-    if kpi.unit is SHARE and kpi.measure is not DERIVED:
-        rows = rows.with_columns(pl.col("low", "high").clip(0.0, 1.0))
+    if not kpi.signed:  # a symmetric interval may reach beyond what can be
+        rows = rows.with_columns(pl.col("low", "high").clip(0.0, 1.0 if kpi.unit is SHARE else None))
     if kpi.measure is DERIVED:
         rows = rows.with_columns(void=pl.col("void") | pl.col("partial"))
     counted = [pl.when(~pl.col("unseen")).then(pl.col(name)).otherwise(0).alias(name) for name in ("n", "unripe")]

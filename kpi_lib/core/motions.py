@@ -99,7 +99,8 @@ def figures(summed: pl.DataFrame, stats: Tally, spine: pl.DataFrame, extra: tupl
         ready = unripe.join(ripe, on=keys, how="left", nulls_equal=True)
     full = spine.join(ready, on=keys, how="left", nulls_equal=True, maintain_order="left")
     filled = full.with_columns(pl.col("n", "unripe", *([] if measure.fold else measure.stats)).fill_null(0))
-    return measure.finish(filled) if measure.fold is None else filled
+    # a column of one value may be a scalar, by whose reciprocal Polars multiplies: off in the last bit
+    return measure.finish(pl.DataFrame(filled.get_columns())) if measure.fold is None else filled
 
 
 def spine_of(stats: Tally, data: Dataset, periods: pl.DataFrame) -> pl.DataFrame:

@@ -31,7 +31,7 @@ MONEY = Unit("money", money=True)
 SECONDS = Unit("seconds")
 SCORE = Unit("score")
 RATIO = Unit("ratio")
-FRACTION = Unit("ratio", percent=True)  # a quotient between 0 and 1, such as stickiness
+FRACTION = Unit("ratio", percent=True)  # a quotient that people write in percent, such as net revenue retention
 PER_USER = Unit("per_user")
 MONEY_PER_USER = Unit("per_user", money=True)
 

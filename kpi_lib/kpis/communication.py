@@ -96,6 +96,7 @@ def brand_mentions(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("brand_mentions",),
     sources_wrong="",
     use=SEMI,
+    signed=True,
 )
 def brand_sentiment(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """In what tone the brand is spoken of. One row per mention; value = 1, 0 or -1."""

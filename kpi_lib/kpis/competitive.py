@@ -103,6 +103,7 @@ def relative_acquisition_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("relative_acquisition_rate",),
     references=(COMPETING, f"{CLICKUP}: customer"),
     sources_wrong="One source says that churn shows who went to a competitor: it does not tell where they went.",
+    signed=True,
 )
 def relative_churn_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """Whether we lose more than each competitor. One row per period and competitor; own / base = our churn, other = theirs."""
@@ -122,6 +123,7 @@ def relative_churn_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=(),
     references=(COMPETING, GEEKS),
     sources_wrong="A benchmark without source, year and population is an opinion: the table asks for its source.",
+    signed=True,
 )
 def benchmark_gap(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How far we are from what others publish. One row per KPI and period; value = the benchmark, which compute sets against ours."""

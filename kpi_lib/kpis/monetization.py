@@ -60,6 +60,7 @@ _standard = partial(_declare, references=(STANDARD,), sources_wrong="")
     counter=("revenue_concentration",),
     references=(REVENUE, f"{NOTE}: revenue", FINANCIAL, BUSINESS),
     sources_wrong="",
+    signed=True,
 )
 def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How much customers paid in the period. One row per transaction; value in minor units."""
@@ -77,6 +78,7 @@ def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("revenue_concentration",),
     references=(REVENUE, f"{NOTE}: revenue", GEEKS, FINANCIAL),
     sources_wrong="One source gives the amount of the increase; growth is a rate: from 100 to 120 is 20 %.",
+    signed=True,
 )
 def revenue_growth_rate(total_revenue: pl.Expr, previous_total_revenue: pl.Expr) -> pl.Expr:
     """How fast revenue grows against the period before."""
@@ -111,6 +113,7 @@ def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("feature_adoption_rate",),
     references=(UNDERSTANDING,),
     sources_wrong="That users of a feature pay more does not mean that the feature makes them pay: association, not cause.",
+    signed=True,
 )
 def feature_attributed_revenue(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What users of a feature pay beside what the others pay. One row per active user, period and feature."""
@@ -176,6 +179,7 @@ def active_customers(data: Dataset, grid: Grid) -> pl.LazyFrame:
     inputs=PAID,
     formula="revenue of the period / distinct customers with an order in it",
     counter=("active_customers",),
+    signed=True,
 )
 def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What a paying customer brings in the period. One row per customer and period; num = revenue, den = 1 if ordering."""
@@ -192,6 +196,7 @@ def arppu(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("mau",),
     references=(REVENUE, f"{NOTE}: revenue", f"{GEEKS}: monetization", BUSINESS),
     sources_wrong="The sources leave open which users count. Here: users active in the period.",
+    signed=True,
 )
 def arpu(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
     """What an active user brings in the period. One row per user and period; num = revenue, den = 1 if active."""

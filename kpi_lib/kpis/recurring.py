@@ -7,7 +7,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import RATIO, TOTAL
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import DOWN, MONEY, MONEY_PER_USER, SHARE, UP
+from kpi_lib.core.units import DOWN, FRACTION, MONEY, MONEY_PER_USER, SHARE, UP
 from kpi_lib.core.units import RATIO as TIMES
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
@@ -74,7 +74,7 @@ def arpa(data: Dataset, grid: Grid) -> pl.LazyFrame:
 
 @_recurring(
     title="Net revenue retention (NRR)",
-    unit=TIMES,
+    unit=FRACTION,
     measure=RATIO,
     formula="MRR at the period's end of the customers who paid at its start / their MRR at its start",
     counter=("grr",),
@@ -98,7 +98,7 @@ def grr(data: Dataset, grid: Grid) -> pl.LazyFrame:
 
 @_recurring(
     title="Gross MRR churn",
-    unit=TIMES,
+    unit=FRACTION,
     direction=DOWN,
     measure=RATIO,
     formula="(churned + contracted MRR of the period) / MRR at its start",
@@ -125,11 +125,12 @@ def gross_mrr_churn(
 
 @_recurring(
     title="Net MRR churn",
-    unit=TIMES,
+    unit=FRACTION,
     direction=DOWN,
     measure=RATIO,
     formula="(churned + contracted − expanded − reactivated MRR of the period) / MRR at its start; below 0 where more came than went",
     counter=("gross_mrr_churn",),
+    signed=True,
 )
 def net_mrr_churn(
     data: Dataset,

@@ -59,7 +59,7 @@ class Kpi:
     `parts` name the component columns of a KPI with several values, `headline` the component that a scorecard shows (none:
     the greatest).
     `lookback` says what a KPI must know from before its period: "first" (what ever came before), "before" (the period
-    before it) or nothing.
+    before it) or nothing. `signed`: the value may be below 0 (a share: outside 0 to 1), and so may its interval.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Kpi:
     sources_wrong: str
     use: str
     headline: tuple[Any, ...] = ()
+    signed: bool = False
 
     @property
     def summary(self) -> str:
@@ -187,6 +188,7 @@ def kpi(
     parts: tuple[str, ...] = (),
     lookback: str = "",
     headline: tuple[Any, ...] = (),
+    signed: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Record the decorated function as a KPI under its own name."""
 
@@ -198,7 +200,7 @@ def kpi(
                 f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}"
             )
         meta = (title, unit, direction, measure, inputs, window, parts, lookback, stages, cadence)
-        rest = (formula, ripeness, counter, references, sources_wrong, use, headline)
+        rest = (formula, ripeness, counter, references, sources_wrong, use, headline, signed)
         REGISTRY[name] = Kpi(name, category, function, *meta, *rest)
         return function
 

@@ -53,7 +53,7 @@ tried = partial(
         GEEKS, "Sampling variance of the net promoter score (Rocks 2016)",
     ),
     sources_wrong="One source counts 7 and 8 as promoters: the answers 10, 9, 8, 7, 6 give +20, not its +60. Another asks on "
-    "1 to 10; the scale is 0 to 10. It is a difference of shares from -100 to 100, neither a percentage nor satisfaction.",
+    "1 to 10; the scale is 0 to 10. It is a difference of shares from -100 to 100, neither a percentage nor satisfaction.", signed=True,
 )  # fmt: skip
 def nps(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many more would recommend the product than would warn of it. One row per person and period; `score` = 0 to 10."""

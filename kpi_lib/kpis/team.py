@@ -132,6 +132,7 @@ def employee_satisfaction_score(data: Dataset, grid: Grid) -> pl.LazyFrame:
     references=(f"{GEEKS}: product development",),
     sources_wrong="The same formula for other people: internal answers are never pooled with those of customers (nps).",
     use=CONTEXTUAL,
+    signed=True,
 )
 def dev_team_nps(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """Whether people inside would recommend working here; few are asked. One row per person and period; `score` = 0 to 10."""

@@ -9,7 +9,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import BOOKED, DERIVED, TOTAL
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import CONTEXT, DOWN, MONEY, SECONDS, SHARE, UP
+from kpi_lib.core.units import CONTEXT, DOWN, FRACTION, MONEY, SECONDS, SHARE, UP
 from kpi_lib.core.units import RATIO as TIMES
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
@@ -101,6 +101,7 @@ def total_costs(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("total_revenue",),
     references=(REVENUE, BUSINESS),
     sources_wrong="One source gives it as an amount of money; that is gross profit.",
+    signed=True,
 )
 def gross_margin(cost_of_goods_sold: pl.Expr, total_revenue: pl.Expr) -> pl.Expr:
     """What share of the revenue is left after delivering the product."""
@@ -118,6 +119,7 @@ def gross_margin(cost_of_goods_sold: pl.Expr, total_revenue: pl.Expr) -> pl.Expr
     references=(f"{NOTE}: revenue", GEEKS, UNDERSTANDING, BUSINESS),
     sources_wrong="One source takes revenue − cost of production and delivery, which is an amount, and gross profit: of 100 with 30 for "
     "goods and 50 other costs the gross margin is 70 %, the profit margin 20 %.",
+    signed=True,
 )
 def profit_margin(total_costs: pl.Expr, total_revenue: pl.Expr) -> pl.Expr:
     """What share of the revenue is left after all costs."""
@@ -136,6 +138,7 @@ def profit_margin(total_costs: pl.Expr, total_revenue: pl.Expr) -> pl.Expr:
     references=(STANDARD,),
     sources_wrong="",
     use=CONTEXTUAL,
+    signed=True,
 )
 def attributed_revenue(data: Dataset, grid: Grid, *, roi_products: Sequence[str] | None = None) -> pl.LazyFrame:
     """What the products of an investment brought in. One row per transaction; value in minor units."""
@@ -171,7 +174,7 @@ def investment_cost(data: Dataset, grid: Grid, *, roi_costs: Sequence[str] | Non
 
 @_declare(
     title="Return on investment (ROI)",
-    unit=TIMES,
+    unit=FRACTION,
     measure=DERIVED,
     inputs=(*PAID, "transactions.product", *SPENT),
     formula="(revenue of the investment − its cost) / its cost, in the period; the attribution is yours: roi_products and roi_costs",
@@ -179,6 +182,7 @@ def investment_cost(data: Dataset, grid: Grid, *, roi_costs: Sequence[str] | Non
     counter=("profit_margin",),
     references=(GEEKS,),
     sources_wrong="The source only names it.",
+    signed=True,
 )
 def roi(investment_cost: pl.Expr, attributed_revenue: pl.Expr) -> pl.Expr:
     """What an investment brings for each unit of money put in."""

@@ -9,8 +9,19 @@ import pytest
 from scipy import stats
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT, MEAN, PROPORTION, TOTAL
-from kpi_lib.core.motions import FOLDS, T_FOLDS, WHOLE, interval_of_replicates, replicates, settle, spine_of, tally
+from kpi_lib.core.measure import COUNT, MEAN, PROPORTION, QUOTIENT, TOTAL
+from kpi_lib.core.motions import (
+    FOLDS,
+    T_FOLDS,
+    WHOLE,
+    Tally,
+    figures,
+    interval_of_replicates,
+    replicates,
+    settle,
+    spine_of,
+    tally,
+)
 from kpi_lib.core.period import INSTANT
 
 from .samples import NOON, days, settled, whole
@@ -30,6 +41,17 @@ def test_a_time_counts_in_every_window_that_holds_it_and_nowhere_else() -> None:
     found = settle(stats_, data, grid.frame(data.observed_from, data.observed_until))
     wanted = [sum(a <= time < b for time in times if time) for a, b in zip(grid.starts, grid.ends, strict=True)]
     assert found["n"].to_list() == wanted == [1, 1, 2, 2, 2, 2, 1, 1, 1, 0]
+
+
+def test_figures_are_divided_like_numbers_even_where_a_column_is_one_value() -> None:
+    """By one value Polars multiplies with its reciprocal, which is off in the last bit."""
+    draw = Random(3)
+    spine = pl.DataFrame({"period": [0, 1, 2]}, schema={"period": pl.Int32})
+    for _ in range(100):
+        numbers, divisor = [draw.randrange(1, 10**6) for _ in range(3)], draw.randrange(1, 1_000)
+        sums = spine.with_columns(num=pl.Series(numbers), den=pl.lit(divisor), n=pl.lit(3), unripe=pl.lit(0))
+        found = figures(sums, Tally(sums, (), (), QUOTIENT), spine)
+        assert found["value"].to_list() == [number / divisor for number in numbers]
 
 
 def segmented(rows: list[tuple[str, int]], plans: dict[str, str | None]) -> Dataset:
