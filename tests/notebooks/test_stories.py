@@ -175,6 +175,12 @@ def test_people_of_paid_channels_find_the_value_less_often(told: Callable[[str],
         assert sum(value * n for value, n in pairs) / people == pytest.approx(truth, abs=0.08)
 
 
+def test_the_feature_that_few_use_but_often_is_found(told: Callable[[str], Told]) -> None:
+    rows = told("25-engagement")[0].filter(pl.col("kpi") == "adoption", pl.col("feature") == "automation")
+    assert rows["corner"].to_list() == ["promote"]
+    assert rows["rate"].item() == pytest.approx(0.27, abs=0.12)
+
+
 def test_the_release_that_brought_a_feature_to_sight_is_seen(told: Callable[[str], Told]) -> None:
     used = series(told("55-delivery")[0], "feature_adoption_rate", feature="automation")
     assert used["2026-02-01"] / used["2025-12-01"] == pytest.approx(0.27 / 0.12, rel=0.4)
