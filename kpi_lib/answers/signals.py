@@ -80,6 +80,11 @@ class Signals:
         """One row per signal: its fields, segments as one text, without contributions."""
         return pl.DataFrame([_flat(each) for each in self.signals], schema=SCHEMA)
 
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The signals numbered, the KPI as `figure`: what a report hands over."""
+        return {"signals": self.table.rename({"kpi": "figure"}).with_row_index("nth", 1)}
+
     def to_dict(self) -> dict[str, Any]:
         """The signals as JSON values."""
         rows = []
@@ -148,9 +153,7 @@ def signals(
     told = sorted(_corrected(found), key=lambda each: (each.p, each.kpi, each.start, segment_name(each.by)))
     beside = _beside(data)
     dressed = [
-        replace(each, beside=beside(each), contributions=best_explained(each.kpi, data, *_pair(each, data)))
-        if at < explain and not each.by and each.kind != "outage"
-        else replace(each, beside=beside(each))
+        replace(each, beside=beside(each), contributions=_source(each, data) if at < explain else None)
         for at, each in enumerate(told)
     ]
     return Signals(tuple(dressed), looked, unknown, tuple(outages), values, data.currency)
@@ -333,6 +336,14 @@ def _pair(signal: Signal, data: Dataset) -> tuple[Grid, Grid]:
     if signal.kind in LASTING:
         first = signal.since if signal.kind == "creep" else step(signal.since, signal.every, -1)
     return Grid.of([first], [step(first, signal.every)], **place), after
+
+
+def _source(signal: Signal, data: Dataset) -> Contributions | None:
+    """Which segments a signal came from, if the two periods that are compared moved the way it did."""
+    if signal.by or signal.kind == "outage":
+        return None
+    found = best_explained(signal.kpi, data, *_pair(signal, data))
+    return found if found and (found.change > 0) == (signal.observed > signal.expected) else None
 
 
 def _beside(data: Dataset) -> Callable[[Signal], tuple[str, ...]]:

@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "habits": ("engagement", "on how many days people come, and after which pause"),
     "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
     "decide": ("decisions", "put a decision on record, or see what came of those there are"),
+    "signals": ("watching", "what stands out, against its own past"),
     "report": ("reports", "render reports"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
@@ -43,7 +44,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
-    "Tell": ("scorecard", "decide", "report", "lab"),
+    "Tell": ("scorecard", "signals", "decide", "report", "lab"),
 }
 
 

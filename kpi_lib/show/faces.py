@@ -14,6 +14,7 @@ from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.sharing import shared
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -136,6 +137,12 @@ def _(result: Values) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Signals) -> tuple[object, ...]:
+    drawn = values_pictures(result.values.only(result.signals[0].kpi)) if result.signals else []
+    return (say(result), *drawn[:1], table(result)) if result.signals else (say(result),)
+
+
+@faces.register
 def _(result: Scorecard) -> tuple[object, ...]:
     return (say(result), north_star(result), tiles(result))
 
@@ -206,6 +213,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Review,
             Unhappy,
             Scorecard,
+            Signals,
         ),
         readable,
     ),

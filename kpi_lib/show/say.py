@@ -11,6 +11,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -46,6 +47,7 @@ from kpi_lib.show import (
     lifetimes,
     quality,
     reviews,
+    signals,
     tiles,
     values,
 )
@@ -85,3 +87,4 @@ say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)
 say.register(UnitEconomics, economics.economics_sentence)
+say.register(Signals, signals.signals_sentence)

@@ -10,6 +10,7 @@ from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.review import Review
 from kpi_lib.answers.scorecard import Scorecard
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.stages import Advice
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
@@ -44,6 +45,7 @@ from kpi_lib.show import (
     lifetimes,
     quality,
     reviews,
+    signals,
     standings,
     values,
 )
@@ -80,3 +82,4 @@ table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)
 table.register(UnitEconomics, economics.economics_table)
+table.register(Signals, signals.signals_table)

@@ -35,6 +35,7 @@ def test_the_pack_is_complete() -> None:
         "55-delivery",
         "60-marketing",
         "90-review",
+        "70-signals",
         "reports/cohort-report",
         "reports/funnel-report",
         "reports/launch-review",

@@ -1,0 +1,94 @@
+"""The verb signals: what stands out against its own past."""
+
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.text import plain
+
+if TYPE_CHECKING:
+    from kpi_lib.answers.signals import Signal, Signals
+
+WIDTH = 80
+
+
+@click.command("signals")
+@click.argument("names", nargs=-1, metavar="[KPI…]")
+@period
+@segments
+@click.option(
+    "--all", "every_kpi", is_flag=True, help="Look at all KPIs of one value, not only those that are watched."
+)
+@table_choice
+@shared
+def signals(place: Place, names: tuple[str, ...], every_kpi: bool, **asked: Any) -> int:  # noqa: ANN401
+    """Show what stands out: drops, jumps, new levels, creep, lost data, each judged by the figure's own past.
+
+    Without names: the KPIs of the workspace's stage and goals, and those with a target. Without a period: the last whole
+    one of each KPI's cadence. A figure gives a false alarm in ten years of looking.
+
+    \b
+    Example:
+      kpi signals --workspace data/cdnow
+      kpi signals dau --from 2024-06-01 --to 2024-07-01 --every day --by platform
+    """
+    from kpi_lib.answers.scorecard import watched
+    from kpi_lib.answers.signals import signals as look
+    from kpi_lib.kpis.registry import find
+
+    for name in names:
+        find(name)
+    workspace = place.open()
+    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    star = workspace.product.get("north_star")
+    usual = dict.fromkeys([*([star] if star else []), *watched(data, workspace.product, workspace.targets)])
+    chosen = names or (() if every_kpi else tuple(usual))
+    found = look(data, chosen, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
+    place.show(found.to_dict(), told(found))
+    return 0
+
+
+def told(found: "Signals") -> str:
+    """All signals in a terminal of 80 columns."""
+    from kpi_lib.show.phrases import plural, title_of
+
+    parts = [_one(each, found) for each in found.signals]
+    if not parts:
+        parts = [f"nothing stands out among {plural(found.looked, 'series', 'series')}"]
+    if found.outages:
+        parts.append(_lines(f"nothing at all was recorded on {', '.join(map(str, found.outages[:6]))}", ""))
+    if found.unknown:
+        parts.append("\n".join(_lines(f"{title_of(name)}: {why}", "") for name, why in found.unknown.items()))
+    return "\n\n".join(parts)
+
+
+def _one(signal: "Signal", found: "Signals") -> str:
+    from kpi_lib.core.units import show
+    from kpi_lib.kpis.registry import find
+    from kpi_lib.show.phrases import period_name
+    from kpi_lib.show.signals import WORDS, chance_of, mostly, name_of, size_of
+
+    unit = find(signal.kpi).unit
+    observed, expected, low, high = (
+        show(value, unit, found.currency) for value in (signal.observed, signal.expected, signal.low, signal.high)
+    )
+    lasting = signal.since != signal.start
+    since = f", since {signal.since}" if lasting else ""
+    against = f"{observed} after {expected}" if lasting else f"{observed}, expected {expected} ({low} – {high})"
+    lines = [
+        f"{WORDS[signal.kind]}  {name_of(signal)}, {period_name(signal.start, signal.end)}{since}",
+        f"{against}, {size_of(signal)}; {chance_of(signal.p)}",
+        signal.note,
+        f"beside it: {', '.join(signal.beside)}" if signal.beside else "",
+        f"mostly {source}" if (source := mostly(signal.contributions, found.currency)) else "",
+    ]
+    return "\n".join(_lines(line, "    " if at else "") for at, line in enumerate(lines) if line)
+
+
+def _lines(text: str, indent: str) -> str:
+    return "\n".join(wrap(plain(text), WIDTH, initial_indent=indent, subsequent_indent=indent or "    "))
+
+
+COMMANDS = {"signals": signals}
