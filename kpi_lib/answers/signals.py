@@ -235,7 +235,7 @@ def series_of(kpi: Kpi, rows: Sequence[Mapping[str, Any]]) -> Series:
     known = [value for value in values if value is not None]
     matters = _matters(kpi.unit)
     floor = 0.0 if kpi.window else 1.0
-    if kpi.unit is COUNT and kpi.measure.name in ("count", "per_day") and min(known, default=0) >= 0:
+    if kpi.unit.name == COUNT.name and kpi.measure.name in ("count", "per_day") and min(known, default=0) >= 0:
         roots = [None if value is None else 2 * math.sqrt(value + 0.375) for value in values]
         errors = [math.sqrt(row["value"] / row["n"]) if row["n"] and row["value"] else 1.0 for row in rows]
         return Series(roots, errors, floor, lambda x: max((max(x, 0.0) / 2) ** 2 - 0.375, 0.0), matters)
@@ -247,7 +247,7 @@ def series_of(kpi: Kpi, rows: Sequence[Mapping[str, Any]]) -> Series:
         errors = [1 / math.sqrt(row["n"] + 0.5) for row in rows]
         return Series(arcs, errors, floor, lambda x: math.sin(min(max(x, 0.0), math.pi) / 2) ** 2, matters)
     some = [value for value in known if value > 0]
-    if kpi.unit.percent or kpi.unit is SCORE or min(known, default=-1) < 0 or len(some) < 0.9 * len(known):
+    if kpi.unit.percent or kpi.unit.name == SCORE.name or min(known, default=-1) < 0 or len(some) < 0.9 * len(known):
         return Series(values, None, 0.0, float, matters)
     least = min(some, default=1.0) / 2
     logs = [None if value is None else math.log(max(value, least)) for value in values]
@@ -262,7 +262,7 @@ def _matters(unit: Unit) -> Callable[[float, float, float], bool]:
         if unit.percent:
             near = max(min(expected, 1 - expected), 0.0) if 0 <= expected <= 1 else abs(expected)
             return apart >= max(part * near, SLIGHT)
-        return apart >= max(part * abs(expected), FEW if unit is COUNT else 0.0)
+        return apart >= max(part * abs(expected), FEW if unit.name == COUNT.name else 0.0)
 
     return far
 
