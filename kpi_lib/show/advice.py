@@ -1,13 +1,16 @@
 """Which KPIs to watch, shown: the reason for each, and what is missing for those that cannot be computed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.stages import Advice
-from kpi_lib.show.blocks import Phrase, Say, Strong, Table
+from kpi_lib.kpis.registry import Kpi, catalogue
+from kpi_lib.show.blocks import Note, Phrase, Say, Strong, Table
 from kpi_lib.show.phrases import plural, title_of
 
+SHORT = ("arpu", "csat", "nps", "wau", "mrr", "ltv", "cac")
 LIMIT = {"limit": "beyond the first five"}
 
 
@@ -23,7 +26,30 @@ def sentence(advice: Advice) -> Say:
         else f"{len(there)} of them can be computed from these data"
     )
     said: list[Phrase] = [Strong(f"Watch {plural(len(advice.primary), 'KPI')} first"), f": {names}; {can}."]
-    return Say((*said, *(f" {warning[:1].upper()}{warning[1:]}" for warning in advice.warnings)))
+    if advice.warnings:
+        said.append(f" {plural(len(advice.warnings), 'thing')} to mind beside them.")
+    return Say(tuple(said))
+
+
+def gaps(advice: Advice) -> Note | None:
+    """What the choice leaves out, and what is not what it looks like."""
+    said = tuple(f"{text[:1].upper()}{text[1:]}" for text in map(titled, advice.warnings))
+    return Note(title="To mind with this choice", phrases=said, folded=False) if said else None
+
+
+def titled(text: str) -> str:
+    """A text with the titles of KPIs for their ids.
+
+    >>> titled("add retention_day_7 or nps")
+    'add Day-7 retention or Net promoter score'
+    """
+    known = catalogue()
+    return re.sub(r"\b[a-z]+(?:_[a-z0-9]+)*\b", lambda found: _title(found[0], known), text)
+
+
+def _title(word: str, known: Mapping[str, Kpi]) -> str:
+    """The title of an id; words of everyday language that are ids as well, such as orders, stay."""
+    return known[word].title if word in known and ("_" in word or word in SHORT) else word
 
 
 def advice_table(advice: Advice) -> Table:

@@ -8,7 +8,7 @@ import ipywidgets
 from kpi_lib.answers.stages import GOALS, LIMIT, PROFILES, STAGES, Advice, stage
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import KpiError
-from kpi_lib.show.advice import advice_table, sentence
+from kpi_lib.show.advice import advice_table, gaps, sentence
 from kpi_lib.show.markup import tag
 from kpi_lib.show.render import html
 from kpi_lib.show.widgets import dropdown, refusal, styled
@@ -85,7 +85,8 @@ class KpiChooser:
         self._shown.value = self._told(self.advice) if self.advice is not None else refusal(self.error)
 
     def _told(self, advice: Advice) -> str:
-        words = [html(sentence(advice)).text, html(advice_table(advice)).text]
+        parts = (sentence(advice), gaps(advice), advice_table(advice))
+        words = [html(part).text for part in parts if part is not None]
         for label, line in (("The same in one line:", self.code), ("To write it into kpi.toml:", self.command)):
             words += [tag("p", label, class_="kpi-note").text, tag("pre", tag("code", line)).text]
         return f'{styled()}<div class="kpi-block" aria-live="polite">{"".join(words)}</div>'

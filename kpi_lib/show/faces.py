@@ -31,6 +31,7 @@ from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import reviews
+from kpi_lib.show.advice import gaps
 from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
@@ -145,6 +146,11 @@ def _(result: Signals) -> tuple[object, ...]:
 @faces.register
 def _(result: Scorecard) -> tuple[object, ...]:
     return (say(result), north_star(result), tiles(result))
+
+
+@faces.register
+def _(result: Advice) -> tuple[object, ...]:
+    return tuple(part for part in (say(result), gaps(result), table(result)) if part is not None)
 
 
 @faces.register(Proposal)

@@ -9,6 +9,7 @@ from kpi_lib.answers.targets import STATUSES, TargetStatus, held, settled
 from kpi_lib.core.period import step
 from kpi_lib.core.projection import project
 from kpi_lib.core.units import likely, part_of
+from kpi_lib.kpis.registry import catalogue
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
@@ -64,7 +65,8 @@ def goals_table(result: Goals) -> Table:
             rows.append(_row(target, by_name[nth], result))
     columns = ("Target", "Status", "Why", "Now", "Wanted", "By", "Done", "Pace", "Likely")
     note = "Done: the part of the way. Pace: done over the time that has gone. Likely: that the figure of the due day reaches the target, "
-    note += "from where its history leads; seasons and plans are not in it. A goal stands as its worst target does."
+    note += "from where its history leads; seasons and plans are not in it. Targets of the table goals have no history and stand by "
+    note += "their pace, yes-or-no ones once they are done. A goal stands as its worst target does."
     return Table(title="Goals and targets", columns=columns, rows=tuple(rows), text_columns=3, note=note)
 
 
@@ -88,7 +90,10 @@ def _row(target: TargetStatus, row: Mapping[str, Any], result: Goals) -> tuple[P
     pace = shown("pace", f"{row['pace'] or 0.0:.2f}")
     chance = shown("probability", likely(row["probability"] or 0.0))
     due = day_name(target.due) if target.due else ""
-    why = ". ".join(each[:1].upper() + each[1:] for each in (*target.reasons, *_published(target, result)))
+    reasons = (
+        target.reasons if target.kpi in catalogue() or target.row is None else ()
+    )  # the note tells of imported ones
+    why = ". ".join(each[:1].upper() + each[1:] for each in (*reasons, *_published(target, result)))
     return (title_of(target.kpi), _word(target.status), why, figure("current"), most, due, done, pace, chance)
 
 

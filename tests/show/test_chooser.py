@@ -1,6 +1,7 @@
 """The chooser shows what `kpi.stage` gives for the same arguments, in words a browser cannot be tricked by."""
 
 import shlex
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import kpi_lib as kpi
 from kpi_lib.answers.proposal import propose_stage
 from kpi_lib.answers.stages import GOALS, STAGES, stage
+from kpi_lib.show.advice import gaps
 from kpi_lib.show.chooser import KpiChooser
 from kpi_lib.show.faces import faces
 from kpi_lib.show.phrases import plain
@@ -74,6 +76,20 @@ def test_the_table_names_what_to_watch_with_and_what_moves_the_north_star() -> N
     assert [row[1] for row in shown.rows] == ["first"] * 3 + ["beside"] * 3 + ["also advised"] * 2
     assert all(row[5] for row in shown.rows[:3])
     assert "Total revenue, moved by Orders (" in plain(shown.note) or "moved by Orders" in plain(shown.note)
+
+
+def test_what_the_choice_leaves_out_is_told_in_titles() -> None:
+    advice = stage(visits(), goals=["revenue"])
+    note = gaps(advice)
+    assert note is not None
+    assert len(note.phrases) == len(advice.warnings)
+    said = " ".join(map(plain, note.phrases))
+    assert "Campaign impressions looks good and explains nothing: judge by Campaign clicks." in said
+    assert "_" not in said
+    assert f"{len(advice.warnings)} things to mind" in plain(say(advice).phrase)  # type: ignore[union-attr]
+    assert len(faces(advice)) == 3
+    silent = stage(stage="mature", goals=["satisfaction"], profile="app")
+    assert gaps(replace(silent, warnings=())) is None
 
 
 def test_the_proposal_is_told_with_its_reasons() -> None:
