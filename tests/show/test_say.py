@@ -16,6 +16,7 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.proposal import Proposal
+from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard, scorecard
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import stage
@@ -323,7 +324,7 @@ def test_each_result_has_a_face() -> None:
         plain_card(),
     ]
     money = {MrrBridge, CohortRevenue, UnitEconomics, Lifetime}  # test_money and test_lifetimes show these
-    aimed = {Goals, Statement, Proposal, FollowUp}  # tests of their own show these
+    aimed = {Goals, Statement, Proposal, FollowUp, Review, Unhappy}  # tests of their own show these
     assert {type(each) for each in shown} | money | aimed == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
 
