@@ -28,7 +28,8 @@ def build(place: Place) -> int:
     """Write the tables as they were checked and converted, ordered by user, into .kpi/store of the workspace.
 
     A store is used as long as the files and kpi.toml are what it was made from; otherwise the files are read and a line
-    says so. A build that fails or is stopped leaves the old store as it was.
+    says so. A build that fails or is stopped leaves the old store as it was, and the next one goes on with what was
+    finished. Of files that were added or changed only these are read again.
 
     \b
     Example:
