@@ -128,7 +128,7 @@ def _relevant(kpi: Kpi | None, target: Mapping[str, Any], product: Mapping[str, 
 def _timed(status: TargetStatus) -> Verdict:
     if status.due is None:
         return Verdict(False, "no due day: add due = the day by which it is wanted")
-    if status.status == PAST or any("due" in reason for reason in status.reasons if status.status == FAULTY):
+    if status.status == PAST or any(each.startswith("it is due") for each in status.reasons if status.status == FAULTY):
         return Verdict(False, "; ".join(status.reasons))
     return Verdict(True, f"due {status.due}, in whole {status.every}s")
 
