@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "decide": ("decisions", "put a decision on record, or see what came of those there are"),
     "signals": ("watching", "what stands out, against its own past"),
     "report": ("reports", "render reports"),
+    "prune": ("reports", "take away old reports"),
     "review": ("reviewing", "a review session in JupyterLab, and its minutes"),
     "lab": ("reports", "JupyterLab on the notebooks"),
 }
@@ -45,7 +46,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
-    "Tell": ("scorecard", "signals", "decide", "report", "review", "lab"),
+    "Tell": ("scorecard", "signals", "decide", "report", "prune", "review", "lab"),
 }
 
 

@@ -32,6 +32,7 @@ AUDIENCES = ("team", "executive", "investor")
 @click.option(
     "--least", type=int, default=11, show_default=True, metavar="K", help="The fewest people in a shared figure."
 )
+@click.option("--pdf", is_flag=True, help="Also as report.pdf (needs Chromium or WeasyPrint).")
 @click.option("--jobs", type=int, default=1, metavar="N", help="How many to render at once.")
 @click.option("--out", default="reports", metavar="DIR", show_default=True, help="Where reports are published.")
 @click.option("--list", "listing", is_flag=True, help="List the reports there are and render none.")
@@ -58,7 +59,7 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
     if everything == bool(names):
         raise UsageError(f"name reports or give --all. kpi.toml has: {', '.join(workspace.reports) or 'none'}.")
     chosen, refused = sorted_out(workspace) if everything else (names, {})
-    options = {key: asked[key] for key in ("period", "backfill", "by", "audience", "least")}
+    options = {key: asked[key] for key in ("period", "backfill", "by", "audience", "least", "pdf")}
     options["least"] *= asked["share"] or asked["audience"] == "investor"
     request = Request(names=chosen, out=Path(asked["out"]), parameters=_pairs(asked["params"]), **options)
     planned = plan(workspace, request)
@@ -193,4 +194,35 @@ def lab_command(root: Path, *, port: int, browser: bool, root_user: bool) -> lis
     return [sys.executable, "-m", "jupyterlab", *options, *(["--allow-root"] if root_user else [])]
 
 
-COMMANDS = {"report": report, "lab": lab}
+@click.command("prune")
+@click.option(
+    "--keep", type=int, default=24, show_default=True, metavar="N", help="How many periods of each report stay."
+)
+@click.option("--out", default="reports", metavar="DIR", show_default=True, help="Where reports are published.")
+@click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+@shared
+def prune(place: Place, keep: int, out: str, yes: bool) -> int:
+    """Take away old reports: the latest periods of each stay, and so does whatever is no report.
+
+    \b
+    Example:
+      kpi prune --keep 12          what would go
+      kpi prune --keep 12 --yes    take it away
+    """
+    from kpi_lib.reporting.index import write_index
+    from kpi_lib.reporting.prune import outdated, remove
+
+    old = outdated(Path(out), keep)
+    if yes and old:
+        remove(old)
+        write_index(Path(out))
+    rows = [_near(folder) for folder in old]
+    verb = "removed" if yes else "would go"
+    text = "\n".join(f"{verb}  {row}" for row in rows) or f"Nothing: no report has more than {keep} periods."
+    place.show(
+        {"removed": rows if yes else [], "outdated": rows}, text if yes or not rows else f"{text}\nRemove with --yes."
+    )
+    return 0
+
+
+COMMANDS = {"report": report, "lab": lab, "prune": prune}

@@ -18,6 +18,7 @@ from kpi_lib.show.blocks import marked
 from kpi_lib.show.markup import Html, join, tag
 from kpi_lib.show.notebook import stylesheet
 from kpi_lib.show.render import inline
+from kpi_lib.show.spark import Spark, spark_html
 
 INDEX = "index.html"
 _DEEPEST = 4  # workspace / report / period / segment
@@ -35,6 +36,9 @@ class Entry:
     link: str
     sentence: str = ""
     error: str = ""
+    star: str = ""
+    past: tuple[float | None, ...] = ()
+    partial: bool = False
 
 
 def write_index(out: Path) -> Path:
@@ -86,6 +90,7 @@ def _good(manifest: Path, out: Path) -> Entry | None:
     try:
         content: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
         sentences = content["facts"].get("sentences") or [""]
+        star = content["facts"].get("star") or {}
         return Entry(
             workspace=str(content["workspace"]),
             report=str(content["name"]),
@@ -94,6 +99,9 @@ def _good(manifest: Path, out: Path) -> Entry | None:
             by=", ".join(f"{column} = {value}" for column, value in content["by"].items()),
             link=_link(manifest.with_name("report.html"), out),
             sentence=str(sentences[0]),
+            star=str(star.get("title", "")),
+            past=tuple(None if each is None else float(each) for each in star.get("values", ())),
+            partial=star.get("partial") is True,
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError):
         return None
@@ -166,12 +174,12 @@ def _row(entry: Entry, *, latest: bool) -> Html:
         mark = tag("span", "✕ failed", class_="state")
         told = tag("p", entry.error.splitlines()[-1], class_="kpi-note")
         return tag("li", tag("a", entry.title, href=entry.link), by, mark, told, data_words=words, data_state="failed")
-    told = (
-        tag("p", inline(marked(entry.sentence)), class_="kpi-note") if entry.sentence else tag("p", class_="kpi-note")
-    )
-    return tag(
-        "li", tag("a", entry.title, href=entry.link), by, told, data_words=words, class_="latest" if latest else None
-    )
+    told = tag("p", inline(marked(entry.sentence)), class_="kpi-note")
+    text = f"{entry.star} over {len(entry.past)} periods"
+    drawn = spark_html(Spark(values=entry.past, text=text, partial=entry.partial)) if latest else None
+    spark = tag("p", drawn, tag("span", entry.star), class_="past") if drawn else None
+    link, kind = tag("a", entry.title, href=entry.link), "latest" if latest else None
+    return tag("li", link, by, told, spark, data_words=words, class_=kind)
 
 
 def _resource(name: str) -> str:

@@ -17,6 +17,7 @@ from kpi_lib.answers.sharing import share, shared, shares
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.period import Grid, label, last_complete
 from kpi_lib.reporting.handover import LEAST, hand_over
 from kpi_lib.shapes.cohort import CohortResult
@@ -27,6 +28,7 @@ from kpi_lib.shapes.funnel_rules import required_before
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.paths import Paths
+from kpi_lib.show.tiles import hits_of
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
 
@@ -121,8 +123,11 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     period = label(grid.shown[-1], grid.every, grid.stops[-1])
     definitions = {name: text for result in results for name, text in definitions_of(result).items()}
     facts = {
+        "star": _star(results),
+        "end": grid.ends[-1].isoformat(),
         "fingerprint": data.fingerprint,
         "observed_until": data.observed_until.isoformat(),
+        "currency": data.currency,
         "zone": data.zone,
         "definitions": definitions,
         "sentences": list(sentences) or _headline(results),
@@ -143,6 +148,19 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         told["left out"] = "; ".join(f"{name}: {why}" for name, why in absent.items())
     hand_over(values, facts)
     return lineage(told)
+
+
+def _star(results: Sequence[object]) -> dict[str, Any]:
+    """The north star's past, for the catalogue of reports."""
+    for card in (each for each in results if isinstance(each, Scorecard)):
+        for each in card.standings[:1]:
+            rows = each.history.table.to_dicts()
+            return {
+                "title": each.title,
+                "values": [row["value"] for row in rows],
+                "partial": rows[-1]["status"] == "partial",
+            }
+    return {}
 
 
 def _left_out(results: Sequence[object]) -> dict[str, str]:
@@ -236,7 +254,10 @@ def _with_change(standing: Standing) -> pl.DataFrame:
     last = pl.col("start") == standing.row["start"]
     moved = {**moved_by("", standing.change), **moved_by("year_", standing.year)}
     columns = {name: pl.when(last).then(pl.lit(value, pl.Float64)) for name, value in moved.items()}
-    return standing.history.table.with_columns(**columns)
+    table = standing.history.table
+    if standing.kpi.measure is PROPORTION:
+        table = table.with_columns(hits=pl.Series([hits_of(row) for row in table.to_dicts()], dtype=pl.Int64))
+    return table.with_columns(**columns)
 
 
 def definitions_of(result: object) -> dict[str, str]:

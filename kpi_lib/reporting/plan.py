@@ -16,6 +16,7 @@ from kpi_lib.reporting.leaks import personal
 from kpi_lib.reporting.pack import Template, pack, packed, refusal, template
 from kpi_lib.reporting.page import Head
 from kpi_lib.reporting.parameters import Value, checked, declared, from_text
+from kpi_lib.reporting.pdf import printer
 from kpi_lib.reporting.publish import place
 from kpi_lib.reporting.runner import Job, Outcome, run
 from kpi_lib.sources.findings import ERROR
@@ -45,6 +46,7 @@ class Request:
     by: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     audience: str = "team"
+    pdf: bool = False
     least: int = 0
     notice: str = ""
     people: frozenset[str] = field(default=frozenset(), repr=False)
@@ -53,13 +55,7 @@ class Request:
 def plan(workspace: Workspace, request: Request) -> list[Planned]:
     """All runs of a request, refused before any kernel starts when a name, period or parameter is wrong or a table missing."""
     templates = [template(workspace, name) for name in request.names]
-    for each in templates:
-        if why := refusal(each, workspace):
-            raise UsageError(why)
-    if request.backfill < 1:
-        raise UsageError(f"--backfill is {request.backfill}; it counts periods and must be 1 or more.")
-    if request.least:
-        _shareable(templates, request)
+    _feasible(workspace, templates, request)
     people = personal(workspace.data, _marked(workspace)) if request.least else frozenset()
     request = replace(request, notice=_age(workspace), people=people)
     planned = []
@@ -74,6 +70,19 @@ def sorted_out(workspace: Workspace) -> tuple[tuple[str, ...], dict[str, str]]:
     """The reports of kpi.toml that its tables allow, and why the others cannot be made."""
     why = {name: refusal(template(workspace, name), workspace) for name in workspace.reports}
     return tuple(name for name in why if not why[name]), {name: text for name, text in why.items() if text}
+
+
+def _feasible(workspace: Workspace, templates: Sequence[Template], request: Request) -> None:
+    """Refuse what cannot be made here."""
+    for each in templates:
+        if why := refusal(each, workspace):
+            raise UsageError(why)
+    if request.backfill < 1:
+        raise UsageError(f"--backfill is {request.backfill}; it counts periods and must be 1 or more.")
+    if request.pdf:
+        printer()
+    if request.least:
+        _shareable(templates, request)
 
 
 def _shareable(templates: Sequence[Template], request: Request) -> None:
@@ -155,7 +164,7 @@ def _one(
     head = replace(head, least=request.least)
     by = dict([segment] if segment else [])
     job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=by)
-    job = replace(job, least=request.least, people=request.people)
+    job = replace(job, pdf=request.pdf, least=request.least, people=request.people)
     return Planned(notebook, parameters, job)
 
 

@@ -12,18 +12,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from kpi_lib.core.errors import KpiError, ReportError, UsageError
 from kpi_lib.reporting.handover import FACTS, VALUES
+from kpi_lib.reporting.integrity import checklist, checklist_html
 from kpi_lib.reporting.kernel import Progress, Stay, execute, secrets
 from kpi_lib.reporting.leaks import refuse_leaks
 from kpi_lib.reporting.page import Head, page
 from kpi_lib.reporting.parameters import checked, declared
+from kpi_lib.reporting.pdf import print_pdf
 from kpi_lib.reporting.publish import FAILED, NEW, publish, unwritable, workshop
+from kpi_lib.reporting.restated import restated, restated_html
+from kpi_lib.show.markup import join
 
 if TYPE_CHECKING:
-    pass
+    from nbformat import NotebookNode
 
 HTML, NOTEBOOK, MANIFEST, ERROR = "report.html", "report.ipynb", "manifest.json", "error.txt"
+PDF = "report.pdf"
+LATER = "<!-- after rendering -->"  # where the template waits for what is known once the page is there
 _LEFT_OUT = "interactive"  # the tag of cells that need a person
 _BANNER = "papermill-error-cell-tag"
 _PACKAGES = ("kpi-workbench", "polars", "altair", "papermill", "vl-convert-python")
@@ -39,6 +47,7 @@ class Job:
     cwd: Path | None = None
     timeout: float = 600.0
     by: Mapping[str, str] = field(default_factory=dict)
+    pdf: bool = False
     least: int = 0
     people: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -70,8 +79,8 @@ def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress:
     with workshop(job.folder, nested=bool(job.by)) as here:
         try:
             try:
-                _make(notebook, values, job, here=here, progress=progress)
-                _manifest(here, values, job, started)
+                made = _make(notebook, values, job, here=here, progress=progress)
+                _manifest(here, made, started)
             except KpiError as error:
                 failure = _blotted(str(error), _hidden(here))
                 _keep_failure(here, failure)
@@ -90,8 +99,10 @@ def _refuse_secrets(values: Mapping[str, object]) -> None:
             raise UsageError(f"parameter {name} holds a secret of the environment, and a report prints its parameters.")
 
 
-def _make(notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, progress: Progress | None) -> None:
-    """Run the notebook in the workshop and write the notebook, the page and the values into `new`."""
+def _make(
+    notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, progress: Progress | None
+) -> dict[str, Any]:
+    """Run the notebook in the workshop and write the notebook, the page and the values into `new`; what it was made of."""
     import nbformat
 
     new, kernel = here / NEW, here / "kernel"
@@ -110,10 +121,23 @@ def _make(notebook: Path, values: Mapping[str, Any], job: Job, *, here: Path, pr
         if not (kernel / left).is_file():
             raise ReportError(f"{notebook.name} left no {left}. Its last cell hands the figures over.")
     shutil.move(kernel / VALUES, new / VALUES)
-    text = page(nbformat.read(new / NOTEBOOK, as_version=4), job.head)
-    (new / HTML).write_text(text, "utf-8", errors="backslashreplace")
+    facts = json.loads((kernel / FACTS).read_text("utf-8"))
+    made = _content(values, job, facts)
+    made["restated"] = restated(job.folder, pl.read_parquet(new / VALUES), made) if not job.least else {}
+    _write_pages(nbformat.read(new / NOTEBOOK, as_version=4), made, job, new)
     if job.least:
         refuse_leaks(new, least=job.least, people=job.people)
+    return made
+
+
+def _write_pages(book: "NotebookNode", made: Mapping[str, Any], job: Job, new: Path) -> None:
+    """The page, with what could be checked of it and what differs from its forerunner, and if asked for the same on paper."""
+    text = page(book, job.head)
+    checks = checklist_html(checklist(text, pl.read_parquet(new / VALUES), made["facts"]))
+    told = join(checks, restated_html(made["restated"], made["facts"].get("currency", "USD"))).text
+    (new / HTML).write_text(text.replace(LATER, told), "utf-8", errors="backslashreplace")
+    if job.pdf:
+        print_pdf(page(book, job.head, live=False).replace(LATER, told), new / PDF)
 
 
 def _hidden(here: Path) -> dict[str, str]:
@@ -151,16 +175,14 @@ def _blotted(text: str, hidden: Mapping[str, str], *, as_json: bool = False) -> 
 
 def _keep_failure(here: Path, failure: str) -> None:
     """Leave the notebook as far as it got, and why it stopped."""
-    for name in (HTML, VALUES, MANIFEST):
+    for name in (HTML, VALUES, MANIFEST, PDF):
         (here / NEW / name).unlink(missing_ok=True)
     (here / NEW / ERROR).write_text(failure + "\n", "utf-8", errors="backslashreplace")
 
 
-def _manifest(here: Path, values: Mapping[str, object], job: Job, started: datetime) -> None:
-    """What the report was made of, for people and for the catalogue of reports."""
-    facts = json.loads((here / "kernel" / FACTS).read_text("utf-8"))
-    finished = datetime.now(UTC)
-    content = {
+def _content(values: Mapping[str, object], job: Job, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report is made of."""
+    return {
         "format": 1,
         "workspace": job.head.workspace,
         "name": job.head.report,
@@ -171,8 +193,16 @@ def _manifest(here: Path, values: Mapping[str, object], job: Job, started: datet
         "least": job.least,
         "parameters": dict(values),
         "facts": facts,
-        "files": {name: _digest(here / NEW / name) for name in (HTML, VALUES)},
         "versions": versions(),
+    }
+
+
+def _manifest(here: Path, made: Mapping[str, Any], started: datetime) -> None:
+    """Write what the report was made of, for people and for the catalogue of reports."""
+    finished = datetime.now(UTC)
+    content = {
+        **made,
+        "files": {name: _digest(here / NEW / name) for name in (HTML, VALUES)},
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"),
         "seconds": round((finished - started).total_seconds(), 1),
@@ -204,7 +234,8 @@ def _put(here: Path, folder: Path, failure: str | None) -> tuple[Path, str]:
         publish(here, failed)
         return failed, "failed"
     same = _lasting(folder / MANIFEST) == _lasting(here / NEW / MANIFEST)
-    whole = all((folder / name).is_file() for name in (HTML, NOTEBOOK, VALUES))
+    wanted = (HTML, NOTEBOOK, VALUES, *([PDF] if (here / NEW / PDF).exists() else []))
+    whole = all((folder / name).is_file() for name in wanted)
     if not (same and whole):
         publish(here, folder)
     shutil.rmtree(failed, ignore_errors=True)

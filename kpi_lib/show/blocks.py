@@ -93,7 +93,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One KPI at a glance; `quiet` greys a figure that stands on few units and says why."""
+    """One KPI at a glance; `facts` unfold with the meaning, `quiet` greys a figure that stands on few units and says why."""
 
     label: str
     value: Phrase
@@ -104,6 +104,7 @@ class Tile:
     made_of: Phrase = ""
     target: Target | None = None
     meaning: Phrase = ""
+    facts: tuple[tuple[str, Phrase], ...] = ()
     quiet: str = ""
 
 

@@ -1,9 +1,13 @@
 """The scorecard shown: its headline, the north star with its history, and a tile for each other figure."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.sharing import shared
 from kpi_lib.answers.targets import MET, MISSED, ON_TRACK, TargetStatus
+from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.units import NARROW_SPACE, show
 from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
@@ -18,7 +22,9 @@ from kpi_lib.show.phrases import (
     period_name,
     plural,
     title_of,
+    told,
     unit_of,
+    whole,
     written,
 )
 from kpi_lib.show.spark import Spark
@@ -117,6 +123,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         made_of=made_of(standing, scorecard.currency),
         target=target_of(standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
+        facts=tuple(_facts(standing, scorecard.currency)),
         quiet=f"Few to go by{number}" if few else "",
     )
 
@@ -133,6 +140,35 @@ def made_of(standing: Standing, currency: str) -> Phrase:
 def meaning(kpi: Kpi) -> str:
     """What a KPI tells and how it is counted, for readers: how its rows are made is for those who read the code."""
     return f"{kpi.summary.split('. ', 1)[0].rstrip('.')}. Counted as: {kpi.formula}."
+
+
+def _facts(standing: Standing, currency: str) -> Iterator[tuple[str, Phrase]]:
+    """All that one needs to count the figure again: what was divided by what, how many, from which columns and data."""
+    row, kpi, by = standing.row, standing.kpi, tuple(standing.part)
+    above, _, below = kpi.formula.partition(" / ")
+    if kpi.measure is PROPORTION and row["value"] is not None:
+        hits = {**row, "hits": hits_of(row)}
+        yield "Numerator", (told(hits, "hits", whole(hits["hits"]), of=kpi.name, by=by), f" {above}")
+        yield "Denominator", (figure(row, "n", by=by), f" {below}")
+    elif below:
+        yield "Numerator", above
+        yield "Denominator", below
+    if span := interval(row, currency=currency, by=by):
+        yield "95 % interval", span
+    yield (
+        "Units",
+        (figure(row, "n", by=by), *((", and ", figure(row, "unripe", by=by), " not ripe") if row["unripe"] else ())),
+    )
+    yield "Ripe when", kpi.ripeness
+    yield "Made from", ", ".join(kpi.inputs) or ", ".join(kpi.components)
+    history = standing.history
+    yield "Definition and data", f"{history.definitions.get(kpi.name, '')} · {history.fingerprint}"
+    yield "Source", "; ".join(kpi.references)
+
+
+def hits_of(row: Mapping[str, Any]) -> int | None:
+    """How many of the units behind a share did."""
+    return None if row["value"] is None or row["n"] is None else round(row["value"] * row["n"])
 
 
 def _note(standing: Standing, currency: str) -> Phrase:

@@ -122,7 +122,7 @@ def _left(text: Text) -> str:
 
 def _apart(text: Text) -> bool:
     """Numbers that tests of their own compare: quality, lineage, targets, formulas, ages beside and above a triangle."""
-    held = {"kpi-pills", "kpi-lineage", "kpi-target"} & set(text.classes)
+    held = {"kpi-pills", "kpi-lineage", "kpi-target", "checks"} & set(text.classes)
     age = text.tag == "th" and re.fullmatch(r"\d+(–\d+)?", text.words.strip())
     return bool(held or age or " Counted as: " in text.words)
 

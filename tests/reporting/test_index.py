@@ -15,7 +15,7 @@ def report(out: Path, workspace: str, name: str, period: str, **more: Any) -> Pa
     folder = out / workspace / name / period / "/".join(f"{column}={value}" for column, value in by.items())
     folder.mkdir(parents=True)
     content = {"workspace": workspace, "name": name, "title": f"Period {period}", "period": period, "by": by}
-    facts = {"sentences": more.pop("sentences", [])}
+    facts = {"sentences": more.pop("sentences", []), "star": more.pop("star", {})}
     (folder / "manifest.json").write_text(json.dumps({**content, "facts": facts, **more}))
     return folder
 
@@ -40,6 +40,18 @@ def test_the_latest_stands_first_and_failures_are_marked(tmp_path: Path) -> None
     assert "<strong>Up</strong> by 3" in text
     assert "no such step &lt;x&gt;" in text
     assert 'href="app/monthly/2026-01/country%3DDE/report.html"' in text
+
+
+def test_the_latest_of_each_report_shows_the_course_of_its_north_star(tmp_path: Path) -> None:
+    for period in ("2026-01", "2026-02"):
+        report(
+            tmp_path, "shop", "monthly", period, star={"title": "Orders <b>", "values": [3, None, 5.5], "partial": True}
+        )
+    report(tmp_path, "shop", "weekly", "2026-W02", star={"title": "Orders", "values": [3]})
+    text = write_index(tmp_path).read_text()
+    assert text.count('class="kpi-spark"') == 1
+    assert 'aria-label="Orders &lt;b&gt; over 3 periods"' in text
+    assert 'data-hollow="yes"' in text
 
 
 def test_twice_gives_the_same_bytes_and_leaves_the_file(tmp_path: Path) -> None:
