@@ -70,6 +70,8 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
 
 def _tell(place: Place, outcomes: Any, refused: dict[str, str], index: Path) -> int:  # noqa: ANN401 - Outcomes
     """What became of each run; the status is 1 when one failed or could not be made."""
+    from kpi_lib.reporting.reconcile import reconciled, told
+
     rows = [{**asdict(each), "folder": _near(each.folder)} for each in outcomes]
     nothing = {"period": "", "by": {}, "status": "failed", "folder": "", "seconds": 0.0}
     rows += [{"name": name, **nothing, "error": why} for name, why in refused.items()]
@@ -79,7 +81,8 @@ def _tell(place: Place, outcomes: Any, refused: dict[str, str], index: Path) -> 
     failed = [row for row in rows if row["status"] == "failed"]
     for row in failed:
         click.echo(f"failed: {row['name']} {row['period']}".rstrip() + f": {row['error']}", err=True)
-    place.show({"reports": rows}, "\n".join([*lines, f"open       {index}"]))
+    sums = reconciled(outcomes)
+    place.show({"reports": rows, "reconciled": sums}, "\n".join([*lines, *map(told, sums), f"open       {index}"]))
     return 1 if failed else 0
 
 

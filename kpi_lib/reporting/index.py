@@ -44,17 +44,21 @@ class Entry:
 def write_index(out: Path) -> Path:
     """Write `index.html` over all reports under a folder, whole or not at all; gives its path."""
     text = index_page(entries(out))
-    place = out / INDEX
+    place, part = out / INDEX, None
     try:
         out.mkdir(parents=True, exist_ok=True)
         if place.is_file() and place.read_text("utf-8") == text:
             return place
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=out, prefix=".index", delete=False) as file:
+            part = Path(file.name)
             file.write(text)
-        Path(file.name).chmod(0o666 & ~_umask())
-        Path(file.name).replace(place)
+        part.chmod(0o666 & ~_umask())
+        part.replace(place)
     except OSError as error:
         raise unwritable(place, error) from None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
     return place
 
 

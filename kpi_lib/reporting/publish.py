@@ -57,22 +57,23 @@ def workshop(folder: Path, *, nested: bool = False) -> Iterator[Path]:
     A segment's report is nested in the folder of the whole, which another run may exchange: its workshop stands outside.
     """
     room, mark = _room(folder, nested=nested)
-    try:
-        room.mkdir(parents=True, exist_ok=True)
-        sweep(folder, nested=nested)
-        here = room / f"{mark}{os.getpid()}-{time.monotonic_ns():x}{WORKING}"
-        here.mkdir()
-        lock = (here / LOCK).open("w")
-    except OSError as error:
-        raise unwritable(folder, error) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        (here / NEW).mkdir()
-        yield here
-    finally:
-        _mend(here, folder)
-        shutil.rmtree(here, ignore_errors=True)
-        lock.close()
+    here = room / f"{mark}{os.getpid()}-{time.monotonic_ns():x}{WORKING}"
+    with contextlib.ExitStack() as held:
+        try:
+            room.mkdir(parents=True, exist_ok=True)
+            sweep(folder, nested=nested)
+            here.mkdir()
+            lock = held.enter_context((here / LOCK).open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (here / NEW).mkdir()
+        except OSError as error:
+            shutil.rmtree(here, ignore_errors=True)
+            raise unwritable(folder, error) from None
+        try:
+            yield here
+        finally:
+            _mend(here, folder)
+            shutil.rmtree(here, ignore_errors=True)
 
 
 def unwritable(folder: Path, error: OSError) -> ReportError:

@@ -152,3 +152,90 @@ def test_the_catalogue_is_as_safe_and_can_be_searched(visit: Callable[..., Any])
     assert seen.page.evaluate("window.ran") is None
     assert seen.complaints == []
     assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
+
+
+# forms of the OWASP cheat sheet on filter evasion, beside the ones above: together more than sixty
+MORE = [
+    f"<IMG SRC=/ onerror=\"{RUN}\"></img>",
+    f"<img src=x:x onerror={RUN}>",
+    f"<IMG \"\"\"><SCRIPT>{RUN}</SCRIPT>\"\\>",
+    f"<IMG SRC=# onmouseover=\"{RUN}\">",
+    f"<IMG SRC=javascript:{RUN}>",
+    f"<IMG SRC=`javascript:{RUN}`>",
+    "<IMG SRC=&#106;&#97;&#118;&#97;&#115;&#99;&#114;&#105;&#112;&#116;&#58;window.ran=1>",
+    "<IMG SRC=&#x6A&#x61&#x76&#x61&#x73&#x63&#x72&#x69&#x70&#x74&#x3A;window.ran=1>",
+    f"<IMG SRC=\"jav\tascript:{RUN}\">",
+    f"<SCRIPT/XSS>{RUN}</SCRIPT>",
+    f"<SCRIPT/SRC=\"data:text/javascript,{RUN}\"></SCRIPT>",
+    f"<<SCRIPT>{RUN};//\\<</SCRIPT>",
+    f"<SCRIPT >{RUN}</SCRIPT >",
+    "<SCRIPT SRC=//example.invalid/.j>",
+    f"<BODY BACKGROUND=\"javascript:{RUN}\">",
+    f"<BODY ONLOAD={RUN}>",
+    f"<INPUT TYPE=\"IMAGE\" SRC=\"javascript:{RUN};\">",
+    f"<IMG DYNSRC=\"javascript:{RUN}\">",
+    f"<STYLE>li {{list-style-image: url(\"javascript:{RUN}\");}}</STYLE><UL><LI>x</br>",
+    f"<svg/onload={RUN}>",
+    f"<BGSOUND SRC=\"javascript:{RUN};\">",
+    f"<BR SIZE=\"&{{{RUN}}}\">",
+    f"<LINK REL=\"stylesheet\" HREF=\"javascript:{RUN};\">",
+    "<STYLE>@import'https://example.invalid/x.css';</STYLE>",
+    f"<IMG STYLE=\"xss:expr/*XSS*/ession({RUN})\">",
+    f"<XSS STYLE=\"behavior: url(xss.htc);\" onclick={RUN}>",
+    f"<META HTTP-EQUIV=\"refresh\" CONTENT=\"0;url=javascript:{RUN};\">",
+    f"<IFRAME SRC=\"javascript:{RUN};\"></IFRAME>",
+    f"<IFRAME SRC=# onload={RUN}></IFRAME>",
+    f"<FRAMESET><FRAME SRC=\"javascript:{RUN};\"></FRAMESET>",
+    f"<TABLE><TD BACKGROUND=\"javascript:{RUN}\">",
+    f"<DIV STYLE=\"width: expression({RUN});\">",
+    f"<!--[if gte IE 4]><SCRIPT>{RUN};</SCRIPT><![endif]-->",
+    f"<BASE HREF=\"javascript:{RUN};//\">",
+    f"<OBJECT DATA=\"data:text/html,<script>{RUN}</script>\"></OBJECT>",
+    f"<EMBED SRC=\"data:image/svg+xml,<svg onload='{RUN}'/>\" AllowScriptAccess=\"always\"></EMBED>",
+    f"<video><source onerror=\"{RUN}\"></video>",
+    f"<audio src=x onerror={RUN}>",
+    f"<marquee onstart={RUN}>x</marquee>",
+    f"<form><button formaction=\"javascript:{RUN}\">x</button></form>",
+    f"<math><a xlink:href=\"javascript:{RUN}\">x</a></math>",
+    f"<template><script>{RUN}</script></template>",
+    f"\\\";{RUN};//",
+    f"</textarea><script>{RUN}</script>",
+    f"\u003cscript\u003e{RUN}\u003c/script\u003e",
+]  # fmt: skip
+
+
+def crowded(labels: list[str]) -> str:
+    """One report with all labels, each in a table, tile, fold, sentence, picture and error."""
+    figures = [Figure(text=label, kpi=label, value=1.0, by=((label, label),)) for label in labels]
+    facts = tuple((label, label) for label in labels)
+    tiles = tuple(
+        Tile(label=each, value=f, note=each, meaning=each, facts=facts[:1])
+        for each, f in zip(labels, figures, strict=True)
+    )
+    frame = pl.DataFrame({"label": labels, "value": range(1, len(labels) + 1)})
+    drawn = alt.Chart(frame, title=labels[0]).mark_bar(tooltip=True).encode(y="label:N", x="value:Q", color="label:N")
+    shown = [
+        Headline(tuple(labels)),
+        Tiles(tiles),
+        Table(title="t", columns=("a", "b"), rows=tuple(zip(labels, figures, strict=True))),
+        Note(title="n", phrases=tuple(labels)),
+        lineage(dict(facts)),
+        Picture(wide=drawn, alt="; ".join(labels)),
+    ]
+    outputs = [nbformat.v4.new_output("display_data", bundle(each)) for each in shown]
+    outputs += [nbformat.v4.new_output("error", ename="E", evalue=label, traceback=[label]) for label in labels]
+    cells = [nbformat.v4.new_markdown_cell(f"# {safe(each)}\n\n## {each}\n{each}") for each in labels]
+    book = nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell("x", outputs=outputs)])
+    return page(book, Head(workspace=labels[0], report=labels[1], title=labels[2], notice=labels[3]))
+
+
+def test_sixty_forms_of_attack_stay_text(visit: Callable[..., Any]) -> None:
+    assert len(PAYLOADS) + len(MORE) >= 60
+    seen = visit(crowded(MORE))
+    poke(seen.page)
+    assert seen.page.evaluate("window.ran") is None
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
+    assert seen.page.locator(".drawn").count() == 1
+    body = re.sub(r"\s+", "", seen.page.inner_text("body"))
+    assert [label for label in MORE if re.sub(r"\s+", "", label) not in body] == []
