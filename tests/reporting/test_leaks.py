@@ -1,6 +1,7 @@
 """A shared report is read again before it is published: small counts, addresses, numbers and people stop it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,34 @@ def test_a_shared_report_of_a_few_tells_nothing_of_them(tmp_path: Path, capsys: 
     values = pl.read_parquet(next(out.rglob("values.parquet")))
     assert values.filter(pl.col("value") > 0).is_empty()
     assert json.loads(next(out.rglob("manifest.json")).read_text())["least"] == 11
+
+
+# what shows or makes results that `answers/sharing.py` has looked at, and what shows nothing of people by itself
+LOOKED_AT = {
+    *(
+        "open_workspace",
+        "check",
+        "pills",
+        "scorecard",
+        "handful",
+        "months_to",
+        "intake",
+        "headline",
+        "north_star",
+        "tiles",
+    ),
+    *("compute", "funnel", "funnel_trend", "ripe_period", "compare_funnels", "definition_strip", "declared_funnel"),
+    *("cohorts", "Cohorts", "cohort_revenue", "mrr_bridge", "lifetime", "unit_economics", "lifecycle", "actives"),
+    *("session_figures", "adoption", "goals", "follow_up", "learned", "conclude"),
+}
+
+
+def test_reports_show_nothing_that_sharing_does_not_know() -> None:
+    from kpi_lib.reporting.pack import pack, packed
+
+    for name in packed():
+        book = nbformat.read(pack() / "reports" / f"{name}.ipynb", as_version=4)
+        used = {
+            word for cell in book.cells if cell.cell_type == "code" for word in re.findall(r"kpi\.(\w+)\(", cell.source)
+        }
+        assert used <= LOOKED_AT, f"{name}: look at {used - LOOKED_AT} in answers/sharing.py first"
