@@ -14,6 +14,7 @@ from kpi_lib.core.measure import COUNT, PER_DAY
 from kpi_lib.core.period import Grid, days_in_order, local_day, period_number
 from kpi_lib.core.store import traced, user_days
 from kpi_lib.kpis.registry import catalogue
+from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.day_pass import comebacks, moves
 from kpi_lib.shapes.lifecycle import lifecycle
 from tests.brute.logs import Log, random_log
@@ -68,6 +69,20 @@ def test_every_count_of_users_is_the_same_in_every_form(seed: int, form: str) ->
     assert {"dau", "wau", "mau", "active_users", "new_users"} <= set(COUNTED)
     quick, slow = (compute(COUNTED, each, grid) for each in (FORMS[form](data), data))
     assert quick.to_dict() == slow.to_dict()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", range(20))
+def test_cohorts_of_some_periods_are_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed)
+    data = plain(log)
+    first, last = (local_day(instant(edge), log.zone) for edge in (log.instants[0], log.instants[-1]))
+    grid = Grid.calendar("day", first, last + timedelta(days=2), zone=log.zone).only(seed % 2)
+    spec = Cohorts(grain=dice.choice(("day", "week", "month")))
+    with traced() as trace:
+        quick = cohorts(FORMS[form](data), spec, grid=grid)
+    assert trace[0]["form"] == {"store": "user days", "scan": "scan"}[form]
+    assert quick.to_dict() == cohorts(data, spec, grid=grid).to_dict()
 
 
 @pytest.mark.parametrize("form", FORMS)
