@@ -7,7 +7,8 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from benchmarks import data, ours
+from benchmarks import catalogue, data, ours
+from kpi_lib.kpis import registry
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,14 @@ def test_the_table_compares_within_a_round_with_the_best_other_engine(bench: Mod
     assert rows[0].startswith("| question | engine | wall s")
     assert "| funnel | scan | 4.00 | 2.00 | 100 | 1.00 | 1.00 | 4.00 |" in rows
     assert "| funnel | duckdb | 8.00 | 4.00 | 100 |  |  | 8.00 |" in rows
+
+
+def test_the_cost_of_every_kpi_is_measured_on_the_demo_company(demo: Path) -> None:
+    every = catalogue.measured("all", demo)
+    assert every["answer"].startswith(f"{len(registry.catalogue())} KPIs, ")
+    assert set(catalogue.one_by_one(demo)) == set(registry.catalogue())
+    assert catalogue.command("list", "--json").keys() == {"wall", "cpu", "answer"}
+
+
+def test_a_table_leaves_empty_what_was_not_measured() -> None:
+    assert catalogue.table([["a", 1.234, None]], ["x", "y", "z"]).splitlines()[-1] == "| a | 1.23 |  |"
