@@ -1,5 +1,6 @@
 """Charts of computed figures and of actives: a line a segment over time, or a bar a name in one period."""
 
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -22,8 +23,15 @@ OPEN = ("partial", "early")
 
 
 def values_pictures(values: Values) -> list[Picture]:
-    """A picture for each KPI that has something to draw."""
-    return [picture for name in kpis(values) if (picture := _picture(values.only(name), name)) is not None]
+    """A picture for each KPI that has something to draw; of several each says which it is."""
+    found = {name: picture for name in kpis(values) if (picture := _picture(values.only(name), name)) is not None}
+    return [_titled(each, title_of(name)) if len(found) > 1 else each for name, each in found.items()]
+
+
+def _titled(picture: Picture, title: str) -> Picture:
+    head = alt.Title(title, anchor="start", fontSize=12, fontWeight="normal", color=INK.muted, offset=8, limit=330)
+    narrow = picture.narrow.properties(title=head) if picture.narrow is not None else None
+    return replace(picture, wide=picture.wide.properties(title=head), narrow=narrow)
 
 
 def _picture(values: Values, kpi: str) -> Picture | None:

@@ -42,16 +42,18 @@ def _between(ladder: Lifetime, row: Mapping[str, Any]) -> Phrase:
 
 
 def lifetime_table(ladder: Lifetime) -> Table:
-    """One row a method: value, interval, how far it reaches, and what to mind."""
+    """One row a method: value, interval, and how far it reaches; below it what to mind."""
     rows: list[tuple[Phrase, ...]] = []
     for row in _rows(ladder):
         reach = plural(row["months"], "month") if row["months"] else "without end"
         status = "" if row["status"] == "ok" else row["status"].replace("_", " ")
         n = told(row, "n", whole(row["n"]), of="lifetime", by=("method",))
         figures = (_amount(ladder, row), _between(ladder, row), n)
-        rows.append((NAMES[row["method"]], *figures, reach, status, row["warning"]))
-    columns = ("Method", "Value", "95 %", "Customers", "Reach", "Status", "Mind")
-    return Table(title="What a new customer is worth", columns=columns, rows=tuple(rows), note=_terms(ladder))
+        rows.append((NAMES[row["method"]], *figures, reach, status))
+    columns = ("Method", "Value", "95 %", "Customers", "Reach", "Status")
+    minds = (f"{NAMES[row['method']]}: {row['warning'][:1].lower()}{row['warning'][1:]}" for row in _rows(ladder))
+    note = " ".join((_terms(ladder), *minds))
+    return Table(title="What a new customer is worth", columns=columns, rows=tuple(rows), note=note)
 
 
 def _terms(ladder: Lifetime) -> str:

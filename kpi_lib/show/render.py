@@ -176,9 +176,13 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
         shade = None if cell.shade is None else min(max(cell.shade, 0.0), 1.0)
         style = None if shade is None else f"--kpi-shade:{shade * 100:.0f}%"
         return tag("td", inline(cell.phrase), class_=side + _depth(shade), style=style)
+    short = " kpi-short" if at < text and isinstance(cell, str) and len(cell) <= 20 else ""
     if at > 0:
-        return tag("td", inline(cell), class_=side)
-    short = " kpi-short" if isinstance(cell, str) and len(cell) <= 20 else ""
+        if at >= text and isinstance(cell, tuple) and " (" in cell:  # the bracket may go to a line of its own
+            place = cell.index(" (")
+            bracket = tag("span", "(", inline(cell[place + 1 :]), class_="kpi-short")
+            return tag("td", inline(cell[:place]), " ", bracket, class_=f"{side} kpi-both")
+        return tag("td", inline(cell), class_=side + short)
     return tag("th", inline(cell), scope="row", class_=side + short)
 
 

@@ -232,3 +232,9 @@ def test_a_session_bounces_unless_it_lasts_or_has_views_or_a_key_event() -> None
 def test_wrong_bounce_names_of_events_are_checked() -> None:
     with pytest.raises(UsageError, match="veiw"):
         row_of("bounce_rate", told(BOUNCES), view_events=["veiw"])
+
+
+def test_monthly_actives_by_week_look_back_thirty_days_and_no_fewer() -> None:
+    """The week ends with 15 February: 17 January is the thirtieth day before its end, 16 January the thirty-first."""
+    data = told("ann 01-17 v\nbob 01-16T23:59 v\ncid 01-19 v", since="01-01", until="03-01")
+    assert (row_of("mau", data, "2026-W07")["value"], row_of("mau", data, "2026-02-15")["value"]) == (2, 2)

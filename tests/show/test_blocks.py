@@ -95,6 +95,14 @@ def test_an_unseen_cell_is_a_dot_and_a_deep_one_turns_its_text() -> None:
     assert '<th scope="row" class="kpi-text kpi-short">a</th>' in written
 
 
+def test_a_bracket_may_go_to_a_line_of_its_own_and_is_not_torn() -> None:
+    row = ("a", "short", ("5", " (", "1", " – ", "9", ")"), ("1", " – ", "2"))
+    written = html(Table(title="t", columns=("a", "b", "c", "d"), rows=(row,), text_columns=2)).text
+    assert '<td class="kpi-text kpi-short">short</td>' in written
+    assert '<td class="kpi-number kpi-both">5 <span class="kpi-short">(1 – 9)</span></td>' in written
+    assert '<td class="kpi-number">1 – 2</td>' in written
+
+
 def test_a_gap_cuts_the_line_and_a_partial_end_is_hollow() -> None:
     spark = Spark(values=(1, 2, None, 3, 4), text="t", partial=True)
     written = html(Tile(label="a", value="1", spark=spark)).text

@@ -31,6 +31,7 @@ from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_line import Lines, line_chart, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
 from kpi_lib.show.charts_star import north_star
+from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.picture import Picture, drawable, still
 from tests.show.results import HOSTILE, log, logs, shop, visits
 
@@ -270,3 +271,12 @@ def test_an_empty_result_still_draws() -> None:
     nobody = funnel(visits(), STEPS)
     nobody = replace(nobody, table=nobody.table.with_columns(units=pl.lit(0), from_start=None, from_previous=None))
     assert "<svg" in still(drawable(chart(nobody).wide))
+
+
+def test_of_several_charts_each_says_which_figure_it_is() -> None:
+    """Without a name above them, only the last value tells two charts of one answer apart."""
+    both = values_pictures(compute(["orders", "total_revenue"], shop(), MONTHS))
+    alone = values_pictures(compute("orders", shop(), MONTHS))
+    heads = [[spec.get("title", {}).get("text") for spec in specs(each)] for each in both]
+    assert heads == [["Orders", "Orders"], ["Revenue", "Revenue"]]
+    assert [spec.get("title") for each in alone for spec in specs(each)] == [None, None]
