@@ -32,7 +32,8 @@ def paths_picture(result: Paths) -> Picture:
     """Where sessions go, step by step; all segments together."""
     moves, nodes = whole_flow(result)
     total = max(int(result.totals["sessions"].sum()), 1)
-    note = "A column is a step, the height of a bar its sessions. (end): the session ends; (more): it goes on beyond what is shown."
+    note = "A column is a step, the height of a bar its sessions; on a narrow page the commonest moves, with the step in front. "
+    note += "(end): the session ends; (more): it goes on beyond what is shown."
     flow = flow_chart(moves, nodes, total)
     return Picture(
         wide=flow,
