@@ -57,9 +57,7 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
     plot = layout.total - 8 - scale.extent
     # the last mark is written under the middle of its bar and may hang over the edge
     hang = max(wide(stack.at[-1] if stack.at else "") - plot // max(len(stack.at), 1), 0) // 2
-    legend = alt.Legend(
-        orient="top", columns=2 if layout.narrow else 0, columnPadding=24, title=None, symbolType="square"
-    )
+    legend = alt.Legend(columns=2 if layout.narrow else 0, columnPadding=24, title=None, symbolType="square")
     hues = alt.Scale(domain=list(stack.colours), range=list(stack.colours.values()))
     told = [
         alt.Tooltip("at:N", title="when"),
