@@ -31,6 +31,7 @@ _PLACES = {
     "answers.contributions": ("Contributions", "contributions"),
     "answers.decisions": ("Decision", "FollowUp", "follow_up"),
     "answers.demands": ("available",),
+    "answers.forecast": ("Forecast", "forecast"),
     "answers.goals": ("Goals", "goals"),
     "answers.intake": ("Intake", "intake"),
     "answers.proposal": ("Proposal", "propose_stage"),

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
     "decide": ("decisions", "put a decision on record, or see what came of those there are"),
     "signals": ("watching", "what stands out, against its own past"),
+    "forecast": ("watching", "what is to be expected, and what a target asks of its drivers"),
     "report": ("reports", "render reports"),
     "prune": ("reports", "take away old reports"),
     "review": ("reviewing", "a review session in JupyterLab, and its minutes"),
@@ -46,7 +47,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
-    "Tell": ("scorecard", "signals", "decide", "report", "prune", "review", "lab"),
+    "Tell": ("scorecard", "signals", "forecast", "decide", "report", "prune", "review", "lab"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The verb signals: what stands out against its own past."""
+"""The verbs signals and forecast: what stands out against its own past, and what is to be expected."""
 
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -91,4 +91,38 @@ def _lines(text: str, indent: str) -> str:
     return "\n".join(wrap(plain(text), WIDTH, initial_indent=indent, subsequent_indent=indent or "    "))
 
 
-COMMANDS = {"signals": signals}
+@click.command("forecast")
+@click.option("--months", type=int, default=3, metavar="N", help="How many months of recurring revenue (default 3).")
+@click.option(
+    "--target", metavar="KPI=VALUE", help="What this would ask of each driver alone: dau, mrr or total_revenue."
+)
+@shared
+def forecast(place: Place, months: int, target: str | None) -> int:
+    """Show what is to be expected, with interval and assumption: payers from open trials, recurring revenue.
+
+    \b
+    Example:
+      kpi forecast --months 6
+      kpi forecast --target mrr=25000
+    """
+    from kpi_lib.answers.forecast import forecast as expect
+    from kpi_lib.show.forecasts import forecast_sentence
+    from kpi_lib.show.phrases import plain as words
+
+    aim = _aim(target) if target else None
+    workspace = place.open()
+    within = str(workspace.data.settings.get("trial_within", "30d"))
+    found = expect(workspace.data, months=months, trial_within=within, target=aim)
+    place.show(found.to_dict(), _lines(words(forecast_sentence(found).phrase), ""))
+    return 0
+
+
+def _aim(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no target; write it as mrr=25000.", param_hint="--target") from None
+
+
+COMMANDS = {"signals": signals, "forecast": forecast}

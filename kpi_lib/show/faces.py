@@ -8,6 +8,7 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.proposal import Proposal
@@ -220,6 +221,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Unhappy,
             Scorecard,
             Signals,
+            Forecast,
         ),
         readable,
     ),

@@ -6,6 +6,7 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.proposal import Proposal
@@ -36,6 +37,7 @@ from kpi_lib.show import (
     decisions,
     economics,
     flows,
+    forecasts,
     funnel_compare,
     funnel_strip,
     funnel_trend,
@@ -88,3 +90,4 @@ say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)
 say.register(UnitEconomics, economics.economics_sentence)
 say.register(Signals, signals.signals_sentence)
+say.register(Forecast, forecasts.forecast_sentence)

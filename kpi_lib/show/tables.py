@@ -6,6 +6,7 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.review import Review
@@ -34,6 +35,7 @@ from kpi_lib.show import (
     decisions,
     economics,
     flows,
+    forecasts,
     funnel_compare,
     funnel_strip,
     funnel_trend,
@@ -83,3 +85,4 @@ table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)
 table.register(UnitEconomics, economics.economics_table)
 table.register(Signals, signals.signals_table)
+table.register(Forecast, forecasts.forecast_table)

@@ -75,6 +75,9 @@ def test_the_strangers_workspace(kpi: Kpi, stranger: Path) -> None:
     [
         (("signals", "dua"), "Did you mean dau"),
         (("signals", "dau", "--period", "2026-04-01..2026-04-09"), "by day, week, month, quarter"),
+        (("forecast", "--target", "mrr"), "write it as mrr=25000"),
+        (("forecast", "--target", "nps=3"), "unknown target with drivers"),
+        (("forecast", "--months", "99"), "1 to 24"),
         (("signals", "dau", "--by", "planet"), "no column 'planet'|unknown column 'planet'"),
     ],
 )
@@ -84,3 +87,14 @@ def test_what_cannot_be_asked_is_refused(kpi: Kpi, shop: Path, asked: tuple[str,
     said = kpi(*asked, "--workspace", shop)
     assert (said.status, said.out) == (2, "")
     assert re.search(told, said.err)
+
+
+def test_a_forecast_without_its_tables_says_what_is_missing(kpi: Kpi, shop: Path) -> None:
+    said = kpi("forecast", "--workspace", shop)
+    assert said.status == 0
+    assert "Nothing can be expected yet" in said.out
+    assert "subscriptions.trial_start" in said.out
+    assert max(map(len, said.out.splitlines())) <= 80
+    found = kpi("forecast", "--target", "dau=100", "--json", "--workspace", shop).json
+    assert [row["driver"] for row in found["drivers"]] == ["mau", "stickiness"]
+    assert found["target"] == {"kpi": "dau", "value": 100.0}
