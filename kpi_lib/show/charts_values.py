@@ -30,8 +30,11 @@ def values_pictures(values: Values) -> list[Picture]:
 
 def _titled(picture: Picture, title: str) -> Picture:
     head = alt.Title(title, anchor="start", fontSize=12, fontWeight="normal", color=INK.muted, offset=8, limit=330)
-    narrow = picture.narrow.properties(title=head) if picture.narrow is not None else None
-    return replace(picture, wide=picture.wide.properties(title=head), narrow=narrow)
+    wide: Any = picture.wide
+    narrow: Any = picture.narrow
+    return replace(
+        picture, wide=wide.properties(title=head), narrow=None if narrow is None else narrow.properties(title=head)
+    )
 
 
 def _picture(values: Values, kpi: str) -> Picture | None:
