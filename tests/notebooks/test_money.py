@@ -1,4 +1,4 @@
-"""The notebook on revenue tells what was planted in a demo company, with the figures that kpi compute gives."""
+"""The notebooks on money tell what was planted in a demo company, with the figures that kpi compute gives."""
 
 import html
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import kpi_lib as kpi
 from kpi_lib.cli.main import run
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.sources.sample.folder import write_sample
@@ -36,11 +37,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shown(demo: Path) -> list[Figure]:
-    """Every figure that the notebook prints: kpi, field, start, value, segment."""
-    book = str(ROOT / "notebooks" / "35-revenue.ipynb")
+    """Every figure that the notebook on revenue prints."""
+    return printed(demo, "35-revenue")
+
+
+def printed(demo: Path, name: str) -> list[Figure]:
+    """Every figure that a notebook prints: kpi, field, start, value, segment."""
+    book = str(ROOT / "notebooks" / f"{name}.ipynb")
     command = [sys.executable, "-m", "tests.notebooks.shell", str(demo), book]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    cells = json.loads(played.stdout)["35-revenue"]
+    cells = json.loads(played.stdout)[name]
     assert [cell["error"] for cell in cells if cell["error"]] == []
     found = []
     for attributes in FIGURE.findall(" ".join(text for cell in cells for text in [*cell["html"], *cell["below"]])):
@@ -111,7 +117,11 @@ def computed(demo: Path, capsys: pytest.CaptureFixture[str]) -> dict[tuple[Any, 
 def test_every_figure_of_a_kpi_is_the_one_that_the_command_gives(
     demo: Path, shown: list[Figure], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = computed(demo, capsys)
+    agree(shown, computed(demo, capsys), {name for names, _, _ in CALLS for name in names})
+
+
+def agree(shown: list[Figure], rows: dict[tuple[Any, ...], dict[str, Any]], names: set[str]) -> None:
+    """All figures of KPIs are those of the command, and these KPIs are among them."""
     checked = set()
     for each in shown:
         if each["kpi"] in catalogue():
@@ -124,7 +134,24 @@ def test_every_figure_of_a_kpi_is_the_one_that_the_command_gives(
             told = row[each["field"]]
             assert each["value"] == (told if exact or told is None else pytest.approx(told, rel=1e-12)), each
             checked.add(each["kpi"])
-    assert checked == {name for names, _, _ in CALLS for name in names}
+    assert checked == names
+
+
+def test_the_ladder_prints_what_the_library_and_the_command_give(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = printed(demo, "36-lifetime")
+    agree(figures, computed(demo, capsys), {"cac", "ltv", "ltv_cac_ratio", "cac_payback_period"})
+    ws, terms = kpi.open_workspace(demo), {"horizon": 36, "discount": 0.1}
+    known: set[tuple[Any, ...]] = set()
+    for basis in ("subscriptions", "orders"):
+        for row in kpi.lifetime(ws.data, basis=basis, **terms).frames["lifetime"].to_dicts():
+            known |= {(row["method"], field, row[field]) for field in ("value", "low", "high", "n")}
+    rungs = [each for each in figures if each["kpi"] == "lifetime"]
+    assert {each["by"]["method"] for each in rungs} == {"simple", "geometric", "observed", "sbg", "bgnbd"}
+    assert [each for each in rungs if (each["by"]["method"], each["field"], each["value"]) not in known] == []
+    paid = [each["value"] for each in figures if (each["kpi"], each["field"]) == ("cac", "value") and not each["by"]]
+    assert paid
 
 
 def test_the_bridge_ends_at_the_recurring_revenue_that_the_command_gives(
