@@ -156,6 +156,12 @@ def test_discounts_fall_on_later_months() -> None:
     assert value(found, "observed") == pytest.approx(1_000 * (1 + 1.21 ** (-1 / 12)))
 
 
+def test_discounts_of_orders_fall_on_the_middle_of_their_month() -> None:
+    data = told(orders="ann 01-01 10000\nann 02-05 10000", since="01-01", until="03-10")
+    found = lifetime(data, gross_margin=1.0, horizon=2, discount=0.21, basis="orders")
+    assert value(found, "observed") == pytest.approx(10_000 * (1.21 ** (-0.5 / 12) + 1.21 ** (-1.5 / 12)))
+
+
 def test_without_a_loss_there_is_only_a_bound_and_a_short_history_says_so() -> None:
     found = lifetime(members([None] * 40, months=3), gross_margin=1.0, horizon=12)
     simple = found.table.row(0, named=True)
