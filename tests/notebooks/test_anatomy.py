@@ -36,6 +36,7 @@ def test_the_pack_is_complete() -> None:
         "60-marketing",
         "90-review",
         "70-signals",
+        "75-feature-decisions",
         "reports/cohort-report",
         "reports/funnel-report",
         "reports/launch-review",
