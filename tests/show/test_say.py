@@ -13,11 +13,13 @@ from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard, scorecard
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import stage
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -229,6 +231,8 @@ def test_every_figure_of_a_scorecard_is_the_computed_one() -> None:
     rows = {(r["kpi"], str(r["start"])): r for s in whole.standings for r in s.history.table.to_dicts()}
     for row in whole.table.to_dicts():
         rows[row["kpi"], str(row["start"])] |= row
+    for row in rows.values():  # a tile unfolds its share into so many of so many
+        row["hits"] = row["value"] and row["n"] and round(row["value"] * row["n"])
     printed = [*figures(headline(whole)), *figures(tiles(whole)), *figures(table(whole))]
     assert {figure.kpi for figure in printed} == {*SHOP, "active_customers"}
     for figure in printed:
@@ -324,7 +328,7 @@ def test_each_result_has_a_face() -> None:
         plain_card(),
     ]
     money = {MrrBridge, CohortRevenue, UnitEconomics, Lifetime}  # test_money and test_lifetimes show these
-    aimed = {Goals, Statement, Proposal, FollowUp, Review, Unhappy}  # tests of their own show these
+    aimed = {Goals, Statement, Proposal, FollowUp, Review, Unhappy, Signals, Forecast}  # tests of their own show these
     assert {type(each) for each in shown} | money | aimed == {kind for kind in FACES if isinstance(kind, type)}
     assert all(len(faces(each)) >= 2 for each in shown)
 
