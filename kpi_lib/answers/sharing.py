@@ -52,6 +52,11 @@ def shared(result: object) -> Any:  # noqa: ANN401 - the same type, or nothing
     return cleared(result, shares()) if shares() else result
 
 
+def has_rule(result: object) -> bool:
+    """Whether something of a result of this kind may be shared; of others nothing is, whatever they hold."""
+    return cleared.dispatch(type(result)) is not cleared.dispatch(object)
+
+
 def withheld(lines: Iterable[Sequence[int]], counts: Sequence[Sequence[float]], least: int) -> set[int]:
     """Which cells to withhold, so that no small count can be worked out from the others and the totals of the lines.
 

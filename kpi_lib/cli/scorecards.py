@@ -63,14 +63,9 @@ def scorecard(place: Place, names: tuple[str, ...], **asked: Any) -> int:  # noq
 
 
 def _card(workspace: "Workspace", names: Sequence[str], asked: dict[str, Any]) -> "Scorecard":
-    from kpi_lib.answers.scorecard import scorecard as stand
-    from kpi_lib.answers.scorecard import watched
+    from kpi_lib.reporting.portfolio import scorecard_of
 
-    grid = workspace.grid(asked["period"], cadence=asked["every"] or "month")
-    data, product = workspace.data.as_of(grid.ends[-1]), workspace.product
-    chosen = names or watched(data, product, workspace.targets)
-    star = product.get("north_star") if not names or product.get("north_star") in names else None
-    return stand(data, chosen, grid, north_star=star, targets=workspace.targets, owners=workspace.owners)
+    return scorecard_of(workspace, names, period=asked["period"], every=asked["every"] or "month")
 
 
 def _period(card: "Scorecard") -> str:

@@ -12,6 +12,7 @@ from kpi_lib.answers.compute import Values
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.kpi_sets import story
+from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
 from kpi_lib.answers.unit_economics import UnitEconomics
@@ -95,14 +96,15 @@ def months_to(grid: Grid, count: int) -> Grid:
 
 
 def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
-    """What the results together say: one computed sentence each."""
+    """What the results together say: one computed sentence each, of a portfolio one a product."""
     from kpi_lib.show.blocks import Headline
     from kpi_lib.show.say import say
 
     phrases: list[Any] = []
     for result in filter(None, map(shared, results)):
         said = say(result)
-        phrases += said.sentences[:1] if isinstance(said, Headline) else [said.phrase]
+        most = len(result.cards) if isinstance(result, Portfolio) else 1
+        phrases += said.sentences[:most] if isinstance(said, Headline) else [said.phrase]
     return Headline(tuple(phrases))
 
 
@@ -120,12 +122,13 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         pl.concat(frames, how="diagonal_relaxed").unique(maintain_order=True) if frames else pl.DataFrame({"kpi": []})
     )
     data = workspace.data
+    fingerprint = " ".join(dict.fromkeys([data.fingerprint, *_others(results)]))
     period = label(grid.shown[-1], grid.every, grid.stops[-1])
     definitions = {name: text for result in results for name, text in definitions_of(result).items()}
     facts = {
         "star": _star(results),
         "end": grid.ends[-1].isoformat(),
-        "fingerprint": data.fingerprint,
+        "fingerprint": fingerprint,
         "observed_until": data.observed_until.isoformat(),
         "currency": data.currency,
         "zone": data.zone,
@@ -136,7 +139,7 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     told = {
         "workspace": workspace.name,
         "period": f"{period} ({grid.shown[-1]} to {grid.stops[-1]}, end excluded, zone {data.zone})",
-        "data": f"{data.fingerprint}, observed until {data.observed_until:%Y-%m-%d %H:%M} UTC",
+        "data": f"{fingerprint}, observed until {data.observed_until:%Y-%m-%d %H:%M} UTC",
         "definitions": ", ".join(f"{name} {text}" for name, text in definitions.items()) or "none",
         "library": f"kpi_lib {__version__}",
     }
@@ -148,6 +151,11 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
         told["left out"] = "; ".join(f"{name}: {why}" for name, why in absent.items())
     hand_over(values, facts)
     return lineage(told)
+
+
+def _others(results: Sequence[object]) -> list[str]:
+    """The fingerprints of the data of other products."""
+    return [text for each in results if isinstance(each, Portfolio) for text in each.fingerprints.values()]
 
 
 def _star(results: Sequence[object]) -> dict[str, Any]:
@@ -186,6 +194,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
     """The figures of a result as rows, one tidy frame a kind."""
     match result:
         case Values():
+            return [result.table]
+        case Portfolio():
             return [result.table]
         case Scorecard():
             made = [row for each in result.standings for row in each.made_of]
@@ -266,6 +276,9 @@ def definitions_of(result: object) -> dict[str, str]:
         return dict(result.definitions)
     if isinstance(result, UnitEconomics):
         return dict(result.figures.definitions)
+    if isinstance(result, Portfolio):
+        own = {name: definitions_of(card) for name, card in result.cards.items()}
+        return {f"{name}: {kpi}": text for name, known in own.items() for kpi, text in known.items()}
     if isinstance(result, Goals):
         known = [each.history for each in result.targets if each.history]
         return {name: text for history in known for name, text in history.definitions.items()}

@@ -11,10 +11,11 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
-from kpi_lib.answers.sharing import shared
+from kpi_lib.answers.sharing import has_rule, shared
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
@@ -48,12 +49,10 @@ from kpi_lib.show.tiles import tiles
 from kpi_lib.show.values import kpis
 
 CHECK = "kpi_lib.sources.quality.Check"
-WITHHELD = Note(
-    title="Withheld",
-    phrases=(
-        "What stands here is about a few people, or would tell of a few, and is left out of a page for outsiders.",
-    ),
-    folded=False,
+FEW = "What stands here is about a few people, or would tell of a few, and is left out of a page for outsiders."
+NO_RULE = (
+    "There is no rule yet for what of this outsiders may read, so all of it is left out of a page for them, "
+    "whether or not it is about a few people."
 )
 
 
@@ -166,6 +165,11 @@ def _(result: Goals) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Portfolio) -> tuple[object, ...]:
+    return (table(result),)
+
+
+@faces.register
 def _(result: Review) -> tuple[object, ...]:
     return reviews.parts(result)
 
@@ -183,7 +187,9 @@ def _(result: FollowUp) -> tuple[object, ...]:
 def readable(result: object) -> tuple[object, ...]:
     """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
     kept = shared(result)
-    return (WITHHELD,) if kept is None else faces(kept)
+    if kept is not None:
+        return faces(kept)
+    return (Note(title="Withheld", phrases=(FEW if has_rule(result) else NO_RULE,), folded=False),)
 
 
 def check_face(check: Checked) -> tuple[object, ...]:
@@ -220,6 +226,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Review,
             Unhappy,
             Scorecard,
+            Portfolio,
             Signals,
             Forecast,
         ),

@@ -9,6 +9,7 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
 from kpi_lib.answers.scorecard import Scorecard
@@ -50,6 +51,7 @@ from kpi_lib.show import (
     quality,
     reviews,
     signals,
+    standings,
     tiles,
     values,
 )
@@ -85,6 +87,7 @@ say.register(FollowUp, decisions.sentence)
 say.register(Review, reviews.sentence)
 say.register(Unhappy, reviews.unhappy_sentence)
 say.register(Scorecard, tiles.headline)
+say.register(Portfolio, standings.portfolio_headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)

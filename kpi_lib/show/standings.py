@@ -1,11 +1,15 @@
 """The scorecard as a table: figure, interval, history, changes, target and owner, one row a KPI; and who works on what."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.scorecard import COMPANION, STAR, Scorecard, Standing
-from kpi_lib.show.blocks import Cell, Change, Phrase, Table
+from kpi_lib.show.blocks import Cell, Change, Headline, Phrase, Strong, Table
 from kpi_lib.show.changes import compared, compared_year
-from kpi_lib.show.phrases import figure, interval
+from kpi_lib.show.phrases import figure, interval, period_name
 from kpi_lib.show.render import TARGETS
-from kpi_lib.show.tiles import spark_of, target_of
+from kpi_lib.show.tiles import headline, spark_of, target_of
 
 ARROWS = {"up": "▲ ", "down": "▼ "}
 BETTER = {"good": " better", "bad": " worse"}
@@ -38,8 +42,47 @@ def scorecard_table(scorecard: Scorecard) -> Table:
     )
 
 
-def _row(standing: Standing, scorecard: Scorecard) -> tuple[Phrase | Cell, ...]:
-    row, currency, by = standing.row, scorecard.currency, tuple(standing.part)
+def portfolio_table(portfolio: Portfolio) -> Table:
+    """Of each product its north star and the figures that clearly moved; the period stands on top if all have one."""
+    told = portfolio.standings()
+    periods = {period_name(each.row["start"], each.row["end"]) for _, each in told}
+    one = len(periods) == 1
+    rows = tuple((name, *_of_product(name, each, portfolio.cards[name], one=one)) for name, each in told)
+    reach = ", ".join(f"{name} {day}" for name, day in portfolio.until.items())
+    notes = [f"★ north star. Data reach until: {reach}.", *_missing(portfolio)]
+    return Table(
+        title=", ".join(["Products side by side", *(periods if one else ())]),
+        columns=("Product", "KPI", *(() if one else ("Period",)), "Value", *COLUMNS[5:7], *COLUMNS[2:5], "Target"),
+        rows=rows,
+        note=" ".join(notes),
+        text_columns=2 if one else 3,
+    )
+
+
+def _missing(portfolio: Portfolio) -> Iterator[str]:
+    told = {name for name, _ in portfolio.standings()}
+    yield from (
+        f"{name}: none of the figures that it watches can be computed." for name in portfolio.cards if name not in told
+    )
+    if len(portfolio.cards) == 1:
+        yield f"{next(iter(portfolio.cards))} stands alone: name the folders of other workspaces in products."
+
+
+def _of_product(name: str, standing: Standing, scorecard: Scorecard, *, one: bool) -> tuple[Phrase | Cell, ...]:
+    product = replace(standing, row={**standing.row, "product": name})
+    title, value, interval_, n, past, before, year, target, _ = _row(product, scorecard, "product")
+    period = () if one else (period_name(standing.row["start"], standing.row["end"]),)
+    return (title, *period, value, before, year, interval_, n, past, target)
+
+
+def portfolio_headline(portfolio: Portfolio) -> Headline:
+    """The first sentence of each product's own headline."""
+    said = {name: headline(card).sentences[0] for name, card in portfolio.cards.items()}
+    return Headline(tuple((Strong(name), ": ", sentence) for name, sentence in said.items()))
+
+
+def _row(standing: Standing, scorecard: Scorecard, *more: str) -> tuple[Phrase | Cell, ...]:
+    row, currency, by = standing.row, scorecard.currency, (*more, *standing.part)
     moved = [compared(standing, scorecard.every), compared_year(standing, scorecard.every)]
     told = [_told(each) if each is not None and row["value"] is not None else "" for each in moved]
     target: Phrase = ""

@@ -9,6 +9,7 @@ from kpi_lib.answers.decisions import FollowUp
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.review import Review
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
@@ -80,6 +81,7 @@ table.register(Intake, intakes.intake_table)
 table.register(FollowUp, decisions.follow_up_table)
 table.register(Review, reviews.review_table)
 table.register(Scorecard, standings.scorecard_table)
+table.register(Portfolio, standings.portfolio_table)
 table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)

@@ -42,6 +42,7 @@ def test_the_pack_is_complete() -> None:
         "reports/launch-review",
         "reports/monthly-review",
         "reports/one-page",
+        "reports/portfolio",
         "reports/quarterly-review",
         "reports/revenue-report",
         "reports/weekly-review",
