@@ -27,7 +27,7 @@ def catalogue() -> Iterator[dict[str, registry.Kpi]]:
 def module(name: str, code: str) -> ModuleType:
     """Execute code as the module that it would be in."""
     made = ModuleType(name)
-    exec(compile(code, name, "exec"), made.__dict__)
+    exec(compile(code, f"<{name}>", "exec"), made.__dict__)
     return made
 
 
