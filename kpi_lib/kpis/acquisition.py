@@ -86,7 +86,7 @@ def new_customers(data: Dataset, grid: Grid, *, customers_by: str | None = None)
     formula="users whose sign-up falls in the period, also those who have left since",
     counter=("visitor_to_signup_rate",),
     references=(CAME, GAINED),
-    sources_wrong="One source calls this count a sign-up rate; the rate is visitor_to_signup_rate.",
+    sources_wrong="One source calls this count a sign-up rate: 5 sign-ups are 5; the rate is visitor_to_signup_rate.",
 )
 def new_signups(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many people signed up. One row per user, at the sign-up."""
@@ -197,7 +197,7 @@ def acquisition_spend(data: Dataset, grid: Grid, *, cac_costs: Sequence[str] = (
     counter=("trial_to_paid_rate",),
     references=(GAINED,),
     sources_wrong="The source gives CPA and CAC one definition. CPA: media spend per conversion, by channel; CAC: all that sales and "
-    "marketing cost per new paying customer.",
+    "marketing cost per new paying customer. 1,000 on ads for 100 sign-ups is 10; with 4,000 of salaries for 25 who pay it is 200.",
 )
 def cpa(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What a conversion costs in media. One row per row of marketing_spend; num = amount, den = conversions."""

@@ -143,7 +143,8 @@ def trial_to_paid_rate(data: Dataset, grid: Grid, *, trial_within: str = "30d") 
     formula="median, over the trials started in the period that convert within trial_within, of first payment − start of the trial",
     counter=("trial_to_paid_rate",),
     references=(f"{CLICKUP}: customer",),
-    sources_wrong="The source says that a conversion rate tracks it; a time is no rate.",
+    sources_wrong="The source says that a conversion rate tracks it: one of two trials that pays after 20 days is a rate of 50 % and a "
+    "time of 20 days.",
 )
 def time_to_convert(data: Dataset, grid: Grid, *, trial_within: str = "30d") -> pl.LazyFrame:
     """How long those who convert take to do so. One row per converting trial; key = seconds."""

@@ -56,7 +56,7 @@ ADOPTED, ENGAGED, USAGE = f"{NOTE}: engagement and adoption", f"{GEEKS}: engagem
     counter=("avg_session_duration",),
     references=(ACTIVE, ENGAGED, USAGE, USED),
     sources_wrong="One source divides active users by active users, which is always 1; another reads 10,000 daily users as "
-    "10,000 people who find value every day, though they may be other people each day.",
+    "10,000 people who find value every day. They may be others each day: ten a day are ten or 310 people in January.",
     use=SEMI,
 )
 def dau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:
@@ -134,7 +134,8 @@ def active_users(
     formula="mean daily actives / distinct actives over the same days = active days per active user / days",
     counter=("new_users",),
     references=(ADOPTED, USED),
-    sources_wrong="No source states it rightly: one calls a plain count stickiness, the other divides a number by itself.",
+    sources_wrong="No source states it rightly: one calls a plain count stickiness, the other divides a number by "
+    "itself: two people, there on one and on two days of January, make 3 of 62 days, 4.8 %.",
     use=ACTIONABLE,
 )
 def stickiness(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.LazyFrame:

@@ -27,7 +27,7 @@ AT_ONCE = "A period counts as it stands; one that is not over is marked partial.
     ripeness=AT_ONCE,
     counter=("defect_density",),
     references=(MAKING,),
-    sources_wrong='Another source calls tests executed "velocity"; that is tests_executed.',
+    sources_wrong='Another source calls tests executed "velocity": 400 of them are tests_executed, whatever was released.',
     use=CONTEXTUAL,
 )
 def release_velocity(data: Dataset, grid: Grid) -> pl.LazyFrame:

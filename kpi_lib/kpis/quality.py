@@ -51,7 +51,8 @@ beside = partial(kpi, stages=(), cadence="month", ripeness=AT_ONCE)
     ripeness=AT_ONCE,
     counter=("release_velocity",),
     references=(f"{NOTE}: quality and performance",),
-    sources_wrong="The source puts frequency and severity into one figure: this is how often; severe_defects is how bad.",
+    sources_wrong="The source puts frequency and severity into one figure: this is how often (2 of 100 requests are 2 %); "
+    "severe_defects is how bad.",
 )
 def app_error_rate(data: Dataset, grid: Grid, *, failed_from_status: int = 500) -> pl.LazyFrame:
     """What share of requests fails. One row per request; `hit` = failed."""
@@ -252,7 +253,8 @@ def test_automation_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     ripeness="Defects that are open count as still waiting (Kaplan-Meier); while there are any, the figure is ripening.",
     counter=("active_defects",),
     references=(MAKING, STANDARD),
-    sources_wrong="The source calls a duration a rate. Looking at closed defects only flatters: the old open ones are the slow ones.",
+    sources_wrong="The source calls a duration a rate. Looking at closed defects only flatters: closed after 1, 3 and 20 days and two "
+    "still open, half are closed after 20 days; the mean of what is closed says 8.",
 )
 def bug_resolution_time(data: Dataset, grid: Grid, *, rejected_statuses: Sequence[str] = REJECTED) -> pl.LazyFrame:
     """How long half of the defects stay open. One row per defect; `key` = seconds watched, `ended` = closed."""
@@ -270,7 +272,8 @@ def bug_resolution_time(data: Dataset, grid: Grid, *, rejected_statuses: Sequenc
     ripeness="A defect counts once bug_within has passed since it was opened; younger ones are counted as unripe.",
     counter=("defect_detection_effectiveness",),
     references=(MAKING, STANDARD),
-    sources_wrong="The name as its source prints it, whose text describes a time (bug_resolution_time).",
+    sources_wrong="The name as its source prints it, whose text describes a time (bug_resolution_time). Closed after 1, 3 and 20 days "
+    "and two still open: 2 of 5 within 14 days, 40 %.",
 )
 def bug_resolution_rate(
     data: Dataset, grid: Grid, *, bug_within: str = "14d", rejected_statuses: Sequence[str] = REJECTED

@@ -53,7 +53,7 @@ _recurring = partial(_standard, inputs=RECURRING, ripeness=AT_THE_END)
     counter=("gross_mrr_churn",),
     references=(BUSINESS,),
     sources_wrong="The source multiplies revenue per user by all users, which is just the month's revenue with one-off payments. "
-    "With ten customers at 20 a month and one at 1,200 a year it is 300.",
+    "With ten customers at 20 a month and one at 1,200 a year it is 300. Another takes it for profitability: no cost is in it.",
 )
 def mrr(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What subscriptions bring in every month. One row per customer and run of period ends; value in minor units."""

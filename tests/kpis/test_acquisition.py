@@ -65,10 +65,13 @@ def test_sign_ups_count_for_their_own_visitor() -> None:
 
 
 def test_wrong_sign_up_rate_above_100_percent() -> None:
-    """5 sign-ups, 4 of them of people who never visited, on 2 visitors would be 250 %; of the visitors one signed up."""
-    data = visited("v1 01-05 ad ann\nv2 01-05 ad", "\n".join(f"{u} 01-06" for u in ("ann", "b", "c", "d", "e")))
+    """5 sign-ups, 4 of them of people who never visited, on 4 visitors would be 125 %; of the visitors one signed up: 25 %."""
+    data = visited(
+        "v1 01-05 ad ann\nv2 01-05 ad\nv3 01-05 ad\nv4 01-05 ad",
+        "\n".join(f"{u} 01-06" for u in ("ann", "b", "c", "d", "e")),
+    )
     assert row_of("new_signups", data)["value"] == 5
-    assert row_of("visitor_to_signup_rate", data)["value"] == 0.5
+    assert row_of("visitor_to_signup_rate", data)["value"] == 0.25
 
 
 def test_two_devices_of_a_user_are_one_sign_up_and_old_users_are_no_visitors_to_win() -> None:

@@ -196,6 +196,15 @@ def test_trials_still_running_are_unripe_and_late_payers_are_none() -> None:
     assert (taken["value"], taken["n"], taken["unripe"]) == (30 * 86_400, 1, 1)
 
 
+def test_wrong_conversion_rate_does_not_track_how_long() -> None:
+    """One of two trials pays, after 20 days: the rate is 50 %, the time 20 days; the source says that the rate tracks it."""
+    rows = [trial("ann", "01-05", "01-25"), trial("bob", "01-05", end="01-25")]
+    data = told(events="ann 01-01 v", tables=subscriptions(*rows), until="03-01")
+    rate, time = row_of("trial_to_paid_rate", data), row_of("time_to_convert", data)
+    assert (rate["value"], rate["unit"]) == (0.5, "share")
+    assert (time["value"], time["unit"], time["n"]) == (20 * 86_400, "seconds", 1)
+
+
 def test_a_later_subscription_of_the_same_customer_converts_his_trial() -> None:
     rows = [
         trial("ann", "01-05", end="01-12"),

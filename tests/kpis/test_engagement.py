@@ -57,6 +57,17 @@ def test_active_users_by_your_own_bar() -> None:
         row_of("active_users", data, WEEK, active_events=["veiw"])
 
 
+def test_wrong_daily_actives_may_be_other_people_each_day() -> None:
+    """One source reads 10,000 daily users as 10,000 who come every day. Here ten a day, never the same: 310 in January."""
+    data = told("\n".join(f"u{day}x{i} 01-{day:02} v" for day in range(1, 32) for i in range(10)))
+    assert (row_of("dau", data)["value"], row_of("dau", data, "2026-01-20")["value"]) == (10, 10)
+    assert (row_of("mau", data)["value"], row_of("active_users", data)["value"]) == (310, 310)
+    assert row_of("stickiness", data)["value"] == pytest.approx(1 / 31)  # a count of people does not show it
+    true = told("\n".join(f"u{i} 01-{day:02} v" for day in range(1, 32) for i in range(10)))
+    assert (row_of("dau", true)["value"], row_of("mau", true)["value"]) == (10, 10)
+    assert row_of("stickiness", true)["value"] == 1
+
+
 STICKY = "ann 01-05 v\nann 01-06 v\nann 01-06T12:00 v\nbob 01-05 v\n"
 
 
@@ -229,7 +240,7 @@ def test_a_session_bounces_unless_it_lasts_or_has_views_or_a_key_event() -> None
     assert single["value"] == 3 / 4  # the older meaning: one page, however long
 
 
-def test_wrong_bounce_names_of_events_are_checked() -> None:
+def test_a_bounce_is_told_by_events_that_there_are() -> None:
     with pytest.raises(UsageError, match="veiw"):
         row_of("bounce_rate", told(BOUNCES), view_events=["veiw"])
 

@@ -117,6 +117,13 @@ def test_revenue_per_active_user_counts_who_pays_nothing() -> None:
     assert row_of("arpu", told(VISITS + VISITS, SALES))["value"] == 27 / 4
 
 
+def test_wrong_revenue_per_user_says_which_users() -> None:
+    """27 of revenue by two who pay of four who came of five who signed up: 6.75; a bare "users" may mean 13.50 or 5.40."""
+    users = pl.DataFrame({"user_id": ["ann", "bob", "cid", "dan", "eve"]})
+    data = told(VISITS, SALES, tables={"users": users})
+    assert (row_of("arpu", data)["value"], row_of("arppu", data)["value"]) == (6.75, 13.5)
+
+
 def test_revenue_beside_the_use_of_a_feature() -> None:
     features = {"search": ("find",)}
     data = told(VISITS + "ann 01-07 find\nann 01-08 find\n", SALES, features=features)

@@ -101,6 +101,15 @@ def test_resolution_rate_is_a_share_within_a_time() -> None:
     assert row_of("bug_resolution_rate", data, bug_within="60d")["unripe"] == 3
 
 
+def test_wrong_resolution_rate_is_a_share_and_no_time() -> None:
+    """Closed after 1, 3 and 20 days, two open: 2 of 5 in time are 40 %; the time until half are closed is 20 days.
+    The source calls the time a rate; the mean of what is closed says 8 days."""
+    data = house(defect("01-05", "01-06"), defect("01-05", "01-08"), defect("01-05", "01-25"), *[defect("01-05")] * 2)
+    rate, time = row_of("bug_resolution_rate", data), row_of("bug_resolution_time", data)
+    assert (rate["value"], rate["unit"], rate["n"]) == (0.4, "share", 5)
+    assert (time["value"], time["unit"], time["n"]) == (20 * DAY, "seconds", 5)
+
+
 def runs(*results: tuple[str, str, str, bool]) -> Dataset:
     rows = [
         (run, case, moment("01-05") + timedelta(minutes=i), auto, result)
@@ -115,6 +124,23 @@ def test_wrong_defect_rate_a_count_of_failed_tests_is_no_rate() -> None:
     assert row_of("failed_tests", data)["value"] == pytest.approx(0.03)
     assert row_of("tests_executed", data)["value"] == 400
     assert row_of("tests_passed", data)["value"] == 388
+
+
+def test_wrong_velocity_tests_executed_are_a_count_of_tests() -> None:
+    """300 automated and 100 manual: the source's velocity is 400. They are 400 tests, and two releases went out."""
+    data = runs(*((f"r{i}", "c", "passed", i < 300) for i in range(400)))
+    both = told(tables={**data.tables, **house().tables})
+    assert (row_of("tests_executed", both)["value"], row_of("tests_executed", both)["unit"]) == (400, "count")
+    assert row_of("release_velocity", both)["value"] == 2
+
+
+def test_wrong_error_rate_how_often_is_not_how_bad() -> None:
+    """One source has one figure for both: 2 of 100 requests fail, and one defect of five is grave."""
+    failing = [(moment("01-05"), 500 if i < 2 else 200) for i in range(100)]
+    data = house(*[defect("01-05", severity="minor")] * 4, defect("01-05", severity="critical"))
+    both = told(tables={**data.tables, "requests": frame_of("requests", ["time", "status"], failing)})
+    assert row_of("app_error_rate", both)["value"] == pytest.approx(0.02)
+    assert row_of("severe_defects", both)["value"] == 1
 
 
 def test_a_repeated_test_counts_once_and_by_its_last_result() -> None:

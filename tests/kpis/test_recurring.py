@@ -1,5 +1,6 @@
 """Recurring revenue and customers by hand: what is left, what is lost, who stays."""
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -90,6 +91,16 @@ def test_wrong_recurring_revenue_is_no_revenue_per_user_times_users() -> None:
     data = told(orders=orders, tables={"subscriptions": frame})
     assert row_of("mrr", data)["value"] == 300.0
     assert row_of("total_revenue", data)["value"] == 1_400.0  # ARPU × users
+
+
+def test_wrong_recurring_revenue_is_no_profit() -> None:
+    """One source says that it tracks profitability: 100 a month with costs of 150 are a loss of half the revenue."""
+    rent = pl.DataFrame({"date": [date(2026, 2, 9)], "category": ["rent"], "amount": [15_000]})
+    bought = "ann 02-05 10000"
+    without, within = subscribed("ann 02-05 - 10000"), {"costs": rent, **told(orders=bought).tables}
+    data = subscribed("ann 02-05 - 10000", tables=within)
+    assert row_of("mrr", data, "2026-02")["value"] == row_of("mrr", without, "2026-02")["value"] == 100.0
+    assert row_of("profit_margin", data, "2026-02")["value"] == -0.5
 
 
 def crowd(start: int, lost: int, new: int, passing: int) -> str:

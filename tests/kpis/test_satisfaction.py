@@ -48,7 +48,7 @@ def test_answers_off_the_scale_and_of_other_kinds_do_not_count() -> None:
     assert row_of("nps", surveyed([]))["status"] == "no_denominator"
 
 
-def test_csat_is_the_share_satisfied_and_its_mean_another_figure() -> None:
+def test_wrong_csat_one_name_for_a_share_and_a_mean() -> None:
     """The scores 4, 5, 3, 2, 5: one source calls 60 %, 3.8 and 0.6 by one name."""
     data = surveyed([4, 5, 3, 2, 5], kind="csat")
     assert row_of("csat", data)["value"] == pytest.approx(0.6)

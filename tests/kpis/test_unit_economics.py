@@ -148,6 +148,17 @@ def test_cost_by_conversion_is_per_channel_and_null_without_one() -> None:
     assert row_of("cpa", data)["value"] == pytest.approx(14 / 3)
 
 
+def test_wrong_cost_of_a_conversion_is_not_that_of_a_customer() -> None:
+    """1,000 on ads, 100 sign-ups by them, 4,000 for salaries, 25 who pay: CPA 10, CAC 200. One definition for both says 40."""
+    users = "\n".join(f"u{i} 01-05 1" for i in range(25))
+    (ads,) = spent((1, "ads", 100_000)).items()
+    tables = {ads[0]: ads[1].with_columns(conversions=pl.lit(100, pl.Int64)), **booked(salaries=400_000)}
+    data = told(orders=users, tables=tables)
+    assert row_of("cpa", data)["value"] == 10.0
+    assert row_of("cac", data, cac_costs=["salaries"])["value"] == 200.0
+    assert row_of("cac", data)["value"] == 40.0  # media alone, as the source has it
+
+
 def test_wrong_value_of_a_customer_without_the_margin() -> None:
     """20 a month, 80 % margin, 5 % churn: 320; revenue alone says 400."""
     data = told(events="ann 01-01 v", tables=members(100, 5, 2_000))

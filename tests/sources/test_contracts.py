@@ -297,7 +297,7 @@ def wave(month: int, scores: list[int]) -> list[dict[str, str]]:
     return [{"time": f"2026-{month:02}-{1 + i % 28:02}", "kind": "NPS", "score": str(s)} for i, s in enumerate(scores)]
 
 
-def test_a_wave_without_any_zero_may_have_been_asked_on_one_to_ten(make: Maker) -> None:
+def test_wrong_nps_scale_a_wave_without_any_zero_may_have_been_asked_on_one_to_ten(make: Maker) -> None:
     odd, fine, small = [1 + i % 10 for i in range(100)], [i % 11 for i in range(100)], [5] * 99
     rows = [*wave(1, fine), *wave(2, odd), *wave(3, small)]
     (finding,) = [f for f in check(table_of(make, "surveys", *rows)).findings if f.table == "surveys" and f.column]
