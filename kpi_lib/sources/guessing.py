@@ -15,21 +15,22 @@ from kpi_lib.sources.looks import (
     form_of,
     is_amount,
     is_currency,
-    is_kind,
     is_name,
     is_time,
+    kinds_in,
     named,
     plain,
     same,
 )
 from kpi_lib.sources.reading import Raw
-from kpi_lib.sources.recognising import constants_of, recognise
+from kpi_lib.sources.recognising import constants_of, listed, recognise
 
 # usual names, the surest first; written without separators and in small letters
 USUAL_AS_TEXT = """
 user: userid user uid customerid customer custid clientid client visitorid visitor accountid account memberid member
 user: personid person distinctid anonymousid userpseudoid profileid buyerid buyer subscriberid playerid player guestid
-user: contactid studentid patientid userkey customerkey username useremail customeremail email deviceid cookieid who
+user: contactid studentid student learnerid learner patientid userkey customerkey username useremail customeremail
+user: email deviceid cookieid who
 time: time timestamp ts eventtime eventtimestamp datetime occurredat eventdate createdat created at when orderdate
 time: orderedat ordertime purchasedat purchasedate purchasetime paidat invoicedate transactiondate transactiontime
 time: paymentdate servertime clienttime visittime visitdate starttime startedat loggedat date day dt updatedat
@@ -38,7 +39,8 @@ event: type name what verb step page screen kind interaction operation category
 amount: amount revenue total totalamount ordertotal ordervalue orderamount totalprice grandtotal value price sales
 amount: salesamount paid payment paymentamount gross net netamount spend spent sum cost subtotal monetaryvalue
 order: orderid orderno ordernumber order invoiceid invoiceno invoice receiptid basketid checkoutid
-signup: signupts signupdate signupat signedupat signup registeredat registrationdate registered joinedat joindate joined
+signup: signupts signupdate signupat signedupat signedup signup registeredat registrationdate registered joinedat
+signup: joindate joined
 currency: currency currencycode ccy cur
 event_id: eventid insertid messageid eventuuid uuid
 session_id: sessionid session usersession visitid sid
@@ -48,10 +50,7 @@ product: product productid productname sku item itemid
 channel: channel acquisitionchannel source utmsource
 plan: plan planname tier
 """
-USUAL: dict[str, list[str]] = {}
-for _row in USUAL_AS_TEXT.strip().splitlines():
-    USUAL.setdefault(_row.split(":")[0], []).extend(_row.split(":")[1].split())
-
+USUAL = listed(USUAL_AS_TEXT)
 BELONGS = {
     "events": ("event_id", "session_id", "ingested"),
     "transactions": ("transaction_id", "product"),
@@ -74,6 +73,7 @@ class Guess:
     where: tuple[str, str] | None = None
     currency: str | None = None
     forms: tuple[str, ...] = ()
+    meanings: tuple[tuple[str, str], ...] = ()
 
     @property
     def unused(self) -> list[str]:
@@ -97,9 +97,10 @@ def guess(raw: Raw) -> Guess:
         if found := named(raw, USUAL[name], anything):
             _other(raw, name, found, columns)
     where = currency = None
+    meanings: tuple[tuple[str, str], ...] = ()
     kinds = {column.name: column.kind for column in TABLES[table]}
     if table == "transactions":
-        _order_and_kind(raw, columns, constants)
+        meanings = _order_and_kind(raw, columns, constants)
     if "money" in {kinds[name] for name in columns}:
         where, currency = _currency(raw, table, columns, constants)
     elif (theirs := same(raw, "event_id")) and "event_id" not in columns:
@@ -108,7 +109,7 @@ def guess(raw: Raw) -> Guess:
     days = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "day"]
     forms = next((tuple(fits) for name in [*times, *days] if (fits := form_of(raw, name))), ())
     naive = any(as_times(raw, name)["naive"].any() for name in times) or any("%H" in form for form in forms)
-    return Guess(raw, table, why, columns, constants, naive, where, currency, forms)
+    return Guess(raw, table, why, columns, constants, naive, where, currency, forms, meanings)
 
 
 def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
@@ -126,7 +127,7 @@ def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
         raise _refused(raw, "when it happened (a time or a date such as 2026-01-05 10:00)", "time")
     sure = named(raw, USUAL["sure"], is_name)
     amount = named(raw, USUAL["amount"], is_amount) or containing(raw, MONEY_WORDS, is_amount)
-    once = raw.rows[user].n_unique() == len(raw.rows) > 0
+    once = not raw.rows.is_empty() and _unique(raw, user)
     weak = None if amount or (once and (signup or people)) else named(raw, USUAL["event"], is_name)
     if once and not (sure or weak or amount):
         return _users(raw, user, signup or str(time))
@@ -148,6 +149,15 @@ def _users(raw: Raw, user: str, signup: str) -> tuple[str, str, dict[str, tuple[
     return "users", "one row for each user, with the day they came", columns
 
 
+def _unique(raw: Raw, column: str) -> bool:
+    """Whether no two different rows share a value; a row that stands there twice is dirt, not a second one."""
+    rows = raw.rows.select(raw.columns).filter(pl.col(column).is_not_null())
+    if rows[column].is_unique().all():
+        return True
+    nested = any(kind.is_nested() for kind in rows.schema.values())
+    return not nested and rows[column].n_unique() == rows.n_unique()
+
+
 def _user(raw: Raw, column: str) -> tuple[str, str]:
     return column, f"{raw.rows[column].n_unique():,} different values in {len(raw.rows):,} rows"
 
@@ -162,8 +172,7 @@ def _priced(raw: Raw, amount: str) -> str:
 def _other(raw: Raw, name: str, theirs: str, columns: dict[str, tuple[str, str]]) -> None:
     if theirs in {used for used, _ in columns.values()}:
         return
-    unique = raw.rows[theirs].drop_nulls().is_unique().all()
-    if name in ("event_id", "transaction_id") and not unique:
+    if name in ("event_id", "transaction_id") and not _unique(raw, theirs):
         # a repeated key would drop rows; as the number of an order it puts them together
         if name == "transaction_id":
             columns["order_id"] = (theirs, "rows with the same value are one order")
@@ -173,15 +182,20 @@ def _other(raw: Raw, name: str, theirs: str, columns: dict[str, tuple[str, str]]
     columns[name] = (theirs, "by its name")
 
 
-def _order_and_kind(raw: Raw, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]) -> None:
-    """Order and kind of transactions."""
+def _order_and_kind(
+    raw: Raw, columns: dict[str, tuple[str, str]], constants: dict[str, tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Order and kind of transactions, and what the file's own words for kinds mean."""
     if "order_id" not in columns and (order := named(raw, USUAL["order"], anything)):
         columns["order_id"] = (order, "rows with the same value are one order")
-    kind = next((c for c in raw.columns if plain(c) in ("kind", "type") and is_kind(raw, c)), None)
-    if kind:
-        columns["kind"] = (kind, "its values are sale, refund or credit")
-    elif theirs := same(raw, "kind"):
-        constants["kind"] = ("sale", f"{theirs} holds something else than sale, refund or credit")
+    used = {theirs for theirs, _ in columns.values()}
+    for theirs in (name for name in raw.columns if name not in used):
+        if found := kinds_in(raw, theirs):
+            columns["kind"] = (theirs, "its values tell sales from money given back")
+            return tuple((word, kind) for word, kind in found.items() if word != kind)
+    if own := same(raw, "kind"):
+        constants["kind"] = ("sale", f"{own} holds something else than sale, refund or credit")
+    return ()
 
 
 def _currency(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import polars as pl
 
-from kpi_lib.core.contracts import words
 from kpi_lib.core.schema import Column
 from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
 from kpi_lib.sources.money import currencies, parse_amounts
@@ -102,12 +101,28 @@ def is_name(raw: Raw, column: str) -> bool:
     return values.n_unique() <= max(20, len(values) // 5) and not share(figures, values)
 
 
-def is_kind(raw: Raw, column: str) -> bool:
-    """Whether a column holds nothing but kinds of transaction."""
-    if raw.rows.schema[column].is_nested():
-        return False
-    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().str.to_lowercase()
-    return not values.is_empty() and bool(values.is_in(list(words("transactions")["kind"].words)).all())
+# what files call the kinds of transactions, written without separators
+KINDS = {
+    "sale": "sale sold charge charged paid payment purchase order captured settled invoice renewal",
+    "refund": "refund refunded chargeback moneyback reversal reversed returned storno",
+    "credit": "credit credited creditnote",
+}
+
+
+def kinds_in(raw: Raw, column: str) -> dict[str, str]:
+    """Which kind of transaction each of a column's words means; nothing unless all of them tell.
+
+    Another column than `kind` and `type` counts only where money is given back: `status = paid` tells no kinds. A
+    status such as refunded may stand on the sale itself, so it is never taken.
+    """
+    if raw.rows.schema[column].is_nested() or plain(column).endswith(("status", "state")):
+        return {}
+    values = as_text(blank_to_null(raw.rows[column])).drop_nulls().unique().sort()
+    meant = {word: kind for kind, words in KINDS.items() for word in words.split()}
+    found = {str(value): meant.get(plain(str(value)), "") for value in values.head(20)}
+    told = 0 < len(values) == len(found) and all(found.values())
+    own = plain(column) in ("kind", "type")
+    return found if told and (own or "refund" in found.values()) else {}
 
 
 def is_currency(raw: Raw, column: str) -> bool:

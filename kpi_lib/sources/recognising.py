@@ -34,7 +34,8 @@ ALSO_AS_TEXT = """
 time: timestamp ts datetime date createdat created at occurredat submittedat answeredat
 date: day
 user_id: userid user uid customerid customer custid clientid client accountid account memberid member subscriberid
-subscription_id: subid
+user_id: user customer account learnerid learner studentid student
+subscription_id: subscription subid
 visitor_id: visitor anonymousid cookieid
 start: started startdate startedat startsat begin beganat startts createdat activatedat
 end: ended enddate endedat endsat endts cancelled canceled cancelledat canceledat expiredat resolvedat
@@ -52,7 +53,7 @@ received: receivedat createdat
 responded: respondedat repliedat
 mrr: monthlyrecurringrevenue monthlyprice pricepermonth monthlyamount monthlyfee
 amount: spend cost total value price
-interval: billinginterval billingperiod
+interval: billinginterval billingperiod billing
 committed: committedat commitat commitdate firstcommit firstcommitat mergedat
 release: releaseid deployment deploymentid causedby
 item: question questionid questionnumber
@@ -71,12 +72,16 @@ rate: exchangerate
 """
 
 
-def _listed(text: str) -> dict[str, list[str]]:
-    return {line.split(":")[0]: line.split(":")[1].split() for line in text.strip().splitlines()}
+def listed(text: str) -> dict[str, list[str]]:
+    """Lines such as `time: ts when` as lists of names, the surest first."""
+    found: dict[str, list[str]] = {}
+    for line in text.strip().splitlines():
+        found.setdefault(line.split(":")[0], []).extend(line.split(":")[1].split())
+    return found
 
 
-HINTS = _listed(HINTS_AS_TEXT)
-ALSO = _listed(ALSO_AS_TEXT)
+HINTS = listed(HINTS_AS_TEXT)
+ALSO = listed(ALSO_AS_TEXT)
 BASIC = ("events", "transactions", "users")
 TELLING = 3  # so many columns that few tables have tell of a table even where the file's name does not
 OWNERS = {

@@ -68,7 +68,10 @@ def _guesses(files: list[Path]) -> tuple[dict[Path, Guess], list[str]]:
     if not found:
         if len(wrong) == 1:
             raise wrong[0]
-        raise UsageError("\n".join(["none of the files can be used.", *(str(e).splitlines()[0] for e in wrong[:4])]))
+        told = [str(e).splitlines()[0] for e in wrong[:3]]
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        mend = f"Start with one of them{more}: kpi init FILE lists its columns and says which to rename."
+        raise UsageError("\n".join(["none of the files can be used.", *told, mend]))
     return found, [str(error) for error in wrong]
 
 
@@ -143,6 +146,9 @@ def _section(found: Guess, paths: list[str]) -> str:
         lines.append(_line(f"columns.{name}", _quoted(theirs), why))
     for name, (value, why) in found.constants.items():
         lines.append(_line(f"constants.{name}", _quoted(value), why))
+    if found.meanings:
+        meant = ", ".join(f"{_quoted(word)} = {_quoted(kind)}" for word, kind in found.meanings)
+        lines.append(_line("values.kind", f"{{ {meant} }}", "what the file's words mean"))
     if found.naive:
         lines.append(_line("timezone", '"UTC"', "assumed: the times carry no zone; whose clock wrote them?"))
     if found.forms:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from kpi_lib.core.errors import DataError, KpiError, UsageError
@@ -133,6 +134,41 @@ def test_ids_that_repeat_drop_no_rows(tmp_path: Path) -> None:
     assert workspace.data.tables["transactions"]["order_id"].to_list() == ["A", "A"]
 
 
+def payments(column: str, *kinds: str) -> str:
+    rows = (f"u{at},2026-01-{at + 5:02d},10.00,{kind}\n" for at, kind in enumerate(kinds))
+    return f"user_id,paid_at,amount,{column}\n" + "".join(rows)
+
+
+def test_words_for_kinds_of_transactions_are_understood(tmp_path: Path) -> None:
+    workspace = started(tmp_path, payments_csv=payments("movement", "Charge", "Money-back", "Charge"))
+    body = section(workspace, "transactions")
+    assert body["values"] == {"kind": {"Charge": "sale", "Money-back": "refund"}}
+    assert workspace.data.tables["transactions"]["kind"].cast(pl.String).to_list() == ["sale", "refund", "sale"]
+
+
+@pytest.mark.parametrize(
+    ("column", "kinds"),
+    [
+        ("status", ("paid", "refunded")),  # may stand on the sale itself, which is not money given back
+        ("movement", ("charge", "refund", "fee")),  # a word that tells nothing
+        ("method", ("credit", "credit")),  # a card
+    ],
+)
+def test_what_does_not_tell_kinds_is_left_alone(tmp_path: Path, column: str, kinds: tuple[str, ...]) -> None:
+    workspace = started(tmp_path, payments_csv=payments(column, *kinds))
+    assert "kind" not in section(workspace, "transactions")["columns"]
+    assert "values" not in section(workspace, "transactions")
+
+
+def test_rows_that_stand_there_twice_hide_no_users_and_no_ids(tmp_path: Path) -> None:
+    people = "learner_id,signed_up,country\nl1,2026-01-05,CH\nl1,2026-01-05,CH\nl2,2026-01-06,DE\n"
+    orders = "student,date,amount,payment_id\nl1,2026-01-05,1,A\nl1,2026-01-05,1,A\nl2,2026-01-06,1,\n"
+    workspace = started(tmp_path, members_csv=people, o_csv=orders)
+    assert section(workspace, "users")["columns"] == {"user_id": "learner_id", "signup_ts": "signed_up"}
+    assert section(workspace, "transactions")["columns"]["transaction_id"] == "payment_id"
+    assert workspace.log.counts["transactions"].deduplicated == 1
+
+
 def test_files_of_one_table_share_a_section(tmp_path: Path) -> None:
     workspace = started(tmp_path, a_csv=LOG, b_csv=LOG)
     assert section(workspace, "events")["path"] == ["a.csv", "b.csv"]
@@ -220,6 +256,16 @@ def test_where_no_file_can_be_used_each_is_told_and_nothing_written(tmp_path: Pa
     assert not (tmp_path / "kpi.toml").exists()
 
 
+def test_of_many_files_that_cannot_be_used_three_are_told_and_what_to_do(tmp_path: Path) -> None:
+    for name in "abcde":
+        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError) as caught:
+        write_starter(sorted(tmp_path.glob("*.csv")), tmp_path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    assert lines[-1].startswith("Start with one of them (and 2 more)")
+
+
 def test_dates_in_another_form_get_the_line_that_reads_them(tmp_path: Path) -> None:
     rows = "user_id,when,what\nu1,05/01/2026 10:15,view\nu2,06/01/2026 10:20,view\n"
     workspace = started(tmp_path, log_csv=rows)
@@ -255,6 +301,10 @@ STRANGERS = {
     "subscriptions": "subscriptions.csv;subscription_id,customer_id,started_at,canceled_at,price,billing_interval,currency\n"
     "s1,c1,2026-01-05,,10.00,monthly,EUR\n",
     "subscriptions (short names)": "subs.csv;sub_id,uid,started,ended,price per month\ns1,c1,2026-01-05,,10.00\n",
+    "subscriptions (a school)": "subs.csv;subscription,student,starts_at,ends_at,monthly_fee,billing\n"
+    "s1,c1,2026-01-05,,10,monthly\n",
+    "surveys (a school)": "nps.csv;learner_id,answered_at,answer\nl1,2026-01-05,9\n",
+    "tickets (a shop)": "tickets.csv;id,customer_id,created_at,solved_at\n7,c1,2026-01-05,2026-01-06\n",
     "marketing_spend": "ad_spend.csv;day,channel,spend,clicks\n2026-01-05,ads,10.00,5\n",
     "surveys": "nps_2026.csv;user_id,submitted_at,rating\nu1,2026-01-05,9\n",
     "incidents": "outages.csv;id,started_at,resolved_at\n1,2026-01-05T10:00Z,2026-01-05T11:00Z\n",
