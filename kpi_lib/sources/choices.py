@@ -223,6 +223,7 @@ TABLE: Mapping[str, Check] = {
     "values": meanings,
     "timezone": zone,
     "time_format": time_forms,
+    "decimal": one_of((".", ",")),
     "where": text,
     "dedupe": flag,
     "pii": texts,

@@ -21,7 +21,7 @@ from kpi_lib.sources.findings import (
     NO_TIME,
     UNOBSERVED,
 )
-from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
+from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, has_commas, pointed
 from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts
 from kpi_lib.sources.obeying import in_words, judge
 from kpi_lib.sources.reading import Raw
@@ -45,6 +45,12 @@ class Fit:
     def values(self, name: str) -> pl.Series:
         """The raw values behind a canonical column."""
         return self.sources[name]
+
+    def figures(self, column: Column) -> pl.Series:
+        """The raw values of a column, those of figures with a decimal point whatever the file writes."""
+        values = self.sources[column.name]
+        comma = self.bench.setting.section.get("decimal") == "," and column.kind in FIGURES
+        return pointed(values) if comma else values
 
 
 def fit(bench: Bench, raw: Raw) -> pl.DataFrame:
@@ -140,7 +146,7 @@ def _converted(work: Fit, column: Column) -> pl.Series:
     section = work.bench.setting.section
     form = section.get("time_format")
     form = form.get(column.name) if isinstance(form, dict) else form
-    parsed = convert(values, column.kind, Zones(work.bench.setting.zone, section.get("timezone"), form))
+    parsed = convert(work.figures(column), column.kind, Zones(work.bench.setting.zone, section.get("timezone"), form))
     if parsed.naive is not None and parsed.naive.any():
         raise _without_zone(work, column, parsed.naive)
     if parsed.twice is not None and parsed.twice.any():
@@ -200,6 +206,8 @@ def _not_all_wrong(work: Fit, column: Column, reasons: pl.Series) -> None:
     if found[0] == NO_TIME and (forms := usual_forms(values)):
         lines = " or ".join(f'time_format = "{form}"' for form in forms)
         mend = f"add to [tables.{work.bench.setting.table}]: {lines}"
+    if column.kind in FIGURES and has_commas(values):
+        mend = f'add to [tables.{work.bench.setting.table}]: decimal = ","'
     message = f"column {column.name}: {value} {found[0]}, nor is any other value of this column"
     raise work.bench.error(place, f"{message}.\nMap the right column, or {mend}.")
 
@@ -214,7 +222,7 @@ def _with_amounts(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
         work.verdicts.add("currency", wrong, work.values("currency"))
     frame = frame.with_columns(currency.alias("currency"))
     for column in amounts:
-        read = parse_amounts(work.values(column.name), currency)
+        read = parse_amounts(work.figures(column), currency)
         _not_all_wrong(work, column, read.reasons)
         work.verdicts.add(column.name, read.reasons, work.values(column.name))
         if column.required:

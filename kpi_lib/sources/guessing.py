@@ -7,7 +7,7 @@ import polars as pl
 
 from kpi_lib.core.errors import UsageError, shown
 from kpi_lib.core.schema import TABLES
-from kpi_lib.sources.kinds import as_text, blank_to_null
+from kpi_lib.sources.kinds import FIGURES, as_text, blank_to_null, has_commas
 from kpi_lib.sources.looks import (
     anything,
     as_times,
@@ -74,6 +74,7 @@ class Guess:
     currency: str | None = None
     forms: tuple[str, ...] = ()
     meanings: tuple[tuple[str, str], ...] = ()
+    comma: bool = False
 
     @property
     def unused(self) -> list[str]:
@@ -109,7 +110,8 @@ def guess(raw: Raw) -> Guess:
     days = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "day"]
     forms = next((tuple(fits) for name in [*times, *days] if (fits := form_of(raw, name))), ())
     naive = any(as_times(raw, name)["naive"].any() for name in times) or any("%H" in form for form in forms)
-    return Guess(raw, table, why, columns, constants, naive, where, currency, forms, meanings)
+    comma = any(has_commas(raw.rows[theirs]) for name, (theirs, _) in columns.items() if kinds[name] in FIGURES)
+    return Guess(raw, table, why, columns, constants, naive, where, currency, forms, meanings, comma)
 
 
 def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:

@@ -14,6 +14,7 @@ NOTHING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "None", "<NA>", "NaT")
 SWITCHES = {each: True for each in ("true", "1", "yes", "y", "t")} | {
     each: False for each in ("false", "0", "no", "n", "f")
 }
+FIGURES = ("money", "number", "whole")  # kinds in which a file may write a decimal comma
 SAMPLE = 10_000
 REAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
 WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
@@ -54,6 +55,30 @@ def blank_to_null(values: pl.Series) -> pl.Series:
         stripped = values.str.strip_chars()
         return pl.select(pl.when(~stripped.is_in(list(NOTHING))).then(stripped)).to_series()
     return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def has_commas(values: pl.Series) -> bool:
+    """Whether figures are written with a decimal comma: with points in its place more of them can be read."""
+    if values.dtype != pl.String:
+        return False
+    read = [int(blank_to_null(each).str.contains(REAL).sum()) for each in (values, pointed(values))]
+    return read[1] > read[0]
+
+
+GROUPED = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?$"
+
+
+def pointed(values: pl.Series) -> pl.Series:
+    """Figures written 1.234,50 as 1234.50; what has another form, such as 19.90, cannot be read afterwards.
+
+    >>> pointed(pl.Series(["1.234,50", "-19,9", "5", "19.90"])).to_list()
+    ['1234.50', '-19.9', '5', '19,90']
+    """
+    if values.dtype != pl.String:
+        return values
+    whole = values.str.strip_chars()
+    plain = pl.when(whole.str.contains(GROUPED)).then(whole.str.replace_all(".", "", literal=True)).otherwise(whole)
+    return pl.select(plain.str.replace_many({",": ".", ".": ","})).to_series().alias(values.name)
 
 
 def _few(values: pl.Series) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import polars as pl
 
 from kpi_lib.core.schema import Column
-from kpi_lib.sources.kinds import Zones, as_text, blank_to_null, convert
+from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, has_commas, pointed
 from kpi_lib.sources.money import currencies, parse_amounts
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.times import parse_times, usual_forms
@@ -66,8 +66,14 @@ def reads_as(raw: Raw, name: str, column: Column) -> bool:
         return is_time(raw, name)
     if column.kind == "money":
         return is_amount(raw, name)
-    values = blank_to_null(raw.rows[name].head(SAMPLE))
+    values = figures(raw, name) if column.kind in FIGURES else blank_to_null(raw.rows[name].head(SAMPLE))
     return share(convert(values, column.kind, Zones("UTC", "UTC")).values.count(), values)
+
+
+def figures(raw: Raw, column: str) -> pl.Series:
+    """The first values of a column, with points where decimal commas stand."""
+    values = blank_to_null(raw.rows[column].head(SAMPLE))
+    return pointed(values) if has_commas(values) else values
 
 
 def is_time(raw: Raw, column: str) -> bool:
@@ -83,7 +89,7 @@ def is_time(raw: Raw, column: str) -> bool:
 
 def is_amount(raw: Raw, column: str) -> bool:
     """Whether a column reads as amounts."""
-    values = blank_to_null(raw.rows[column].head(SAMPLE))
+    values = figures(raw, column)
     if not (values.dtype.is_numeric() or values.dtype == pl.String):
         return False
     code, _ = currencies(None, "USD", len(values))
@@ -103,9 +109,9 @@ def is_name(raw: Raw, column: str) -> bool:
 
 # what files call the kinds of transactions, written without separators
 KINDS = {
-    "sale": "sale sold charge charged paid payment purchase order captured settled invoice renewal",
-    "refund": "refund refunded chargeback moneyback reversal reversed returned storno",
-    "credit": "credit credited creditnote",
+    "sale": "sale sold charge charged paid payment purchase order captured settled invoice renewal zahlung verkauf",
+    "refund": "refund refunded chargeback moneyback reversal reversed returned storno erstattung rckerstattung",
+    "credit": "credit credited creditnote gutschrift",
 }
 
 

@@ -12,7 +12,7 @@ marketing_spend: spend marketing adcost campaign
 web_visits: visit pageview webtraffic
 subscriptions: subscription subs
 surveys: survey nps csat feedback
-tickets: ticket supportcase
+tickets: ticket support
 ticket_messages: ticketmessage message
 employee_surveys: employee
 requests: request latency accesslog
@@ -34,17 +34,17 @@ ALSO_AS_TEXT = """
 time: timestamp ts datetime date createdat created at occurredat submittedat answeredat
 date: day
 user_id: userid user uid customerid customer custid clientid client accountid account memberid member subscriberid
-user_id: user customer account learnerid learner studentid student
-subscription_id: subscription subid
+user_id: user customer account learnerid learner studentid student respondent respondentid buyerid buyer
+subscription_id: subid
 visitor_id: visitor anonymousid cookieid
 start: started startdate startedat startsat begin beganat startts createdat activatedat
 end: ended enddate endedat endsat endts cancelled canceled cancelledat canceledat expiredat resolvedat
 opened: openedat createdat created openedts
 created: createdat createdts
-resolved: resolvedat solvedat closedat resolvedts
+resolved: resolvedat solved solvedat closedat resolvedts
 closed: closedat closedts
 completed: completedat completedts doneat finishedat
-first_response: firstresponseat firstreplyat firstresponsets
+first_response: firstresponseat firstreply firstreplyat firstresponsets firstanswer
 due: duedate dueat
 lead_ts: leadat createdat created
 closed_ts: closedat closedate closed
@@ -52,14 +52,14 @@ delivered: deliveredat sentat sent
 received: receivedat createdat
 responded: respondedat repliedat
 mrr: monthlyrecurringrevenue monthlyprice pricepermonth monthlyamount monthlyfee
-amount: spend cost total value price
+amount: spend cost total value price fee
 interval: billinginterval billingperiod billing
 committed: committedat commitat commitdate firstcommit firstcommitat mergedat
 release: releaseid deployment deploymentid causedby
 item: question questionid questionnumber
 score: rating answer value
 rating: stars score
-csat: satisfaction
+csat: satisfaction stars rating
 kind: type survey surveytype
 latency_ms: latency duration durationms responsetimems
 status: statuscode state
@@ -119,8 +119,9 @@ def _columns(raw: Raw, table: str) -> dict[str, tuple[str, str]] | None:
     found: dict[str, tuple[str, str]] = {}
     for column in sorted(TABLES[table], key=lambda each: not each.required):
         used = {theirs for theirs, _ in found.values()}
-        usual = [plain(column.name), *(["id"] if column.key else []), *ALSO.get(column.name, ())]
-        theirs = _first(raw, usual if column.required else [usual[0], *ALSO.get(column.name, ())], column, used)
+        usual = [plain(column.name), *(["id"] if column.key and column.required else [])]
+        bare = [plain(column.name.removesuffix("_id"))] if column.required and column.kind == "id" else []
+        theirs = _first(raw, [*usual, *bare, *ALSO.get(column.name, ())], column, used)
         if theirs is not None:
             found[column.name] = (theirs, "by its name")
         elif column.required and not _kind_from_name(raw, table, column):

@@ -18,6 +18,8 @@ from kpi_lib.sources.reading import read
 NAMES = 20
 STEPS = 3
 WIDTH = 34
+# the event that most users have says little about value, so none is proposed
+ACTIVATION = '# activation_event = "…"          # the event that shows that a newcomer got the value'
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,15 @@ def _section(found: Guess, paths: list[str]) -> str:
         lines.append(_line(f"columns.{name}", _quoted(theirs), why))
     for name, (value, why) in found.constants.items():
         lines.append(_line(f"constants.{name}", _quoted(value), why))
+    lines += _ways(found)
+    if bad := len(found.raw.rejects):
+        lines.append(f"# {bad:,} lines could not be read; kpi check says why.")
+    return "\n".join([*lines, *_segments(found), ""])
+
+
+def _ways(found: Guess) -> list[str]:
+    """How the file writes kinds, times and figures, and which rows are left out."""
+    lines = []
     if found.meanings:
         meant = ", ".join(f"{_quoted(word)} = {_quoted(kind)}" for word, kind in found.meanings)
         lines.append(_line("values.kind", f"{{ {meant} }}", "what the file's words mean"))
@@ -154,11 +165,11 @@ def _section(found: Guess, paths: list[str]) -> str:
     if found.forms:
         other = f"; {found.forms[1]} would fit as well" if len(found.forms) > 1 else ""
         lines.append(_line("time_format", _quoted(found.forms[0]), f"the form of the dates{other}"))
+    if found.comma:
+        lines.append(_line("decimal", '","', "figures are written 1.234,50"))
     if found.where:
         lines.append(_line("where", _quoted(found.where[0]), found.where[1]))
-    if bad := len(found.raw.rejects):
-        lines.append(f"# {bad:,} lines could not be read; kpi check says why.")
-    return "\n".join([*lines, *_segments(found), ""])
+    return lines
 
 
 def _segments(found: Guess) -> list[str]:
@@ -187,9 +198,7 @@ def _tail(guesses: list[Guess], *, settings: bool) -> str:
     else:
         ranked = _ranked(events)
         steps = [name for name, _, _ in ranked[:STEPS]]
-        lines += (
-            [f"# activation_event = {_quoted(steps[0])}", '# activation_within = "7d"'] if steps and settings else []
-        )
+        lines += [ACTIVATION, '# activation_within = "7d"'] if steps and settings else []
         lines.append("")
         lines.append(f"# Events seen, the widest spread first (at most {NAMES}): users, rows")
         lines += [f"#   {_quoted(name)}: {users:,}, {rows:,}" for name, users, rows in ranked]

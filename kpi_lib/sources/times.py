@@ -23,6 +23,7 @@ EARLIEST = date(1971, 1, 1)
 # 9999-12-31 stands for "never ends" in many tables; a zone west of UTC would carry it out of the calendar
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 MICRO = 1_000_000
+MOSTLY = 0.8
 
 
 def parse_times(
@@ -105,11 +106,10 @@ def usual_forms(values: pl.Series) -> list[str]:
         for clock in ("", " %H:%M", " %H:%M:%S")
         for first in ("%d.%m.%Y", "%m.%d.%Y")
     ]
-    fits = [
-        form
-        for form in forms
-        if len(texts) and texts.str.to_datetime(form, strict=False).dt.year().gt(999).fill_null(False).all()
-    ]
+    read = {form: int(texts.str.to_datetime(form, strict=False).dt.year().gt(999).sum()) for form in forms}
+    # a few bad rows, such as one on 32.01.2026, hide no form
+    best = max(read.values())
+    fits = [form for form in forms if read[form] == best and best > 0 and best >= MOSTLY * len(texts)]
     # days first wherever points divide them
     return [form for form in fits if not (form.startswith("%m.") and form.replace("%m.%d", "%d.%m") in fits)]
 

@@ -322,6 +322,31 @@ def test_an_optional_column_in_another_form_says_so_as_well(make: Maker) -> None
         _ = make('[tables.users]\npath = "u.csv"\n', u_csv=rows).data
 
 
+COMMAS = "user_id;time;amount\na;2026-01-05;1.234,50\nb;2026-01-06;-0\nc;2026-01-07;7,5\nd;2026-01-08;12.000\n"
+
+
+def test_figures_with_a_decimal_comma_are_read_where_the_table_says_so(make: Maker) -> None:
+    toml = '[tables.transactions]\npath = "t.csv"\n'
+    with pytest.raises(DataError, match=r'add to \[tables.transactions\]: decimal = ","'):
+        _ = make(toml, t_csv="user_id;time;amount\na;2026-01-05;1,50\nb;2026-01-05;7,5\n").data
+    workspace = make(f'{toml}decimal = ","\n', t_csv=COMMAS + "e;2026-01-09;19.90\n")
+    assert workspace.data.tables["transactions"]["amount"].to_list() == [123450, 0, 750, 1200000]
+    (finding,) = workspace.log.findings
+    assert (finding.line, finding.value, finding.rows) == (6, "19.90", 1)  # a point that groups no thousands
+
+
+def test_scores_with_a_decimal_comma_are_read(make: Maker) -> None:
+    rows = "user_id;time;kind;score\na;2026-01-05;csat;4,5\nb;2026-01-05;csat;3\n"
+    workspace = make('[tables.surveys]\npath = "s.csv"\ndecimal = ","\n', s_csv=rows)
+    assert workspace.data.tables["surveys"]["score"].to_list() == [4.5, 3.0]
+
+
+@pytest.mark.parametrize("form", ['";"', "true"])
+def test_a_decimal_mark_is_a_point_or_a_comma(make: Maker, form: str) -> None:
+    with pytest.raises(WorkspaceError, match="decimal"):
+        make(f'[tables.transactions]\npath = "t.csv"\ndecimal = {form}\n')
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [

@@ -304,7 +304,7 @@ STRANGERS = {
     "subscriptions (a school)": "subs.csv;subscription,student,starts_at,ends_at,monthly_fee,billing\n"
     "s1,c1,2026-01-05,,10,monthly\n",
     "surveys (a school)": "nps.csv;learner_id,answered_at,answer\nl1,2026-01-05,9\n",
-    "tickets (a shop)": "tickets.csv;id,customer_id,created_at,solved_at\n7,c1,2026-01-05,2026-01-06\n",
+    "tickets (a shop)": "support.csv;ticket,customer,created,first_reply,solved,stars\n7,c1,2026-01-05,,2026-01-06,4\n",
     "marketing_spend": "ad_spend.csv;day,channel,spend,clicks\n2026-01-05,ads,10.00,5\n",
     "surveys": "nps_2026.csv;user_id,submitted_at,rating\nu1,2026-01-05,9\n",
     "incidents": "outages.csv;id,started_at,resolved_at\n1,2026-01-05T10:00Z,2026-01-05T11:00Z\n",
@@ -314,6 +314,20 @@ STRANGERS = {
     "tests": "tests.csv;run_id,test_id,created_at,outcome\n1,t,2026-01-05,pass\n",
     "work_items": "tasks.csv;id,team,created,due_date,done_at\n1,a,2026-01-05,2026-01-09,2026-01-08\n",
 }
+
+
+def test_figures_with_a_decimal_comma_and_one_bad_date_are_read(tmp_path: Path) -> None:
+    days = [f"{day:02d}.01.2026;u{day};1.999,50" for day in range(1, 10)]
+    workspace = started(tmp_path, zahlungen_csv="\n".join(["paid_at;customer;amount", *days, "32.01.2026;u;1,00", ""]))
+    assert section(workspace, "transactions")["decimal"] == ","
+    assert section(workspace, "transactions")["time_format"] == "%d.%m.%Y"
+    assert workspace.data.tables["transactions"]["amount"].to_list() == [199950] * 9
+    assert workspace.log.counts["transactions"].quarantined == 1
+
+
+def test_a_file_with_points_gets_no_line_for_commas(tmp_path: Path) -> None:
+    started(tmp_path, orders_csv="date,customer,amount\n2026-01-05,u,1.999\n2026-01-06,u,5\n")
+    assert "decimal" not in (tmp_path / "kpi.toml").read_text()
 
 
 @pytest.mark.parametrize("table", STRANGERS)

@@ -207,6 +207,8 @@ def test_where_a_declared_form_fits_no_other_is_read() -> None:
         (["05/01/2026"], ["%d/%m/%Y", "%m/%d/%Y"]),
         (["31/12/2026", "12/31/2026"], []),
         (["yesterday"], []),
+        (["31.12.2026"] * 4 + ["32.01.2026"], ["%d.%m.%Y"]),  # one bad row in five hides no form
+        (["31.12.2026"] * 3 + ["32.01.2026"], []),
         ([], []),
     ],
 )
