@@ -88,10 +88,11 @@ def plain(text: str) -> str:
 
 
 def interval(row: Mapping[str, Any], unit: Unit, currency: str) -> str:
-    """Low and high of a row, or nothing."""
-    if row["low"] is None or row["high"] is None:
-        return ""
-    return f"{show(row['low'], unit, currency)} – {show(row['high'], unit, currency)}"
+    """Low and high of a row, one of them alone as a bound, or nothing."""
+    low, high = (None if row[end] is None else show(row[end], unit, currency) for end in ("low", "high"))
+    if low is None or high is None:
+        return f"≥ {low}" if low else f"≤ {high}" if high else ""
+    return f"{low} – {high}"
 
 
 def paragraph(text: str, indent: str = "") -> str:

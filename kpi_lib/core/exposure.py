@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from kpi_lib.core.measure import Measure
+from kpi_lib.core.measure import NONE_SEEN, Measure
 
 MICRO = 1_000_000
 
@@ -18,7 +18,7 @@ def _between(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _per_failure(frame: pl.DataFrame) -> pl.DataFrame:
-    """Time for each failure with the exact Poisson interval (Garwood 1936)."""
+    """Time for each failure with the exact Poisson interval (Garwood 1936); without a failure a lower bound, by the rule of three."""
     from scipy.special import gammaincinv
 
     failed = frame["failures"].cast(pl.Float64)
@@ -28,7 +28,7 @@ def _per_failure(frame: pl.DataFrame) -> pl.DataFrame:
     # a column as divisor: by a scalar Polars multiplies with its reciprocal, which is off in the last bit
     return frame.with_columns(**bounds).with_columns(
         value=pl.when(some_failed).then(time / (pl.col("failures") * MICRO)),
-        low=pl.when(some_failed).then(time / (pl.col("many") * MICRO)),
+        low=pl.when(some_failed).then(time / (pl.col("many") * MICRO)).when(time > 0).then(time / (NONE_SEEN * MICRO)),
         high=pl.when(some_failed).then(time / (pl.col("few") * MICRO)),
     )
 

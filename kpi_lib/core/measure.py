@@ -2,16 +2,19 @@
 
 Statistics of segments, days and user buckets add up; averages are never averaged. Interval rules: Wilson for shares
 (Wilson 1927), adjusted Wald for the net promoter score (Rocks 2016), Student's t for means, the delta method for ratios,
-order statistics for quantiles, Kaplan-Meier with Greenwood's variance on the log-log scale for survival. Full counts and
-totals have no interval: nothing was sampled.
+order statistics for quantiles, Kaplan-Meier with Greenwood's variance on the log-log scale for survival. Where none of the
+counted events was seen, the rule of three bounds their rate. Full counts and totals have no interval: nothing was sampled.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 Z = 1.959963984540054
+# when as many events as this are to be expected, 95 of 100 watches see at least one (rule of three: Hanley, Lippman-Hand 1983)
+NONE_SEEN = -math.log(0.05)
 Finish = Callable[[pl.DataFrame], pl.DataFrame]
 Fold = Callable[[pl.DataFrame, list[str]], pl.DataFrame]
 
@@ -134,6 +137,23 @@ RATIO = Measure(
     floor=30,
     counted=pl.col("den") > 0,  # who only brings a numerator, such as a refund, is not one of those divided by
 )
+
+
+def RATE(one: int = 1, *, share: bool = False) -> Measure:
+    """A ratio whose numerator counts events, each of them `one` of it. None seen is not sure to be none: the rule of three.
+
+    `share`: the denominator counts the same things, so that all of them seen is not sure to be all either.
+    """
+
+    def finish(frame: pl.DataFrame) -> pl.DataFrame:
+        found, bound = _ratio(frame), NONE_SEEN * one / pl.col("den")
+        none = (pl.col("num") == 0) & (pl.col("den") > 0)
+        every = share & (pl.col("num") == pl.col("den")) & (pl.col("den") > 0)
+        low = pl.when(none).then(0.0).when(every).then(1 - bound).otherwise("low")
+        high = pl.when(none).then(bound).when(every).then(1.0).otherwise("high")
+        return found.with_columns(low=low, high=high)
+
+    return replace(RATIO, finish=finish)
 
 
 def _of_shared_wholes(frame: pl.DataFrame) -> pl.DataFrame:

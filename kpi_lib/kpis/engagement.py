@@ -6,7 +6,7 @@ from functools import partial
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT, FLOW, PER_DAY, PROPORTION, RATIO
+from kpi_lib.core.measure import COUNT, FLOW, PER_DAY, PROPORTION, RATE, RATIO
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import CONTEXT, DOWN, FRACTION, PER_USER, SECONDS, SHARE, UP, duration
 from kpi_lib.core.units import COUNT as PEOPLE
@@ -333,7 +333,7 @@ def active_user_ratio(data: Dataset, grid: Grid, *, active_events: Sequence[str]
     title="Bounce rate",
     unit=SHARE,
     direction=DOWN,
-    measure=RATIO,
+    measure=RATE(share=True),
     inputs=EVENTS,
     stages=(EARLY, GROWTH),
     cadence="week",

@@ -7,7 +7,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.distribution import MEDIAN_TIME
-from kpi_lib.core.measure import COUNT, PROPORTION, RATIO
+from kpi_lib.core.measure import COUNT, PROPORTION, RATE
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import CONTEXT, DOWN, SECONDS, SHARE, UP, duration
 from kpi_lib.core.units import COUNT as ITEMS
@@ -64,7 +64,7 @@ def app_error_rate(data: Dataset, grid: Grid, *, failed_from_status: int = 500) 
     title="Defect density",
     unit=QUOTIENT,
     direction=DOWN,
-    measure=RATIO,
+    measure=RATE(MICRO),
     inputs=("defects.release", "defects.opened", "code_size.release", "releases.release_id", "releases.time"),
     formula="defects of the releases of the period opened up to defect_follow_up after them, rejected ones left out / size of "
     'these releases in density_size ("kloc" or "story_points")',

@@ -19,6 +19,7 @@ from kpi_lib.shapes.records import MICRO, over, rows
 
 STABILITY = f"{KPIS_101}: performance and stability"
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
+NO_FAILURE = "Without a failure there is no mean but a lower bound (95 %): a third of the time, by the rule of three."
 REPAIRED = "Incidents count in the period in which they end; open ones are in none yet."
 LATENCY = ("requests.time", "requests.kind", "requests.latency_ms")
 
@@ -101,7 +102,7 @@ def apdex(data: Dataset, grid: Grid, *, apdex_seconds: float = 0.5, failed_from_
     measure=BETWEEN_FAILURES,
     inputs=("incidents.start", "incidents.end"),
     formula="time up in the period / incidents that start in it (planned_kinds left out); without a failure no value",
-    ripeness=AT_ONCE,
+    ripeness=f"{AT_ONCE} {NO_FAILURE}",
     counter=("release_velocity",),
     references=(STABILITY,),
     sources_wrong='The source writes "or MTTF": that is for what is thrown away when it fails, this for what is repaired.',
@@ -118,7 +119,7 @@ def mtbf(data: Dataset, grid: Grid, *, planned_kinds: Sequence[str] = PLANNED) -
     measure=TO_FAILURE,
     inputs=("units.unit_id", "units.start", "units.failed"),
     formula="time in use of all units in the period / units that failed in it; units still in use give their time",
-    ripeness=AT_ONCE,
+    ripeness=f"{AT_ONCE} {NO_FAILURE}",
     counter=("mtbf",),
     references=(STABILITY,),
     sources_wrong="Named as if it were MTBF. Units that have not failed belong in: averaging only those that did halves it or worse.",

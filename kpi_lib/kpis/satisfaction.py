@@ -5,7 +5,7 @@ from functools import partial
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.measure import COUNT, NPS, PROPORTION, RATIO
+from kpi_lib.core.measure import COUNT, NPS, PROPORTION, RATE, RATIO
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import CONTEXT, DOWN, SCORE, SHARE, UP
 from kpi_lib.core.units import COUNT as ITEMS
@@ -236,7 +236,7 @@ def task_completion_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     title="Usability error rate",
     unit=QUOTIENT,
     direction=DOWN,
-    measure=RATIO,
+    measure=RATE(),
     inputs=("usability_tasks.time", "usability_tasks.errors", "usability_tasks.opportunities"),
     formula="user errors / opportunities for an error, over the attempts of the period",
     counter=("task_completion_rate",),

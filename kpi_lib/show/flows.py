@@ -22,7 +22,7 @@ def printed(row: Mapping[str, Any], field: str, by: Sequence[str] = ()) -> Figur
 
 
 def sentence(result: Paths) -> Say:
-    """The start, the commonest way on and the ends."""
+    """The start, the commonest way on and the ends; of a way to a goal, what comes right before it."""
     if not result.totals["sessions"].sum():
         missing = result.definition["from_event"] or result.definition["to_event"]
         return Say(f"No session holds such a path{f' ({missing})' if missing else ''}.")
@@ -33,7 +33,9 @@ def sentence(result: Paths) -> Say:
     said: list[Phrase] = ["Of ", counted, " sessions" if totals["sessions"] != 1 else " session"]
     if totals["sessions"] < totals["all_sessions"]:
         every = told(totals, "all_sessions", whole(totals["all_sessions"]), of="paths_total")
-        said += [" that hold this path (of ", every, ")"]
+        said += [f" that hold{'s' * (totals['sessions'] == 1)} this path (of ", every, ")"]
+    if result.definition["to_event"] is not None and result.definition["from_event"] is None:
+        return Say((*said, *_leads(result, rows, totals["sessions"])))
     begins = [row for row in rows if row["from"] == START]
     if begins and len(begins) > 1:
         said += [", ", Strong((printed(begins[0], "share"), f" begin with {begins[0]['to']}"))]
@@ -44,6 +46,24 @@ def sentence(result: Paths) -> Say:
         said += [way, printed(most, "sessions"), " sessions, ", printed(most, "share"), " of those who were there"]
     said += [".", *_ends(rows, totals)]
     return Say(tuple(said))
+
+
+def _leads(result: Paths, rows: Sequence[dict[str, Any]], sessions: int) -> list[Phrase]:
+    """What comes right before the goal; a session that begins with it has nothing that does."""
+    goal = result.definition["to_event"]
+    name = f'"{goal}"' if goal in OURS else goal
+    into = [row for row in rows if row["to"] == name and row["step"] == result.definition["max_steps"] - 1]
+    at_once = [row for row in into if row["from"] == START]
+    before = [row for row in into if row["from"] not in (START, MORE)]
+    if not before:
+        return [", ", Strong(f"each begins with {goal}"), ": nothing in it leads there."]
+    said: list[Phrase] = []
+    if at_once:
+        one = at_once[0]["sessions"] == 1
+        said += [", ", printed(at_once[0], "sessions"), f" begin{'s' * one} with {goal}, so that nothing leads to it"]
+    most = max(before, key=lambda row: (row["from"] != OTHER, row["sessions"]))
+    said += ["; " if at_once else ", ", Strong(f"most {'others ' if at_once else ''}come from {most['from']}"), ": "]
+    return [*said, printed(most, "sessions"), " sessions." if most["sessions"] != 1 else " session."]
 
 
 def _ends(rows: Sequence[dict[str, Any]], totals: Mapping[str, Any]) -> list[Phrase]:

@@ -107,11 +107,12 @@ def figure(row: Mapping[str, Any], field: str = "value", *, currency: str = "USD
 
 
 def interval(row: Mapping[str, Any], *, currency: str = "USD", by: Sequence[str] = ()) -> Phrase:
-    """The 95 % interval of a row as `low – high`; empty where there is none."""
-    if known(row["low"]) is None or known(row["high"]) is None:
-        return ""
-    ends = [figure(row, field, currency=currency, by=by) for field in ("low", "high")]
-    return (ends[0], " – ", ends[1])
+    """The 95 % interval of a row as `low – high`, one of them alone as a bound; empty where there is none."""
+    there = [field for field in ("low", "high") if known(row[field]) is not None]
+    ends = [figure(row, field, currency=currency, by=by) for field in there]
+    if len(ends) == 1:
+        return ("≥ " if there == ["low"] else "≤ ", ends[0])
+    return (ends[0], " – ", ends[1]) if ends else ""
 
 
 def told(row: Mapping[str, Any], field: str, text: str, *, of: str, by: Sequence[str] = ()) -> Figure:

@@ -10,6 +10,7 @@ from kpi_lib.show.phrases import UNKNOWN, figure, interval, known, named, period
 SHOWN = 3
 PATH = ("from", "to")
 SETTLED = ("ok", "ripening")
+BOUNDED = ("no_denominator", "ripening")
 ROWS = 60
 LONG = 5  # so many whole periods before the last make a series whose start is told
 
@@ -53,6 +54,13 @@ def _one(values: Values, kpi: str) -> Phrase:
             else f"{title} cannot be told: {reason}."
         )
     there = [row for row in rows if known(row["value"]) is not None]
+    bounds = [row for row in rows if row["status"] in BOUNDED and known(row["low"]) is not None]
+    if not there and bounds and not groups(values, kpi):
+        period, least = (
+            period_name(bounds[-1]["start"], bounds[-1]["end"]),
+            figure(bounds[-1], "low", currency=values.currency),
+        )
+        return (f"{title} in {period}: none came to an end, so at least ", least, " (95 %).")
     if not there:
         why = UNKNOWN.get(rows[-1]["status"], "the data do not allow it")
         return f"{title} cannot be told yet: {why}."

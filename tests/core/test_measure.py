@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from kpi_lib.core.distribution import QUANTILE, SURVIVAL, TOP_SHARE
-from kpi_lib.core.measure import COUNT, MEAN, PER_DAY, PROPORTION, RATIO, TOTAL, Measure, t_quantile, wilson
+from kpi_lib.core.measure import COUNT, MEAN, PER_DAY, PROPORTION, RATE, RATIO, TOTAL, Measure, t_quantile, wilson
 from kpi_lib.core.motions import by_period, tally
 
 from .samples import days, figure, settled, whole
@@ -68,6 +68,21 @@ def test_a_ratio_has_the_delta_interval(seed: int) -> None:
     assert (found["low"], found["high"]) == pytest.approx((ratio - half, ratio + half), rel=1e-9)
 
 
+def test_none_seen_is_bounded_by_the_rule_of_three() -> None:
+    """0 of 100: 3 / 100 at most, beyond which more than 95 of 100 samples would have shown one; all of 100: 97 % at least."""
+    none, every = ({"num": [hit] * 10, "den": [10] * 10} for hit in (0, 10))
+    found = figure(pl.DataFrame(none), RATE())
+    assert (found["value"], found["low"], found["high"]) == (0.0, 0.0, pytest.approx(0.0299573))
+    assert stats.poisson.cdf(0, 100 * found["high"]) == pytest.approx(0.05)
+    assert figure(pl.DataFrame(none), RATE(5))["high"] == pytest.approx(5 * found["high"])  # one event counts 5
+    whole = figure(pl.DataFrame(every), RATE(share=True))
+    assert (whole["value"], whole["low"], whole["high"]) == (1.0, pytest.approx(0.9700427), 1.0)
+    assert figure(pl.DataFrame(every), RATE())["low"] == 1.0  # not a share: one for each is no bound
+    some = pl.DataFrame({"num": [0, 1, 4], "den": [10, 20, 30]})
+    assert figure(some, RATE(share=True)) == figure(some, RATIO)
+    assert figure(pl.DataFrame({"num": [0], "den": [0]}), RATE())["high"] is None
+
+
 def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
     found = figure(pl.DataFrame({"num": [1, 9], "den": [1, 90]}), RATIO)
     assert found["value"] == 10 / 91
@@ -122,7 +137,20 @@ def units(seed: int, size: int = 40) -> pl.DataFrame:
     )
 
 
-ALL = (PROPORTION, MEAN, RATIO, TOTAL, COUNT, PER_DAY, QUANTILE(0.5), QUANTILE(0.9), SURVIVAL(20), TOP_SHARE(0.1))
+ALL = (
+    PROPORTION,
+    MEAN,
+    RATIO,
+    RATE(),
+    RATE(9),
+    TOTAL,
+    COUNT,
+    PER_DAY,
+    QUANTILE(0.5),
+    QUANTILE(0.9),
+    SURVIVAL(20),
+    TOP_SHARE(0.1),
+)
 
 
 @pytest.mark.parametrize("measure", ALL, ids=[measure.name for measure in ALL])

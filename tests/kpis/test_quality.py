@@ -61,6 +61,8 @@ def test_density_is_of_releases_and_names_its_unit() -> None:
     assert row_of("defect_density", data, density_size="story_points")["value"] == pytest.approx(6 / 50)
     assert row_of("defect_density", data, density_size="pages")["status"] == "needs_choice"
     assert row_of("defect_density", house(*defects, sizes=sizes, until="03-01"))["unripe"] == 2
+    none = row_of("defect_density", house(sizes=sizes))
+    assert (none["value"], none["low"], none["high"]) == (0, 0, pytest.approx(3 / 4, rel=2e-3))  # 3 of 4,000 lines
 
 
 def test_open_defects_are_those_that_stand_at_the_end() -> None:

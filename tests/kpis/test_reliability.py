@@ -1,5 +1,6 @@
 """Operations by hand: overlapping incidents, the error budget, failures that did not come, the clocks of MTTR."""
 
+from math import exp, log
 from random import Random
 from typing import Any
 
@@ -77,9 +78,12 @@ def test_time_between_failures_has_the_exact_poisson_interval() -> None:
 
 
 def test_wrong_mtbf_without_a_failure_there_is_no_mean() -> None:
-    """Neither 0 nor the length of the period."""
+    """Neither 0 nor the length of the period: with 95 %, at least a third of it (3 failures are expected in exp(-3) = 5 %)."""
     found = row_of("mtbf", down(("01-05", "01-06")), "2026-02")
     assert (found["value"], found["n"], found["status"]) == (None, 0, "no_denominator")
+    assert (found["low"], found["high"]) == (pytest.approx(28 * DAY / 3, rel=2e-3), None)
+    assert exp(-28 * DAY / found["low"]) == pytest.approx(0.05)
+    assert row_of("mtbf", down(("01-05", "01-06")), "2026-04")["low"] is None  # nobody has watched yet
 
 
 def test_wrong_mttf_units_in_use_give_their_time() -> None:
@@ -88,7 +92,10 @@ def test_wrong_mttf_units_in_use_give_their_time() -> None:
     data = told(tables={"units": frame_of("units", ["unit_id", "start", "failed"], rows)})
     found = row_of("mttf", data)
     assert (found["value"], found["n"]) == (60 * DAY, 1)
-    assert row_of("mttf", data, "2026-02")["value"] is None
+    later = row_of("mttf", data, "2026-02")
+    assert (later["value"], later["low"]) == (None, pytest.approx(2 * 28 * DAY / -log(0.05)))
+    nothing = told(tables={"units": frame_of("units", ["unit_id", "start", "failed"], [])})
+    assert row_of("mttf", nothing)["low"] is None
 
 
 def test_wrong_mttr_has_two_clocks_and_each_says_which() -> None:

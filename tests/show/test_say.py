@@ -43,6 +43,7 @@ from kpi_lib.show.phrases import between, moved, period_name, plain, plural, spa
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
 from kpi_lib.show.tiles import headline, tiles
+from tests.build import frame_of, told
 from tests.show.results import figures, log, logs, shop, visits
 
 MONTHS = Grid.calendar("month", date(2026, 1, 1), date(2026, 7, 1), zone="UTC")
@@ -356,6 +357,25 @@ def test_paths_tell_the_start_the_commonest_way_and_who_stops() -> None:
     assert "No session holds such a path (buy)" in plain(say(paths(log([]), to_event="buy")).phrase)
 
 
+def test_the_way_to_a_goal_tells_what_comes_right_before_it() -> None:
+    """One session begins with buy, two come from look and one from home: what they do afterwards does not matter."""
+    rows = [("a", 0.0, "buy", None), ("b", 0.0, "look", None), ("b", 0.1, "buy", None), ("c", 0.0, "home", None)]
+    rows += [("c", 0.1, "look", None), ("c", 0.2, "buy", None), ("d", 0.0, "home", None), ("d", 0.1, "buy", None)]
+    rows += [("e", 0.0, "look", None), ("b", 0.2, "home", None)]
+    assert plain(say(paths(log(rows), to_event="buy")).phrase) == (
+        "Of 4 sessions that hold this path (of 5), 1 begins with buy, so that nothing leads to it; most others come from look: "
+        "2 sessions."
+    )
+    assert plain(say(paths(log(rows[1:]), to_event="buy", max_steps=2)).phrase) == (
+        "Of 3 sessions that hold this path (of 4), most come from look: 2 sessions."
+    )
+    at_once = say(paths(log([rows[0], rows[8]]), to_event="buy"))
+    assert (
+        plain(at_once.phrase)
+        == "Of 1 session that holds this path (of 2), each begins with buy: nothing in it leads there."
+    )
+
+
 def test_habits_tell_days_and_rhythm() -> None:
     rows = [("a", 24.0 * day, "look", None) for day in range(6)] + [("b", 0.0, "look", None), ("b", 48.0, "look", None)]
     assert plain(say(habits(log(rows, days=6), window=6)).phrase) == (
@@ -372,3 +392,13 @@ def test_figures_that_all_lack_their_tables_are_told_in_one_breath() -> None:
         "Ticket volume cannot be told: it needs tickets.opened. Uptime cannot be told: it needs incidents.start, incidents.end."
     )
     assert len(faces(compute(["ticket_volume", "dau"], log([]), JUNE))) == 2
+
+
+def test_a_bound_without_a_figure_is_told() -> None:
+    incidents = frame_of("incidents", ["incident_id", "start", "end"], [])
+    values = compute("mtbf", told(tables={"incidents": incidents}), parse_period("2026-01", zone="UTC"))
+    assert text(say(values)) == (
+        "Mean time between failures in January 2026: none came to an end, so at least 10 d 8 h (95 %)."
+    )
+    (row,) = [[plain(cell) for cell in row] for row in table(values).rows]
+    assert row == ["January 2026", "—", "≥ 10 d 8 h", "0", "no denominator"]
