@@ -21,15 +21,14 @@ from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
-from kpi_lib.shapes.funnel_pass import Passed, passed
+from kpi_lib.shapes.funnel_counts import TIMES, Counts, counts_of, levels
+from kpi_lib.shapes.funnel_pass import passed
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, required_before
 from kpi_lib.shapes.newcomers import older_than_data, weekly_firsts
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["PRESETS", "Funnel", "FunnelResult", "attempts", "choose", "funnel"]
 
-
-TIMES = ("median", "p25", "p75", "p90", "mean")
 # bins of time to convert: edges that people read, each about three times the one before
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 SHORT = (0.0, 1.0, 3.0, 10.0, 30.0, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE)
@@ -133,21 +132,21 @@ def answer(
     rest = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
     rest = rest.join(chosen, on="unit", how="anti", maintain_order="left")
     standing = _standing(found, chosen, rest, sensitive=_sensitive(variants, spec), data=data, spec=spec)
-    passed = Passed(standing, chosen, bool(found["ripe"].all()))
+    counts = counts_of(standing, chosen, by=data.by, spec=spec, ripe=bool(found["ripe"].all()))
     people = partial(_people, chosen, rest, data=data, spec=spec)
-    return _result(data, spec, passed, grid=grid, axis=axis, people=people)
+    return _result(data, spec, counts, grid=grid, axis=axis, people=people)
 
 
 def _result(
     data: Dataset,
     spec: Funnel,
-    found: Passed,
+    found: Counts,
     *,
     grid: Grid | None,
     axis: pl.DataFrame,
     people: Callable[[], pl.DataFrame],
 ) -> FunnelResult:
-    table = _table(found.standing, found.chosen, axis, data=data, spec=spec)
+    table = _table(found, axis, data=data, spec=spec)
     open_ones = spec.unripe == "include" and not found.all_ripe
     unsettled = open_ones or (grid is not None and grid.ends[-1] > data.observed_until)
     status = (
@@ -219,30 +218,26 @@ def _people(chosen: pl.DataFrame, rest: pl.DataFrame, *, data: Dataset, spec: Fu
     return named.select(*dict.fromkeys(columns), *(f"t{k}" for k in range(1, last + 1)))
 
 
-def _table(
-    standing: pl.DataFrame, chosen: pl.DataFrame, axis: pl.DataFrame, *, data: Dataset, spec: Funnel
-) -> pl.DataFrame:
+def _table(found: Counts, axis: pl.DataFrame, *, data: Dataset, spec: Funnel) -> pl.DataFrame:
     """The spine of segments and steps with units, shares, times and the counts that are no steps."""
     by = list(data.by)
     if by:
-        seen = [each.select(pl.col(by).cast(pl.String)) for each in (standing, chosen)]
+        seen = [each.select(by) for each in (found.stands, found.times)]
         axis = pl.concat([axis, *seen]).unique().sort(by, nulls_last=True)
     width = len(spec.steps)
     events = spec.events if spec.order != "unordered" else [f"any {k} of {width}" for k in range(1, width + 1)]
     before = [required_before(spec.steps, k) + 1 for k in range(width)]
     steps = pl.DataFrame({"step": range(1, width + 1), "event": events, "before": before})
     spine = axis.join(steps, how="cross", maintain_order="left_right")
-    filled = spine.join(
-        _levels(chosen, data, spec), on=[*by, "step"], how="left", nulls_equal=True, maintain_order="left"
-    ).with_columns(pl.col("units").fill_null(0), *([pl.col("value").fill_null(0)] if spec.value else []))
-    usable, counted = pl.col("usable"), pl.col("counted")
-    flags = {"in_progress": ~usable, "excluded": usable & ~counted, "tie_sensitive": pl.col("sensitive")}
-    flags["open"] = pl.col("open")
-    sums = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
-    counts = standing.group_by(by).agg(sums) if by else standing.select(sums)
+    reached = levels(found.times, by)
+    filled = spine.join(reached, on=[*by, "step"], how="left", nulls_equal=True, maintain_order="left")
+    filled = filled.with_columns(
+        pl.col("units").fill_null(0), value=pl.col("worth").fill_null(0) / scale_of(data, spec)
+    )
+    flags = ("in_progress", "excluded", "tie_sensitive", "open")
     how = {"on": by, "how": "left", "nulls_equal": True} if by else {"how": "cross"}
-    filled = filled.join(counts, maintain_order="left_right", **how)
-    filled = filled.with_columns(pl.col(list(flags)).fill_null(0)).with_columns(**_shares(by))
+    filled = filled.join(found.stands, maintain_order="left_right", **how)
+    filled = filled.with_columns(pl.col(flags).fill_null(0)).with_columns(**_shares(by))
     times = [f"{lead}{name}_seconds" for lead in ("", "previous_") for name in TIMES]
     return filled.select(*by, "step", "event", "units", *_shares(by), *times, *(["value"] * bool(spec.value)), *flags)
 
@@ -268,29 +263,6 @@ def _shares(by: list[str]) -> dict[str, pl.Expr]:
         shares[share] = pl.when(size > 0).then(pl.col("units") / size)
         shares[low], shares[high] = wilson(pl.col("units"), size)
     return shares
-
-
-def _levels(chosen: pl.DataFrame, data: Dataset, spec: Funnel) -> pl.DataFrame:
-    """Units, times from the entry and from the required step before, and value, by step reached."""
-    frames = []
-    for k in range(1, len(spec.steps) + 1):
-        before = required_before(spec.steps, k - 1) + 1
-        took, since = (pl.col(f"t{k}") - pl.col(other).to_physical() for other in ("time", f"t{before}"))
-        worth = pl.col(f"v{k}") if spec.value else pl.lit(0)
-        reached = chosen.filter(pl.col(f"t{k}").is_not_null())
-        frames.append(reached.select(*data.by, step=pl.lit(k, pl.Int64), took=took, since=since, worth=worth))
-    stats = {}
-    for lead, column in (("", pl.col("took")), ("previous_", pl.col("since"))):
-        seconds = column / 1e6
-        stats[f"{lead}median_seconds"] = seconds.median()
-        stats |= {f"{lead}p{q}_seconds": seconds.quantile(q / 100, "linear") for q in (25, 75, 90)}
-        # whole microseconds in 128 bits: no overflow, and the same sum in any order
-        stats[f"{lead}mean_seconds"] = column.cast(pl.Int128).sum().cast(pl.Float64) / pl.len() / 1e6
-    return (
-        pl.concat(frames)
-        .group_by(*data.by, "step")
-        .agg(units=pl.len().cast(pl.Int64), value=pl.col("worth").sum() / scale_of(data, spec), **stats)
-    )
 
 
 def scale_of(data: Dataset, spec: Funnel) -> int:

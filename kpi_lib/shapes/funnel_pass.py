@@ -13,6 +13,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.period import INSTANT, Grid, micros
 from kpi_lib.core.store import USER, mapped, used
+from kpi_lib.shapes.funnel_counts import Counts, counts_of, merged
 from kpi_lib.shapes.funnel_rules import Funnel, microseconds
 from kpi_lib.shapes.rows import Rows, read
 
@@ -30,17 +31,8 @@ STEP = "\x00step"
 FORMS = {"store": "ranges of users, sorted", "scan": "the columns of the files, sorted for this question"}
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What the pass found: one row per unit (where it stands), one per counted attempt, and whether all were ripe."""
-
-    standing: pl.DataFrame
-    chosen: pl.DataFrame
-    all_ripe: bool
-
-
-def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
-    """The units and their counted attempts, or None where the question or the data need the general way."""
+def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
+    """The units and their counted attempts added up, or None where the question or the data need the general way."""
     if why := _needs_more(data, spec):
         used("funnel", "tables", why)
         return None
@@ -53,10 +45,7 @@ def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
         used("funnel", "tables", "entries at one instant lie in different segments: the order of the table decides")
         return None
     used("funnel", parts.form, f"{len(parts.events)} parts: {FORMS[parts.form]}; every rule asked for is covered")
-    standing, chosen = (
-        pl.concat([getattr(each, name) for each in done], rechunk=True) for name in ("standing", "chosen")
-    )
-    return Passed(standing, chosen, all(each.all_ripe for each in done))
+    return merged(done, data.by)
 
 
 def _needs_more(data: Dataset, spec: Funnel) -> str:
@@ -72,7 +61,7 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     return ""
 
 
-def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Passed | None:
+def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
     """The attempts of the users of one part; None where the order of rows at one instant would matter."""
     import numpy as np
 
@@ -94,7 +83,7 @@ def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None)
     depth = _depth(levels, len(entry))
     best = _best(log, entry[usable], depth[usable], latest=spec.time_to_convert == "fastest")
     chosen = np.flatnonzero(usable)[best]
-    return _told(rows, log, data=data, entries=(entry, chosen, ripe, depth, levels), usable=usable)
+    return _told(rows, log, data=data, spec=spec, entries=(entry, chosen, ripe, depth, levels), usable=usable)
 
 
 def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
@@ -239,10 +228,11 @@ def _told(
     log: _Log,
     *,
     data: Dataset,
+    spec: Funnel,
     entries: "tuple[Ints, Ints, Flags, NDArray[np.int8], list[tuple[Ints, Ints]]]",
     usable: "Flags",
-) -> Passed:
-    """One row per unit that entered, and one per counted attempt with the times of its steps."""
+) -> Counts:
+    """One row per unit that entered, and one per counted attempt with the times of its steps, added up."""
     import numpy as np
 
     entry, chosen, ripe, depth, levels = entries
@@ -273,4 +263,5 @@ def _told(
         column = np.full(len(chosen), NEVER, dtype=np.int64)
         column[mine[mine >= 0]] = log.time[row[mine >= 0]]
         times[f"t{k}"] = pl.Series(column).replace(NEVER, None)
-    return Passed(standing, standing.filter("counted").with_columns(**times).select(*data.by, *times), bool(ripe.all()))
+    attempts = standing.filter("counted").with_columns(**times).select(*data.by, *times)
+    return counts_of(standing, attempts, by=data.by, spec=spec, ripe=bool(ripe.all()))
