@@ -12,7 +12,7 @@ UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hash
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := report
-.PHONY: report setup setup-dev test test-slow lint lock lab bench bench-kpis clean help
+.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis clean help
 
 report: setup $(DEMO)/kpi.toml ## set up and render the demo reports (the default)
 	@for workspace in $(WORKSPACES); do \
@@ -41,6 +41,12 @@ test: setup-dev ## set up and run the test suite with its coverage
 test-slow: setup-dev ## the long simulations, wide property searches and installs
 	@$(PYTEST) -n logical -m "slow or hypothesis" --hypothesis-profile=search
 
+test-spark: ## --engine spark against the answers of one machine, in an environment of its own; needs Java 17
+	@test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	@for lock in dev spark; do .venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r requirements/$$lock.lock || exit $$?; done
+	@.venv-spark/bin/python -m pytest -n 0 -m spark tests/sources/test_cluster.py
+
 lint: setup-dev ## style, types and import floors alone
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -60,6 +66,7 @@ lock: setup-dev ## choose new versions of all requirements and lock them by hash
 	@$(UV_COMPILE) $(UPGRADE) --group build pyproject.toml -o requirements/runtime.lock
 	@$(UV_COMPILE) $(UPGRADE) --group dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
 	@$(UV_COMPILE) $(UPGRADE) --group bench pyproject.toml -c requirements/runtime.lock -o requirements/bench.lock
+	@$(UV_COMPILE) $(UPGRADE) --group spark pyproject.toml -c requirements/dev.lock -o requirements/spark.lock
 
 clean: ## remove .venv, rendered reports, the drawn demo data and caches
 	rm -rf $(DEMO) .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

@@ -7,13 +7,14 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.demands import missing_inputs, units_of, value_of
+from kpi_lib.answers.statistics import moved, prepared, sources_of, tallied
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, unknown
-from kpi_lib.core.measure import COUNT, DERIVED, GAP, PER_DAY
-from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of, tally
+from kpi_lib.core.measure import DERIVED, GAP
+from kpi_lib.core.motions import interval_of_replicates, replicates, settle, spine_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, SHARE, minor_digits
-from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, base_of, find
+from kpi_lib.kpis.registry import REQUIRED, ChoiceNeeded, Kpi, find
 
 FIGURES = ("value", "low", "high")
 TAIL = ("start", "end", *FIGURES, "n", "unripe", "unit", "status")
@@ -71,19 +72,22 @@ def compute(
         _check_segments(asked, seen)
     choices = {**data.settings, **(options or {})}
     frames, reasons = [], {}
-    for kpi in asked:
-        own = grid if isinstance(grid, Grid) else grid(kpi)
-        frame, reason = _values(kpi, seen, own, choices)
-        frames.append(frame)
-        if reason:
-            reasons[kpi.name] = reason
+    periods = [grid if isinstance(grid, Grid) else grid(kpi) for kpi in asked]
+    with prepared(list(zip(asked, periods, strict=True)), seen, choices):
+        for kpi, own in zip(asked, periods, strict=True):
+            frame, reason = _values(kpi, seen, own, choices)
+            frames.append(frame)
+            if reason:
+                reasons[kpi.name] = reason
     parts = {kpi.name: kpi.parts for kpi in asked}
     columns = list(dict.fromkeys(["kpi", *seen.by, *(p for names in parts.values() for p in names), *TAIL]))
     table = pl.concat(frames, how="diagonal_relaxed")
     absent = [pl.lit(None, dtype=pl.String).alias(column) for column in columns if column not in table.columns]
     table = table.with_columns(absent).select(columns)
     hashes = {kpi.name: kpi.definition_hash(choices) for kpi in asked}
-    return Values(table, seen.by, parts, reasons, hashes, data.currency, data.fingerprint, own.every if asked else "")
+    return Values(
+        table, seen.by, parts, reasons, hashes, data.currency, data.fingerprint, periods[-1].every if asked else ""
+    )
 
 
 def segmentable(names: str | Sequence[str], data: Dataset, columns: Sequence[str]) -> tuple[str, ...]:
@@ -105,10 +109,7 @@ def _check_segments(asked: list[Kpi], data: Dataset) -> None:
 
 def _tables(kpi: Kpi, data: Dataset) -> set[str]:
     """The tables that a KPI reads, and the users."""
-    tables = kpi.tables | {"users"}
-    return {
-        data.activity if table == "events" else table for table in tables if data.columns(table) or table == "events"
-    }
+    return {*sources_of(kpi, data), *(["users"] if data.columns("users") else [])}
 
 
 def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
@@ -120,7 +121,7 @@ def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
 
 def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> tuple[pl.DataFrame, str]:
     """The tidy rows of one KPI, and the reason if there are no figures."""
-    data = replace(data, source=tuple(sorted(_tables(kpi, data) - {"users"})))
+    data = replace(data, source=sources_of(kpi, data))
     if missing := missing_inputs(kpi, data):
         return _blank(kpi, data, grid, "missing_input"), f"needs {', '.join(missing)}"
     required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]
@@ -155,9 +156,7 @@ def _blank(kpi: Kpi, data: Dataset, grid: Grid, status: str) -> pl.DataFrame:
 
 def _direct(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
     window = grid.trailing(kpi.window_on(grid.every))
-    counting = kpi.measure is COUNT or kpi.measure is PER_DAY  # only how many there are matters, not who they are
-    units = units_of(kpi, replace(data, counting=counting), window, choices)
-    stats = tally(units, kpi.measure, data, window, parts=kpi.parts, folds=kpi.measure.jackknife)
+    stats = tallied(kpi, data, window, choices, folds=kpi.measure.jackknife)
     return settle(stats, data, _periods(kpi, data, grid, window))
 
 
@@ -176,16 +175,10 @@ def _periods(kpi: Kpi, data: Dataset, grid: Grid, window: Grid) -> pl.DataFrame:
     unseen = (grid.frame(data.observed_from, data.observed_until)["seen"] <= 0) | (frame["seen"] <= 0)
     void = (early if voids else early & False) | unseen
     for part in kpi.components:
-        moved, theirs = _moved(window, part)
-        own = _periods(theirs, data, moved, moved.trailing(theirs.window_on(grid.every)))
+        earlier, theirs = moved(window, part)
+        own = _periods(theirs, data, earlier, earlier.trailing(theirs.window_on(grid.every)))
         early, void = early | own["early"], void | own["void"]
     return frame.with_columns(early=early, void=void, unseen=unseen)
-
-
-def _moved(window: Grid, part: str) -> tuple[Grid, Kpi]:
-    """The periods and the KPI that a part of a derived KPI means."""
-    shift, name = base_of(part)
-    return {"": lambda: window, "previous_": window.before, "year_before_": window.year_before}[shift](), find(name)
 
 
 def _derived(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> pl.DataFrame:
@@ -201,14 +194,14 @@ def _copies(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     """A KPI of everybody (left_out −1) and with each twentieth of users left out; n and unripe are those of the last part."""
     window = grid.trailing(kpi.window_on(grid.every))
     if kpi.measure is not DERIVED:
-        stats = tally(units_of(kpi, data, window, choices), kpi.measure, data, window, parts=kpi.parts, folds=True)
+        stats = tallied(kpi, data, window, choices, folds=True)
         frame = window.frame(data.observed_from, data.observed_until)
         return replicates(stats, spine_of(stats, data, frame.select("period", "days", "seen")))
     keys = ["period", *data.by, "left_out"]
     whole: pl.DataFrame | None = None
     for part in kpi.components:
-        moved, theirs = _moved(window, part)
-        kept = _copies(theirs, data, moved, choices).select(*keys, "n", "unripe", pl.col("value").alias(part))
+        earlier, theirs = moved(window, part)
+        kept = _copies(theirs, data, earlier, choices).select(*keys, "n", "unripe", pl.col("value").alias(part))
         if whole is not None:  # a segment may be known to one part only, as a channel that nobody came by
             whole = whole.drop("n", "unripe")
             kept = whole.join(kept, on=keys, how="full", nulls_equal=True, coalesce=True, maintain_order="left_right")
@@ -286,7 +279,7 @@ def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> pl.DataFrame:
     """
     window = grid.trailing(kpi.window_on(grid.every))
     whole = _periods(kpi, data, grid, window).filter(~(pl.col("void") | pl.col("partial") | pl.col("early")))
-    data = replace(data, source=tuple(sorted(_tables(kpi, data) - {"users"})))
+    data = replace(data, source=sources_of(kpi, data))
     copies = _copies(kpi, data, grid, data.settings).with_columns(pl.col("value").cast(pl.Float64))
     if kpi.unit.money:
         scale = pl.Series([10.0 ** minor_digits(data.currency)] * len(copies))

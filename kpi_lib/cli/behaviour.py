@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, segments, shared, table_choice
+from kpi_lib.cli.options import Place, columns, engines, segments, shared, table_choice
 from kpi_lib.cli.text import table
 from kpi_lib.core.units import SHARE, show
 
@@ -35,6 +35,7 @@ from kpi_lib.core.units import SHARE, show
 @click.option("--period", metavar="P", help="Cohorts that start in this period (default: all).")
 @segments
 @table_choice
+@engines
 @shared
 def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """Who comes back k periods after the start, cohort by cohort; cells not yet observed stay empty.
@@ -57,7 +58,8 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
         data.segments(column)
     grid = workspace.grid(asked["period"]) if asked["period"] else None
     seen = data.with_by(by)
-    by, found = seen.by, cohorts(seen, spec, grid=grid)
+    with place.engine(workspace, asked):
+        by, found = seen.by, cohorts(seen, spec, grid=grid)
     rows = _rows(found, asked["mean"])
     sizes = found.table.filter(found.table["k"] == 0)
     head = f"{sizes.height} cohorts, {sizes['size'].sum():,} members; over all cohorts whose period k is complete:"

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.options import GAP_HELP, Place, columns, engines, grid_of, period, segments, shared, table_choice
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import COUNT, FRACTION, RATIO, SHARE, show, span
 
@@ -16,6 +16,7 @@ LAST = 30
 @period
 @segments
 @table_choice
+@engines
 @shared
 def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: ANN401
     """Compute KPIs: value, 95 % interval, n and status for each period and segment.
@@ -32,7 +33,8 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
         find(name)
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
-    values = compute_kpis(kpis, data, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
+    with place.engine(workspace, asked):
+        values = compute_kpis(kpis, data, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
     rows, lines = values.to_dict()["rows"], []
     for row in rows:
         unit = find(row["kpi"]).unit

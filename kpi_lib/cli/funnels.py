@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, segments, shared, table_choice
+from kpi_lib.cli.options import Place, columns, engines, segments, shared, table_choice
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import MINUS, SHARE, show, significant, span
 from kpi_lib.shapes.funnel_rules import Funnel
@@ -50,6 +50,7 @@ ALWAYS = ("within", "order", "attempt", "ties", "time_to_convert", "unripe", "un
 @click.option("--period", metavar="P", help="Entries of this period, read on to the end of the window (default: all).")
 @segments
 @table_choice
+@engines
 @shared
 def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
     """How many get how far through the steps, how long it takes, and who is still under way.
@@ -68,7 +69,8 @@ def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
         data.segments(column)
     asked["period"] = asked["period"] or rest.get("period")
     form = _form(asked)
-    document, text, warnings = form(workspace, data.with_by(by), spec, asked)
+    with place.engine(workspace, asked):
+        document, text, warnings = form(workspace, data.with_by(by), spec, asked)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     place.show(document, text)
@@ -88,6 +90,11 @@ def _form(asked: Mapping[str, Any]) -> Callable[..., Answer]:
         raise UsageError(f"--{chosen[0]} and --{chosen[1]} are two questions: ask one at a time.")
     if chosen and (extra := next((name for name in ("histogram", "users") if asked[name]), None)):
         raise UsageError(f"--{extra} belongs to one funnel: leave --{chosen[0]} out.")
+    alone = next((name for name in (*forms, "histogram", "users") if asked[name]), None)
+    if alone and asked["engine"] != "local":
+        raise UsageError(
+            f"--{alone} looks at people one by one, which --engine {asked['engine']} does not: ask it here."
+        )
     return forms[chosen[0]] if chosen else _once
 
 

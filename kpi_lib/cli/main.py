@@ -49,6 +49,7 @@ GROUPS = {
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
     "Tell": ("scorecard", "signals", "forecast", "decide", "report", "prune", "review", "lab"),
 }
+ENGINES = ("compute", "funnel", "cohort")
 
 
 class Overview(click.Group):
@@ -120,7 +121,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Abort:
         return _failed("stopped.")
     except click.ClickException as error:
-        return _failed(f"{error.format_message()} `{_asked(error, arguments)} --help` shows what it takes.")
+        return _failed(f"{_refused(error)} `{_asked(error, arguments)} --help` shows what it takes.")
     except KpiError as error:
         if "--debug" in arguments:
             raise
@@ -141,6 +142,13 @@ def _asked(error: click.ClickException, arguments: Sequence[str]) -> str:
     if isinstance(error, click.UsageError) and error.ctx:
         return error.ctx.command_path
     return " ".join(["kpi", *[word for word in arguments if word in VERBS][:1]])
+
+
+def _refused(error: click.ClickException) -> str:
+    """What is wrong with the options; of an engine, which questions have one."""
+    if isinstance(error, click.NoSuchOption) and error.option_name in ("--engine", "--master"):
+        return f"{error.option_name} belongs to {', '.join(ENGINES)}: everything else is answered on this machine."
+    return error.format_message()
 
 
 def _failed(message: str) -> int:

@@ -1,7 +1,8 @@
 """What the verbs share: where the workspace is, how to print, which period."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,19 @@ class Place:
             click.echo(line, err=True)
         return workspace
 
+    @contextmanager
+    def engine(self, workspace: "Workspace", asked: dict[str, Any]) -> Iterator[None]:
+        """Let the engine that was asked for do the work over users."""
+        if asked["engine"] == "spark":
+            from kpi_lib.sources.cluster import on_spark
+
+            with on_spark(workspace, asked["master"] or "local[*]"):
+                yield
+        elif asked["master"]:
+            raise click.UsageError("--master is an address of Spark: give --engine spark as well.")
+        else:
+            yield
+
     def show(self, document: dict[str, Any], text: str) -> None:
         """Print the JSON document or the text for people."""
         if self.silent:
@@ -98,6 +112,16 @@ def period(verb: Verb) -> Verb:
     ):
         verb = option(verb)
     return verb
+
+
+def engines(verb: Verb) -> Verb:
+    """Take --engine and --master."""
+    master = click.option(
+        "--master", metavar="URL", help="Where Spark is: local[N], spark://host:7077, yarn (default local[*])."
+    )
+    choice = click.Choice(["local", "spark"])
+    told = "Do the work here (default) or on Spark, on the store of the workspace: docs/clusters.md."
+    return click.option("--engine", type=choice, default="local", help=told)(master(verb))
 
 
 def segments(verb: Verb) -> Verb:

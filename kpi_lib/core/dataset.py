@@ -48,13 +48,22 @@ ENDS = ("end", "launched")  # may be planned ahead; as of a day, those that lie 
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What a part of the data must know of all of them: names of events, and the frequent values of segment columns."""
+
+    events: frozenset[str]
+    frequent: Mapping[str, list[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Canonical tables as frames, ordered by (user, time), with the observed span [observed_from, observed_until).
 
     `by` names the segment columns in force, `activity` the table that actives, sessions and funnels read. `parts` are
     the events in a form that the fast shapes read, where there is one. `source` names the tables that a figure reads: a
     segment column of theirs is meant, not one of the same name elsewhere. `counting`: users are only counted, so that
-    a unit frame may hold counts of equal units. `kept` holds what several figures share.
+    a unit frame may hold counts of equal units. `kept` holds what several figures share. `whole`: these are some of the
+    users, of data of which that much must be known.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -73,6 +82,7 @@ class Dataset:
     source: tuple[str, ...] = ()
     counting: bool = False
     kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    whole: Whole | None = None
 
     @classmethod
     def of(
@@ -159,7 +169,7 @@ class Dataset:
         Of more than 200 values the 200 with most rows stay, and the rest is `(other)`; null stays null.
         """
         values = self._sizes(column)[column]
-        if (known := self._most(column)) is None:
+        if (known := self.frequent(column)) is None:
             return values.sort(nulls_last=True)
         there = [*known, OTHER, *([None] if values.null_count() else [])]
         return pl.Series(column, there, dtype=pl.String).sort(nulls_last=True)
@@ -174,8 +184,10 @@ class Dataset:
             raise unknown("column", column, there, where="--by")
         return pl.concat([self.sizes(name, column) for name in places]).group_by(column).agg(pl.col("rows").sum())
 
-    def _most(self, column: str) -> list[str] | None:
+    def frequent(self, column: str) -> list[str] | None:
         """The values with most rows, where a column has more than can be segments."""
+        if self.whole is not None and column in self.whole.frequent:
+            return self.whole.frequent[column]
         sizes = self._sizes(column).drop_nulls().filter(pl.col(column) != OTHER)
         if len(sizes) <= SEGMENT_LIMIT:
             return None
@@ -220,7 +232,7 @@ class Dataset:
 
     def segment(self, column: str, *, tell: bool = False) -> pl.Expr:
         """A column as a segment: text, and `(other)` for what is not among the most frequent values."""
-        known = self._most(column)
+        known = self.frequent(column)
         if known is None:
             return pl.col(column).cast(pl.String)
         if tell:

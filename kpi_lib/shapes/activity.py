@@ -17,7 +17,9 @@ DAYS = pl.Schema({"user_id": pl.String(), "day": pl.Date(), "time": INSTANT, "ev
 
 
 def event_names(data: Dataset) -> set[str]:
-    """The names of all events that occur in the data."""
+    """The names of all events that occur in the data, of which these may be a part."""
+    if data.whole is not None:
+        return set(data.whole.events)
     return once(data, "event names", lambda: _event_names(data))
 
 

@@ -22,7 +22,7 @@ def curve(
     by: list[str],
     *,
     steps: bool,
-    gone_after: int | None,
+    lives: pl.DataFrame | None,
 ) -> pl.DataFrame:
     """One row per segment and k of the cohort table: cohorts, simple mean with interval, previous, change, survival.
 
@@ -34,8 +34,8 @@ def curve(
     keys = [*by, "k"]
     spans = cells.select(*by, "k", "to").unique()
     parts = [_simple(cells, keys), *([_steps(cells, seen, members, by)] if steps else [])]
-    if gone_after is not None:
-        parts.append(_survival(seen, members, by, gone_after))
+    if lives is not None:
+        parts.append(_survival(lives, by))
     for part in parts:
         spans = spans.join(part, on=keys, how="left", nulls_equal=True)
     absent = [pl.lit(None, dtype=pl.Float64).alias(name) for name in (*STEP, *LEFT) if name not in spans.columns]
@@ -76,10 +76,9 @@ def _steps(cells: pl.DataFrame, seen: pl.DataFrame, members: pl.DataFrame, by: l
     return filled.select(*keys, previous=previous, change=change)
 
 
-def _survival(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_after: int) -> pl.DataFrame:
+def _survival(lives: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """The share of members who are not gone yet after period k, as far as anybody has been watched."""
-    lives = lifetimes(seen, members, by, gone_after)
-    counts = lives.group_by(*by, "key").agg(count=pl.len().cast(pl.Int64), events=pl.col("gone").sum().cast(pl.Int64))
+    counts = lives.group_by(*by, "key").agg(pl.col("count", "events").sum())
     steps = kaplan_meier(counts, by).select(*by, "key", "value", "low", "high")
     spans = counts.group_by(by).agg(pl.col("key").max()) if by else counts.select(pl.col("key").max())
     spans = spans.drop_nulls("key").with_columns(key=pl.int_ranges(0, pl.col("key") + 1, dtype=pl.Int64)).explode("key")
@@ -89,8 +88,8 @@ def _survival(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_aft
     return held.select(*by, pl.col("key").alias("k"), *(pl.col(name).fill_null(1.0) for name in LEFT))
 
 
-def lifetimes(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_after: int) -> pl.DataFrame:
-    """One row per member: segments, key (the period in which they are gone, or the last one watched), gone."""
+def lives_of(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_after: int) -> pl.DataFrame:
+    """Members by the period in which they are gone, or the last one watched (`key`): count, events (how many are gone)."""
     who = ["user_id", "entry"]
     begun = members.select(*who, *by, "watched", k=pl.lit(0, pl.Int64))
     there = pl.concat([begun, seen.select(begun.columns)]).sort(*who, "k")
@@ -99,4 +98,5 @@ def lifetimes(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_aft
     gone = pl.when(away >= gone_after).then(pl.col("k") + gone_after)
     first = there.with_columns(gone=gone).group_by(*who, *by).agg(pl.col("gone").min(), pl.col("watched").first())
     last = (pl.col("watched") - 1).clip(lower_bound=0)
-    return first.select(*by, key=pl.coalesce("gone", last), gone=pl.col("gone").is_not_null())
+    lives = first.select(*by, key=pl.coalesce("gone", last), gone=pl.col("gone").is_not_null())
+    return lives.group_by(*by, "key").agg(count=pl.len().cast(pl.Int64), events=pl.col("gone").sum().cast(pl.Int64))

@@ -14,14 +14,15 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
-from kpi_lib.core.errors import nearest
+from kpi_lib.core.engine import over_users, spread
+from kpi_lib.core.errors import UsageError, nearest
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid
 from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
-from kpi_lib.shapes.funnel_counts import TIMES, Counts, counts_of, levels
+from kpi_lib.shapes.funnel_counts import TIMES, Counts, counts_of, levels, merged
 from kpi_lib.shapes.funnel_pass import passed
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, required_before
 from kpi_lib.shapes.newcomers import older_than_data, weekly_firsts
@@ -95,14 +96,21 @@ class FunnelResult:
 
 def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelResult:
     """Count units by step: over all entries, or over the entries of one period read on to the end of the window."""
+    if spread() and spec.unit not in ("user", "session"):
+        raise UsageError(f"parts of users share a {spec.unit}: unit {spec.unit} is counted without --engine spark.")
     axis = segment_axis(data)
-    if (quick := passed(data, spec, grid)) is None:
-        return answer(data, spec, found_by_ties(data, spec, grid), grid=grid, axis=axis)
+    found = merged(over_users(data, partial(_counts, spec=spec, grid=grid)), data.by)
 
     def people() -> pl.DataFrame:
-        return answer(data, spec, {"asked": _found(data, spec, grid)}, grid=grid, axis=axis).people  # ties matter not
+        return _answered(data, spec, {"asked": _found(data, spec, grid)})[1]()  # ties matter not
 
-    return _result(data, spec, quick, grid=grid, axis=axis, people=people)
+    return _result(data, spec, found, grid=grid, axis=axis, people=people)
+
+
+def _counts(data: Dataset, *, spec: Funnel, grid: Grid | None) -> Counts:
+    """What the funnel of these users comes to: in one pass where its rules and the form of the data allow it."""
+    quick = passed(data, spec, grid)
+    return _answered(data, spec, found_by_ties(data, spec, grid))[0] if quick is None else quick
 
 
 def found_by_ties(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, pl.DataFrame]:
@@ -127,14 +135,21 @@ def answer(
     data: Dataset, spec: Funnel, variants: Mapping[str, pl.DataFrame], *, grid: Grid | None, axis: pl.DataFrame
 ) -> FunnelResult:
     """The result that attempts give."""
+    counts, people = _answered(data, spec, variants)
+    return _result(data, spec, counts, grid=grid, axis=axis, people=people)
+
+
+def _answered(
+    data: Dataset, spec: Funnel, variants: Mapping[str, pl.DataFrame]
+) -> tuple[Counts, Callable[[], pl.DataFrame]]:
+    """What attempts come to, and who made them."""
     found = variants["asked"]
     chosen = choose(found, spec, ["unit"])
     rest = found.sort("unit", "time", "row").unique("unit", keep="first", maintain_order=True)
     rest = rest.join(chosen, on="unit", how="anti", maintain_order="left")
     standing = _standing(found, chosen, rest, sensitive=_sensitive(variants, spec), data=data, spec=spec)
     counts = counts_of(standing, chosen, by=data.by, spec=spec, ripe=bool(found["ripe"].all()))
-    people = partial(_people, chosen, rest, data=data, spec=spec)
-    return _result(data, spec, counts, grid=grid, axis=axis, people=people)
+    return counts, partial(_people, chosen, rest, data=data, spec=spec)
 
 
 def _result(

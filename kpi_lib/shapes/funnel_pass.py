@@ -247,14 +247,8 @@ def _told(
     done = counted & (depth[shown] == log.width)
     frame = rows.frame.select(USER, *(c for c in rows.frame.columns if c in data.by or c == "user_id"))[entry[shown]]
     marks = {"usable": counted, "open": young & ~done, "counted": counted, "sensitive": sensitive}
-    standing = (
-        join_segments(frame.lazy(), data)
-        .collect()
-        .select(
-            pl.col(data.by).cast(pl.String),
-            **{name: pl.Series(flags, dtype=pl.Boolean) for name, flags in marks.items()},
-        )
-    )
+    flags = {name: pl.Series(each, dtype=pl.Boolean) for name, each in marks.items()}
+    standing = join_segments(frame.lazy(), data).collect().select(pl.col(data.by).cast(pl.String), **flags)
     times = {"time": pl.Series(log.time[entry[chosen]]).cast(INSTANT)}
     spot = np.full(len(entry), -1, dtype=np.int64)
     spot[chosen] = np.arange(len(chosen))

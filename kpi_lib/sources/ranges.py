@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,31 @@ def _replace(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def read_ranges(folder: Path) -> Parts:
-    """The parts of a written store; refuses files that are missing, cut short, or share a user."""
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Users from `low` on and before `high`, at the edges everybody; rows of nobody belong to the first range."""
+
+    number: int
+    low: Any
+    high: Any
+
+    def holds(self, user: pl.Expr) -> pl.Expr:
+        """Whether a user belongs to the range."""
+        inside = user.is_not_null() if self.low is None else user >= self.low
+        if self.high is not None:
+            inside &= user < self.high
+        return inside.fill_null(False) if self.number else inside | user.is_null()
+
+
+def ranges(folder: Path) -> list[Range]:
+    """The ranges of users in a written store; together they hold every user there can be, whether with events or not."""
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    edges = [None, *(each["first"] for each in index[1:]), None]
+    return [Range(number, edges[number], edges[number + 1]) for number in range(len(index))]
+
+
+def read_ranges(folder: Path, only: Range | None = None) -> Parts:
+    """The parts of a written store, or one of them; refuses files that are missing, cut short, or share a user."""
     ranges = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     before: Any = None
     for each in ranges:
@@ -122,6 +146,8 @@ def read_ranges(folder: Path) -> Parts:
         events.append(pl.scan_parquet(folder / each["file"]))
         days.append(pl.scan_parquet(folder / f"days-{each['file']}").with_columns(pl.col(USER) + users))
         users += each["users"]
+    if only is not None:
+        events, days = [events[only.number]], [days[only.number]]
     return Parts("store", tuple(events), True, pl.concat(days))
 
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from kpi_lib.sources.findings import FUTURE, Counts, Finding, Loaded
 from kpi_lib.sources.fitted import Keep
 from kpi_lib.sources.loading import load
 from kpi_lib.sources.manifest import FILE, as_funnel
-from kpi_lib.sources.ranges import Tell, read_ranges, silent, whole, write_ranges
+from kpi_lib.sources.ranges import INDEX, Range, Tell, ranges, read_ranges, silent, whole, write_ranges
 from kpi_lib.sources.reading import find
 
 FORMAT = 1
@@ -157,16 +158,30 @@ def _publish(store: Path, content: Mapping[str, Any]) -> None:
             shutil.rmtree(each, ignore_errors=True)
 
 
-def opened(folder: Path, config: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[Dataset, Loaded]:
-    """The data set of a fresh store: the same as loading the files gives, its tables read when they are needed."""
+def ranges_of(folder: Path, content: Mapping[str, Any]) -> list[Range]:
+    """The ranges of users that the store's events lie in; without events one range holds everybody."""
+    place = folder / FOLDER / content["tables"].get("events", "")
+    return ranges(place) if (place / INDEX).is_file() else [Range(0, None, None)]
+
+
+def opened(
+    folder: Path, config: Mapping[str, Any], content: Mapping[str, Any], only: Range | None = None
+) -> tuple[Dataset, Loaded]:
+    """The data set of a fresh store: the same as loading the files gives, its tables read when they are needed.
+
+    `only`: of tables that know users, the rows of the users in one range; tables without users whole.
+    """
     store = folder / FOLDER
     readers, schemas, parts = {}, {}, None
     for name, place in content["tables"].items():
         if (store / place / ROWS).is_file():
-            readers[name] = lambda path=store / place / ROWS: pl.read_parquet(path)
             schemas[name] = pl.read_parquet_schema(store / place / ROWS)
+            rows = pl.scan_parquet(store / place / ROWS)
+            if only is not None and "user_id" in schemas[name]:
+                rows = rows.filter(only.holds(pl.col("user_id")))
+            readers[name] = partial(rows.collect, engine="in-memory")
         else:
-            parts = read_ranges(store / place)
+            parts = read_ranges(store / place, only)
             readers[name] = lambda parts=parts: whole(parts)
             schemas[name] = plain_schema(parts)
     start, stop = (datetime.fromisoformat(each).astimezone(UTC) for each in content["observed"])

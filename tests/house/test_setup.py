@@ -210,7 +210,8 @@ def test_an_unknown_level_is_refused(installer: ModuleType, arguments: list[str]
 
 def test_help_lists_every_recipe_for_people(root: Path) -> None:
     shown = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
-    for recipe in ("report", "setup", "test", "test-slow", "lint", "lock", "lab", "bench", "clean", "help"):
+    tests = ("test", "test-slow", "test-spark", "lint")
+    for recipe in ("report", "setup", *tests, "lock", "lab", "bench", "clean", "help"):
         assert re.search(rf"^  make {recipe} +\S", shown, re.MULTILINE), recipe
 
 
