@@ -7,7 +7,7 @@ a build, so that a build that fails or is stopped leaves the old store as it was
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -172,17 +172,18 @@ def opened(
     `only`: of tables that know users, the rows of the users in one range; tables without users whole.
     """
     store = folder / FOLDER
-    readers, schemas, parts = {}, {}, None
+    readers: dict[str, Callable[[], pl.DataFrame]] = {}
+    schemas, parts = {}, None
     for name, place in content["tables"].items():
         if (store / place / ROWS).is_file():
             schemas[name] = pl.read_parquet_schema(store / place / ROWS)
             rows = pl.scan_parquet(store / place / ROWS)
             if only is not None and "user_id" in schemas[name]:
                 rows = rows.filter(only.holds(pl.col("user_id")))
-            readers[name] = partial(rows.collect, engine="in-memory")
+            readers[name] = partial(_collected, rows)
         else:
             parts = read_ranges(store / place, only)
-            readers[name] = lambda parts=parts: whole(parts)
+            readers[name] = partial(whole, parts)
             schemas[name] = plain_schema(parts)
     start, stop = (datetime.fromisoformat(each).astimezone(UTC) for each in content["observed"])
     choices = config["workspace"]
@@ -202,6 +203,10 @@ def opened(
     )
     counts = {name: Counts(**each) for name, each in content["counts"].items()}
     return data, Loaded(counts, tuple(Finding(**each) for each in content["findings"]))
+
+
+def _collected(rows: pl.LazyFrame) -> pl.DataFrame:
+    return rows.collect(engine="in-memory")
 
 
 def plain_schema(parts: Parts) -> pl.Schema:
