@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from kpi_lib.core.errors import DataError
 from kpi_lib.core.store import USER, Parts, ordered, user_days
 
 ROWS = 1_500_000  # in one range: memory while building and while asking
+SLICE = 2  # ranges' worth of rows that are cut at a time
+GROUPS = 32  # row groups to a range's worth of rows, so that a range is found in a slice
 SAMPLE = 97  # every 97th row tells where the users lie
 NAMES = 4_096  # a text column of at most so many values is stored as codes
 INDEX = "index.json"
@@ -40,28 +43,39 @@ def write_ranges(rows: pl.LazyFrame, folder: Path, *, zone: str, tell: Tell = si
         return
     if not (folder / UNSORTED).exists():
         shutil.rmtree(folder / f"{UNSORTED}.draft", ignore_errors=True)
-        _cut(rows, size, folder / f"{UNSORTED}.draft")
+        _cut(rows, count, folder / f"{UNSORTED}.draft")
         (folder / f"{UNSORTED}.draft").rename(folder / UNSORTED)
-    pieces = [lambda each=each: pl.scan_parquet(each).collect() for each in _pieces(folder / UNSORTED)]
-    _write_all(pieces, folder, zone=zone, tell=tell)
+    _write_all(_pieces(folder / UNSORTED), folder, zone=zone, tell=tell)
     shutil.rmtree(folder / UNSORTED)
 
 
-def _cut(rows: pl.LazyFrame, size: int, raw: Path) -> None:
-    """Cut rows into ranges of users, as many as asked or fewer, in no order within a range."""
+def _cut(rows: pl.LazyFrame, count: int, raw: Path) -> None:
+    """Cut rows into ranges of users: slices of the rows, each a file in the order of the ranges, in no order within one.
+
+    One slice is in memory at a time; a file for each range, all of them open at once, takes many times as much.
+    """
+    size, step = -(-count // ROWS), SLICE * ROWS
     sample = rows.select("user_id").gather_every(SAMPLE).collect()["user_id"].sort()
     cuts = sample.gather([len(sample) * i // size for i in range(1, size)]).unique().sort()
-    place = pl.lit(cuts).search_sorted(pl.col("user_id"), side="right").cast(pl.Int32)
-    target = pl.PartitionBy(raw, key=RANGE, include_key=False)
-    _coded(rows).with_columns(place.alias(RANGE)).sink_parquet(
-        target, mkdir=True, compression="zstd", compression_level=1
-    )
+    coded = _coded(rows)
+    raw.mkdir()
+    for number, start in enumerate(range(0, count, step)):
+        part = coded.slice(start, step).collect()
+        place = cuts.search_sorted(part["user_id"], side="right").cast(pl.Int32)
+        part.with_columns(place.alias(RANGE)).sort(RANGE).write_parquet(
+            raw / f"{number:04}.parquet", compression="zstd", compression_level=1, row_group_size=ROWS // GROUPS + 1
+        )
 
 
-def _pieces(raw: Path) -> list[str]:
-    """The folders of the unsorted ranges, in the order of their users."""
-    found = sorted(raw.iterdir(), key=lambda each: int(each.name.split("=")[-1]))
-    return [str(each / "**" / "*.parquet") for each in found]
+def _pieces(raw: Path) -> list[Callable[[], pl.DataFrame]]:
+    """How to read each unsorted range, in the order of their users: of each slice the few row groups that hold it."""
+    rows = pl.scan_parquet(raw / "*.parquet")
+    numbers = rows.select(pl.col(RANGE).unique()).collect()[RANGE].sort()
+    return [partial(_piece, rows, number) for number in numbers]
+
+
+def _piece(rows: pl.LazyFrame, number: int) -> pl.DataFrame:
+    return rows.filter(pl.col(RANGE) == number).drop(RANGE).collect()
 
 
 def _coded(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -112,6 +112,29 @@ open_workspace({str(shop.folder)!r}, now=datetime.fromisoformat({NOW.isoformat()
     assert not list(folder.glob(".events*"))
 
 
+def test_rows_are_cut_a_slice_at_a_time_however_many_ranges_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "ROWS", 60)
+    monkeypatch.setattr(ranges, "SAMPLE", 3)
+    heights: list[int] = []
+    real = pl.DataFrame.write_parquet
+
+    def counted(frame: pl.DataFrame, *given: object, **named: object) -> None:
+        heights.append(len(frame))
+        real(frame, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", counted)
+    rows = pl.read_csv(log_of(100).encode(), try_parse_dates=True)
+    rows = rows.with_columns(pl.col("time").dt.cast_time_unit("us"))
+    ranges.write_ranges(rows.lazy(), tmp_path, zone="UTC")
+    cut = len(heights) - 2 * len(ranges.ranges(tmp_path))  # of each range its events and its days
+    slices, rest = heights[:cut], heights[cut:]
+    assert len(ranges.ranges(tmp_path)) > 10
+    assert sum(slices) == sum(rest[::2]) == len(rows)
+    assert max(slices) == ranges.SLICE * 60
+
+
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read from here on."""
