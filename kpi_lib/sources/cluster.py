@@ -100,12 +100,6 @@ def engine(workspace: Workspace, run: Runner) -> Engine:
     return over_ranges
 
 
-def here(job: Job) -> Iterator[bytes]:
-    """Do a job range by range on this machine: what a cluster does, without one."""
-    for number in range(len(job.ranges)):
-        yield pickle.loads(pickle.dumps(job)).answer(number)
-
-
 @contextmanager
 def on_spark(workspace: Workspace, master: str) -> Iterator[None]:
     """Let Spark do the work over users: `master` is local[2], spark://host:7077, yarn or whatever Spark knows.

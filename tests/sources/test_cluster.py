@@ -1,6 +1,7 @@
 """Work over users in parts, here and on Spark: the answers are those of one piece."""
 
 import json
+import pickle
 import re
 import shutil
 import sys
@@ -92,12 +93,18 @@ def shop(make: Maker, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return open_workspace(made.folder, now=NOW)
 
 
+def here(job: cluster.Job) -> Iterator[bytes]:
+    """Do a job range by range, each time with a copy that has travelled as it does to a worker."""
+    for number in range(len(job.ranges)):
+        yield pickle.loads(pickle.dumps(job)).answer(number)
+
+
 def in_parts(workspace: Workspace) -> Engine:
     """The engine that does on this machine what a cluster does."""
     assert workspace.store == ""
     assert workspace.data.parts is not None
     assert len(workspace.data.parts.events) > 3
-    return cluster.engine(workspace, cluster.here)
+    return cluster.engine(workspace, here)
 
 
 @pytest.mark.parametrize("spec", FUNNELS, ids=lambda spec: ",".join(spec.steps))
@@ -223,7 +230,7 @@ def test_what_goes_wrong_in_a_part_is_told_as_it_is_here(shop: Workspace) -> Non
 
 def test_a_worker_of_another_version_is_refused(shop: Workspace) -> None:
     def run_elsewhere(job: cluster.Job) -> Iterator[bytes]:
-        return cluster.here(replace(job, versions=("0.0", "0.0")))
+        return here(replace(job, versions=("0.0", "0.0")))
 
     with (
         using(cluster.engine(shop, run_elsewhere)),
