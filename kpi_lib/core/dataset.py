@@ -102,8 +102,9 @@ class Dataset:
         """
         scans = {name: table for name, table in tables.items() if isinstance(table, pl.LazyFrame)}
         ordered = {name: in_order(table) for name, table in tables.items() if isinstance(table, pl.DataFrame)}
-        logs = _days(tables, ("events", "transactions"), zone)
-        days = logs or _days(tables, tuple(tables), zone)
+        days: list[date] = []
+        if observed_from is None or observed_until is None:
+            days = _days(tables, ("events", "transactions"), zone) or _days(tables, tuple(tables), zone)
         if observed_from is None:
             known = min(days) if days else local_day(observed_until, zone) if observed_until else date(1970, 1, 1)
             observed_from = midnight(known, zone)

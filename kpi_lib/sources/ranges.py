@@ -17,6 +17,7 @@ ROWS = 1_500_000  # in one range: memory while building and while asking
 SLICE = 2  # ranges' worth of rows that are cut at a time
 GROUPS = 32  # row groups to a range's worth of rows, so that a range is found in a slice
 SAMPLE = 97  # every 97th row tells where the users lie
+TOLD = 1_000  # a coded column of at most so many values has their rows told in the index
 NAMES = 4_096  # a text column of at most so many values is stored as codes
 INDEX = "index.json"
 RANGE = "range of users"
@@ -111,7 +112,15 @@ def _write_range(part: pl.DataFrame, folder: Path, name: str, zone: str) -> dict
     first, last = (rows["user_id"][0], rows["user_id"][-1]) if len(rows) else (None, None)
     users = int(rows[USER].max()) + 1 if len(rows) else 0  # type: ignore[arg-type]
     sizes = [(folder / f"{kind}{name}").stat().st_size for kind in ("", "days-")]
-    return {"file": name, "rows": len(rows), "users": users, "first": first, "last": last, "bytes": sizes}
+    told = {"file": name, "rows": len(rows), "users": users, "first": first, "last": last, "bytes": sizes}
+    return told | {"values": {column: values for column in rows.columns if (values := _values(rows[column]))}}
+
+
+def _values(column: pl.Series) -> list[list[Any]]:
+    """The values of a coded column, each with its rows, so that no question counts them again; none where there are many."""
+    if not isinstance(column.dtype, pl.Enum) or column.n_unique() > TOLD:
+        return []
+    return [list(row) for row in column.cast(pl.String).value_counts().sort(column.name, nulls_last=True).iter_rows()]
 
 
 def _replace(path: Path, text: str) -> None:
@@ -161,8 +170,18 @@ def read_ranges(folder: Path, only: Range | None = None) -> Parts:
         days.append(pl.scan_parquet(folder / f"days-{each['file']}").with_columns(pl.col(USER) + users))
         users += each["users"]
     if only is not None:
-        events, days = [events[only.number]], [days[only.number]]
-    return Parts("store", tuple(events), True, pl.concat(days))
+        ranges, events, days = ([each[only.number]] for each in (ranges, events, days))
+    return Parts("store", tuple(events), True, pl.concat(days), _sizes(ranges))
+
+
+def _sizes(ranges: list[dict[str, Any]]) -> dict[Any, pl.DataFrame]:
+    """The rows of each value of a column, where every range tells them."""
+    known = set.intersection(*(set(each["values"]) for each in ranges))
+    found: dict[Any, pl.DataFrame] = {}
+    for column in known:
+        rows = [row for each in ranges for row in each["values"][column]]
+        found["sizes", column] = pl.DataFrame(rows, schema={column: pl.String, "rows": pl.UInt32}, orient="row")
+    return found
 
 
 def _size(path: Path) -> int:

@@ -27,7 +27,7 @@ from kpi_lib.sources.manifest import FILE, as_funnel
 from kpi_lib.sources.ranges import INDEX, Range, Tell, ranges, read_ranges, silent, whole, write_ranges
 from kpi_lib.sources.reading import find
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = Path(".kpi") / "store"
 MANIFEST = "manifest.json"
 ROWS = "rows.parquet"

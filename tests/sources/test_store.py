@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -120,6 +121,24 @@ def test_the_user_days_are_the_local_days_of_the_events(shop: Workspace) -> None
     assert there["events"].sum() == len(rows)
 
 
+def test_values_that_the_index_tells_are_those_of_the_rows(shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.build_store()
+    kept = again(shop).data
+    assert kept.parts is not None
+    assert {("sizes", "event"), ("sizes", "country")} <= set(kept.parts.kept)
+    for column in ("event", "country"):
+        rows = pl.concat(kept.parts.events).select(pl.col(column).cast(pl.String)).collect()
+        counted = rows.group_by(column).len("rows")
+        assert_frame_equal(kept.sizes("events", column), counted, check_row_order=False)
+    shutil.rmtree(shop.folder / store.FOLDER)
+    monkeypatch.setattr(ranges, "TOLD", 3)  # countries are three with none, events four
+    shop.build_store()
+    parts = again(shop).data.parts
+    assert parts is not None
+    assert ("sizes", "country") in parts.kept
+    assert ("sizes", "event") not in parts.kept
+
+
 def change_content(shop: Workspace) -> None:
     path = shop.folder / "log.csv"
     text, before = path.read_text("utf-8"), path.stat()
@@ -138,7 +157,7 @@ def move_the_zone(shop: Workspace) -> None:
 
 def make_it_older(shop: Workspace) -> None:
     path = shop.folder / store.FOLDER / store.MANIFEST
-    path.write_text(path.read_text("utf-8").replace('"format": 1', '"format": 0'), encoding="utf-8")
+    path.write_text(path.read_text("utf-8").replace('"format": 2', '"format": 0'), encoding="utf-8")
 
 
 def cut_a_range(shop: Workspace) -> None:
