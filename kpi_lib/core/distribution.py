@@ -150,3 +150,25 @@ def _log_log(frame: pl.DataFrame) -> pl.DataFrame:
 # the median of times of which some are still running: unit frames give `key` = seconds watched and `ended`
 MEDIAN_TIME = _median_times()
 PERCENTILES = Measure("percentiles", ("key",), COUNTS, _done, key="key", fold=_quantile(PERCENT), floor=10)
+
+
+def seconds_of(time: pl.Expr) -> pl.Expr:
+    """Microseconds as seconds, the nearest number there is.
+
+    >>> pl.DataFrame({"time": [333_334, 1]}).select(seconds_of(pl.col("time"))).to_series().to_list()
+    [0.333334, 1e-06]
+    """
+    # a column as divisor: Polars multiplies by the reciprocal of a scalar, which is off in the last bit
+    return time / (time * 0 + 1_000_000)
+
+
+def counted_quantile(value: pl.Expr, upto: pl.Expr, size: pl.Expr, q: float) -> pl.Expr:
+    """A quantile, linear between the two nearest units, where rows in order of `value` tell how many units lie `upto` each.
+
+    >>> rows = pl.DataFrame({"value": [1.0, 4.0], "units": [3, 1]})
+    >>> rows.select(counted_quantile(pl.col("value"), pl.col("units").cum_sum(), pl.col("units").sum(), 0.75)).item()
+    1.75
+    """
+    place = (size - 1) * q
+    low, high = (value.filter(upto > at).first() for at in (place.floor(), place.ceil()))
+    return pl.when(low == high).then(low).otherwise((place - place.floor()) * (high - low) + low)

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
+from kpi_lib.core.distribution import seconds_of
 from kpi_lib.core.engine import over_users, spread
 from kpi_lib.core.errors import UsageError, nearest
 from kpi_lib.core.measure import wilson
@@ -216,7 +217,7 @@ def _people(chosen: pl.DataFrame, rest: pl.DataFrame, *, data: Dataset, spec: Fu
     reached = pl.max_horizontal(f"t{at + 1}" for at in spec.required)
     counted = chosen.with_columns(
         step=pl.col("depth"),
-        seconds=(reached - pl.col("time").to_physical()) / 1e6,
+        seconds=seconds_of(reached - pl.col("time").to_physical()),
         outcome=pl.when(pl.col("depth") == last).then(pl.lit("converted")).otherwise(pl.lit("dropped")),
     )
     others = rest.with_columns(

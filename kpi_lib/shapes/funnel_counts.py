@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from kpi_lib.core.distribution import counted_quantile, seconds_of
 from kpi_lib.shapes.funnel_rules import Funnel, required_before
 
 QUARTERS = {"median": 0.5, "p25": 0.25, "p75": 0.75, "p90": 0.9}
@@ -63,13 +64,10 @@ def levels(times: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 def _spread(times: pl.DataFrame, keys: list[str], column: str, lead: str) -> pl.DataFrame:
     """Quantiles between the two nearest units, and the mean, of a column of times in seconds."""
     rows = times.group_by(*keys, column).agg(pl.col("units").sum()).sort(*keys, column)
-    rows = rows.with_columns(pl.col("units").cum_sum().over(keys).alias("upto"), seconds=pl.col(column) / 1e6)
+    rows = rows.with_columns(pl.col("units").cum_sum().over(keys).alias("upto"), seconds=seconds_of(pl.col(column)))
     size, stats = pl.col("units").sum(), {}
     for name, q in QUARTERS.items():
-        place = (size - 1) * q
-        low, high = (pl.col("seconds").filter(pl.col("upto") > at).first() for at in (place.floor(), place.ceil()))
-        between = (place - place.floor()) * (high - low) + low
-        stats[f"{lead}{name}_seconds"] = pl.when(low == high).then(low).otherwise(between)
+        stats[f"{lead}{name}_seconds"] = counted_quantile(pl.col("seconds"), pl.col("upto"), size, q)
     # whole microseconds in 128 bits: no overflow, and the same sum in any order
     whole = (pl.col(column).cast(pl.Int128) * pl.col("units").cast(pl.Int128)).sum()
     stats[f"{lead}mean_seconds"] = whole.cast(pl.Float64) / size / 1e6

@@ -1,4 +1,4 @@
-"""Sessions by pauses in one pass over ordered rows: how long each lasts and how many events it has."""
+"""Sessions by pauses in one pass over ordered rows: how many last how long, and how many events they have."""
 
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,10 @@ from kpi_lib.shapes.rows import read
 def passed(
     data: Dataset, gap: timedelta | None, grid: Grid | None, *, usual: timedelta
 ) -> tuple[pl.DataFrame, int] | None:
-    """One row per session (`length` in microseconds, `events`) and how many users have one; None where this does not do."""
+    """Sessions by their length and how many users have one; None where this does not do.
+
+    One row per length in microseconds: length, sessions, events of them, singles (of one event alone).
+    """
     if data.parts is None or data.activity != "events":
         why = "the events are in memory: the tables came from files"
     elif gap is not None and gap <= timedelta(0):
@@ -26,7 +29,8 @@ def passed(
         pause = (gap or usual) // timedelta(microseconds=1)
         part = partial(_part, pause=pause, grid=grid, ordered=data.parts.ordered)
         found = mapped(part, data.parts.events)
-        return pl.concat([each for each, _ in found], rechunk=True), sum(users for _, users in found)
+        lengths = pl.concat([each for each, _ in found]).group_by("length").agg(pl.all().sum()).sort("length")
+        return lengths, sum(users for _, users in found)
     used("sessions", "tables", why)
     return None
 
@@ -46,5 +50,6 @@ def _part(scan: pl.LazyFrame, *, pause: int, grid: Grid | None, ordered: bool) -
         start, stop, first = start[kept], stop[kept], first[kept]
     users = np.cumsum(owner, dtype=np.int32)[start] if grid is not None else np.flatnonzero(owner)
     count = len(np.unique(users)) if grid is not None else len(users)
-    length = rows.time[stop - 1] - first
-    return pl.DataFrame({"length": length, "events": (stop - start).astype(np.uint32)}), count
+    each = pl.DataFrame({"length": rows.time[stop - 1] - first, "events": stop - start})
+    sums = {"events": pl.col("events").sum(), "singles": (pl.col("events") == 1).sum().cast(pl.Int64)}
+    return each.group_by("length").agg(sessions=pl.len().cast(pl.Int64), **sums), count

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
+from kpi_lib.core.distribution import counted_quantile, seconds_of
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, local_date
 from kpi_lib.core.shape import shape
@@ -129,7 +130,7 @@ def sessions(data: Dataset, gap: timedelta | None = None, rules: SessionRules = 
     first = [pl.col(column).first() for column in ("user_id", *carried)]
     found = grouped.agg(*first, pl.col("time").min(), end=pl.col("time").max(), events=pl.len().cast(pl.Int64))
     # whole microseconds, so that sums are exact
-    seconds = (pl.col("end") - pl.col("time")).dt.total_microseconds() / 1e6
+    seconds = seconds_of((pl.col("end") - pl.col("time")).dt.total_microseconds())
     return found.with_columns(seconds=seconds, ripe=over(pl.col("end"), data, gap))
 
 
@@ -182,7 +183,7 @@ def session_figures(
 ) -> Sessions:
     """Count and length of the sessions that start in a period (default: all); a segment without any is a row of zeros."""
     if rules == PLAIN and (quick := passed(data, gap, grid, usual=usual_gap(data))) is not None:
-        return Sessions(quick[0].select(_figures(pl.lit(quick[1]))))
+        return Sessions(_counted(*quick))
     found = join_segments(sessions(data, gap, rules), data)
     if grid is not None:
         found = found.filter(grid.period(pl.col("time")).is_not_null())
@@ -196,6 +197,20 @@ def session_figures(
     return Sessions(whole.with_columns(pl.col("sessions", "users").fill_null(0)).sort(data.by, nulls_last=True))
 
 
+def _counted(lengths: pl.DataFrame, users: int) -> pl.DataFrame:
+    """The same figures from how many sessions are how long."""
+    length, size = pl.col("length"), pl.col("sessions").sum()
+    middle = counted_quantile(seconds_of(length), pl.col("sessions").cum_sum(), size, 0.5)
+    shares = {
+        "mean_seconds": (length * pl.col("sessions")).sum().cast(pl.Float64) / (size * 1_000_000),
+        "events_per_session": pl.col("events").sum() / size,
+        "single_event_share": pl.col("singles").sum() / size,
+        "zero_length_share": pl.col("sessions").filter(length == 0).sum() / size,
+    }
+    told = {name: pl.when(size > 0).then(share) for name, share in shares.items()}
+    return lengths.select(sessions=size, users=pl.lit(users, pl.Int64), median_seconds=middle, **told)
+
+
 def _figures(users: pl.Expr) -> list[pl.Expr]:
     """Count, length in microseconds and events of sessions, in sums of whole numbers: the same in any order."""
     length, events, size = pl.col("length"), pl.col("events"), pl.len()
@@ -203,7 +218,7 @@ def _figures(users: pl.Expr) -> list[pl.Expr]:
     return [
         size.cast(pl.Int64).alias("sessions"),
         users.cast(pl.Int64).alias("users"),
-        (length / 1e6).median().alias("median_seconds"),
+        seconds_of(length).median().alias("median_seconds"),
         pl.when(size > 0).then(total).alias("mean_seconds"),
         events.mean().alias("events_per_session"),
         (events == 1).mean().alias("single_event_share"),

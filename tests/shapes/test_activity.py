@@ -18,7 +18,7 @@ from tests.brute.logs import random_log
 from tests.brute.periods import Calendar
 from tests.brute.rows import DAY, HOUR, MINUTE
 from tests.brute.sessions import Cuts, session_summary
-from tests.build import dataset, told
+from tests.build import dataset, parted, scanned, told
 
 FIELDS = ("start", "dau", "wau", "mau", "stickiness", "complete")
 
@@ -203,3 +203,20 @@ def test_the_people_of_any_number_of_days() -> None:
 def test_a_window_of_no_days_is_refused() -> None:
     with pytest.raises(UsageError, match="1 or more"):
         actives(told("ann 01-05 use"), parse_period("2026-01", zone="UTC"), window=0)
+
+
+def test_session_figures_are_the_same_to_the_last_bit_in_every_form() -> None:
+    seen = 0
+    for seed in range(60):
+        dice, day = Random(seed), 86_400_000_000
+        rows = [(dice.choice("abcd"), dice.randrange(2 * day), "use", n, {}) for n in range(1 + seed * 2 % 90)]
+        data = dataset(rows, 3 * day)
+        grid = Grid.calendar(
+            "day", data.observed_from.date(), data.observed_from.date() + timedelta(days=1), zone="UTC"
+        )
+        for gap, period in ((timedelta(minutes=30), None), (timedelta(hours=3), grid), (timedelta(hours=40), None)):
+            whole = session_figures(data, gap=gap, grid=period).to_dict()
+            seen += whole["sessions"] > 1
+            for form in (scanned, parted):
+                assert session_figures(form(data), gap=gap, grid=period).to_dict() == whole, (seed, gap)
+    assert seen > 100
