@@ -47,6 +47,7 @@ def read(scan: pl.LazyFrame, columns: "list[pl.Expr]", *, ordered: bool) -> Rows
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """By user and time. User and place in one whole number sort several times as fast as two columns do."""
+    frame = frame.rechunk()  # rows are gathered in no order below: from one piece in a quarter of the time
     if not frame["time"].is_sorted():
         frame = frame.sort("time")
     user = frame[USER]
