@@ -46,7 +46,8 @@ def open_workspace(path: Path | str = ".") -> Workspace:
         from kpi_lib.show.notebook import register
 
         register(faces=FACES)
-        share(int(os.environ.get(LEAST, "0")))
+        if LEAST in os.environ:  # where nobody says, what was said before stays
+            share(int(os.environ[LEAST]))
     place = os.environ.get("KPI_WORKSPACE", path) if str(path) == "." else path
     return open_folder(place)
 

@@ -1,5 +1,7 @@
 """Several products side by side: the figures of each are those of its own scorecard, and sharing leaves them out in plain words."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -9,9 +11,10 @@ import polars as pl
 import pytest
 
 import kpi_lib as kpi
-from kpi_lib.answers.sharing import has_rule, share
+from kpi_lib.answers.sharing import has_rule, share, shares
 from kpi_lib.cli.main import run
 from kpi_lib.core.errors import DataError, KpiError, UsageError
+from kpi_lib.reporting.handover import LEAST
 from kpi_lib.reporting.notebooks import definitions_of, frames_of, learned
 from kpi_lib.reporting.portfolio import scorecard_of
 from kpi_lib.show.blocks import Figure
@@ -122,6 +125,16 @@ def test_what_has_no_rule_is_left_out_and_says_so(beside: kpi.Portfolio, tmp_pat
     assert not has_rule(beside)
     (note,) = readable(few)
     assert note.phrases == (FEW,)
+
+
+@pytest.mark.usefixtures("sharing")
+def test_opening_a_workspace_does_not_lift_what_outsiders_may_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", importlib.import_module("IPython"))
+    kpi.open_workspace(DATA / "cdnow")
+    assert shares() == 11
+    monkeypatch.setenv(LEAST, "20")
+    kpi.open_workspace(DATA / "cdnow")
+    assert shares() == 20
 
 
 def test_the_report_prints_only_figures_that_it_hands_over(tmp_path: Path) -> None:
