@@ -11,7 +11,7 @@ import polars as pl
 
 from kpi_lib.core.errors import DataError, KpiWarning, UsageError, nearest, unknown
 from kpi_lib.core.period import local_day, midnight
-from kpi_lib.core.schema import TABLES, empty, moment
+from kpi_lib.core.schema import TABLES, empty, moment, since
 from kpi_lib.core.store import Frames, Parts
 from kpi_lib.core.store import ordered as in_order
 
@@ -339,8 +339,11 @@ def _days(tables: Mapping[str, pl.DataFrame | pl.LazyFrame], names: tuple[str, .
         frame = tables.get(name, pl.DataFrame()).lazy()
         there = frame.collect_schema()
         times = [c.name for c in TABLES.get(name, ()) if c.kind in ("time", "day") and not c.planned]
+        begun = since(name, there.names())
         for column in (each for each in times if each in there):
-            edges = frame.select(first=pl.col(column).min(), last=pl.col(column).max()).collect().row(0)
+            # a trial may lead to a start that is yet to come
+            day = begun if begun is not None and column == moment(name) else pl.col(column)
+            edges = frame.select(first=day.min(), last=day.max()).collect().row(0)
             found += [local_day(e, zone) if isinstance(e, datetime) else e for e in edges if e is not None]
     return found
 
@@ -350,10 +353,10 @@ def _known(name: str, frame: pl.LazyFrame, until: datetime, zone: str) -> pl.Laz
     schema = frame.collect_schema()
     if "ingested" in schema:
         frame = frame.filter(pl.col("ingested").is_null() | (pl.col("ingested") <= until))
-    own = moment(name) if name in TABLES else None
-    if own and own in schema and name != "users":
+    own, begun = moment(name) if name in TABLES else None, since(name, schema)
+    if begun is not None and name != "users":
         last = local_day(until - timedelta(microseconds=1), zone)
-        later = pl.col(own) > last if schema[own] == pl.Date else pl.col(own) >= until
+        later = begun > last if schema[own or ""] == pl.Date else begun >= until
         frame = frame.filter(~later.fill_null(False))
     times = [c for c in TABLES.get(name, ()) if c.kind == "time" and c.name in schema and c.name != "ingested"]
     yet = [c.name for c in times if (not c.planned or c.name in ENDS) and (c.name != own or name == "users")]

@@ -5,6 +5,7 @@ Written as text, one table a line, because that is how people read a schema: `na
 Kinds: id (text key), text, time (instant), day (calendar day), money (amount in a currency), number, whole, flag (true/false).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -111,6 +112,19 @@ def moment(table: str) -> str | None:
     return optional.get(table) or next(
         (c.name for c in TABLES[table] if c.required and c.kind in ("time", "day") and not c.planned), None
     )
+
+
+def since(table: str, there: Collection[str]) -> pl.Expr | None:
+    """From when on a row is there: its moment, or a trial before it; none where the table does not say.
+
+    >>> str(since("tickets", ["opened"]))
+    'col("opened")'
+    """
+    own = moment(table) if table in TABLES else None
+    if own is None or own not in there:
+        return None
+    before = {"subscriptions": "trial_start"}.get(table)
+    return pl.min_horizontal(own, before) if before in there else pl.col(own)
 
 
 def empty(table: str) -> pl.DataFrame:

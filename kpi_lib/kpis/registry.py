@@ -43,6 +43,7 @@ UNSET = {
     "reactivation_within": "any time",
     "session_gap": "the recorded session_id, else 30m",
     "start_event": "a user's first event ever",
+    "support_categories": "those with usual names, such as support",
 }
 NEEDED = "must be chosen"
 REQUIRED = inspect.Parameter.empty

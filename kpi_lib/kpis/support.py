@@ -20,14 +20,17 @@ from kpi_lib.kpis.registry import (
     MATURE,
     STANDARD,
     UNDERSTANDING,
+    ChoiceNeeded,
     kpi,
 )  # fmt: skip
-from kpi_lib.shapes.records import days, rows, waiting
+from kpi_lib.shapes.costs import categories, costs
+from kpi_lib.shapes.records import rows, waiting
 from kpi_lib.shapes.tickets import replies
 
 SUPPORT = f"{KPIS_101}: support"
 QUALITY = f"{CLICKUP}: product quality"
 OPENED = "tickets.opened"
+USUAL = ("support", "support salaries", "support tools", "customer support")
 AT_ONCE = "A period counts as it stands; one that is not over is marked partial."
 OPEN_WAITS = (
     "Tickets without an answer count as still waiting (Kaplan-Meier); while there are any, the figure is ripening."
@@ -181,15 +184,20 @@ def ticket_volume(data: Dataset, grid: Grid) -> pl.LazyFrame:
     direction=DOWN,
     measure=TOTAL,
     inputs=("costs.date", "costs.category", "costs.amount"),
-    formula="sum of costs of the support_categories in the period",
+    formula="sum of the costs of the categories in support_categories in the period (capitals make no difference)",
     ripeness="Costs count on their day; a period that is not over is marked partial.",
     counter=("support_csat",),
     references=(GEEKS,),
     sources_wrong="The source lists it among what to watch for revenue and defines it nowhere.",
 )
 def customer_support_costs(
-    data: Dataset, grid: Grid, *, support_categories: Sequence[str] = ("support", "support salaries")
+    data: Dataset, grid: Grid, *, support_categories: Sequence[str] | None = None
 ) -> pl.LazyFrame:
     """What support costs: salaries, tools, services. One row per cost; value in minor units."""
-    chosen = pl.col("category").is_in(list(support_categories))
-    return days(data, grid, "costs", where=chosen, value=pl.col("amount"))
+    there = categories(data)
+    usual = [each for each in there if each in USUAL]
+    if support_categories is None and there and not usual:
+        raise ChoiceNeeded(
+            f"which costs are those of support is not known: write support_categories under [settings]; categories: {', '.join(there)}."
+        )
+    return costs(data, grid, usual if support_categories is None else support_categories)

@@ -8,7 +8,7 @@ import polars as pl
 
 from kpi_lib.core.errors import nearest, shown
 from kpi_lib.core.period import local_day
-from kpi_lib.core.schema import TABLES, Column, moment
+from kpi_lib.core.schema import TABLES, Column, moment, since
 from kpi_lib.sources.bench import Bench, Verdicts
 from kpi_lib.sources.csvfile import FILE, LINE
 from kpi_lib.sources.findings import (
@@ -274,11 +274,11 @@ def _signed(work: Fit, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _not_after_the_end(work: Fit, frame: pl.DataFrame) -> None:
     setting = work.bench.setting
-    name = moment(setting.table)
-    if name not in frame.columns:
+    name, begun = moment(setting.table), since(setting.table, frame.columns)
+    if name is None or begun is None:
         return
     limit = setting.until or setting.latest
     last: Any = local_day(limit - timedelta(microseconds=1), setting.zone)
-    late = pl.col(name) > last if frame.schema[name] == pl.Date else pl.col(name) >= limit
+    late = begun > last if frame.schema[name] == pl.Date else begun >= limit
     reason = pl.lit(UNOBSERVED if setting.until else FUTURE)
     work.verdicts.add(name, frame.select(pl.when(late).then(reason)).to_series(), work.values(name))

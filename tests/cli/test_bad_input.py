@@ -121,6 +121,18 @@ def test_who_comes_back_at_once_is_told(tmp_path: Path, kpi: Kpi) -> None:
     assert [row["value"] for row in kpi("compute", "mrr", *ask).json["rows"]] == [9.0]
 
 
+def test_a_trial_counts_before_it_is_known_whether_it_pays(tmp_path: Path, kpi: Kpi) -> None:
+    """Its row may say when it is to be paid for; without those rows only trials that did pay would be left."""
+    head = "subscription_id,user_id,start,trial_start,mrr\n"
+    rows = "s1,ann,2026-01-20,2026-01-05,9\ns2,bob,2026-03-10,2026-01-06,9\ns3,cid,2026-03-10,2026-03-05,9\n"
+    place = workspace(tmp_path, subscriptions=head + rows)
+    counts = kpi("check", "--workspace", place, "--json").json["tables"]["subscriptions"]
+    assert (counts["kept"], counts["quarantined"]) == (2, 1)  # what had not begun by the end of the data is refused
+    ask = ("--period", "2026-01", "--workspace", place, "--json")
+    rows = kpi("compute", "trial_signups", "trial_to_paid_rate", "mrr", *ask).json["rows"]
+    assert [(row["value"], row["n"]) for row in rows] == [(2, 2), (0.5, 2), (9.0, 1)]
+
+
 def test_currencies_do_not_mix_without_rates(tmp_path: Path, kpi: Kpi) -> None:
     mixed = "user_id,time,amount,currency\nann,2026-01-05,10,EUR\nann,2026-01-06,9,USD\n"
     said = kpi("compute", "total_revenue", "--workspace", workspace(tmp_path, transactions=mixed))

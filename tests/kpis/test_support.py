@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError
+from kpi_lib.core.period import parse_period
 from tests.build import frame_of, moment, row_of, told
 
 HOUR = 3_600.0
@@ -127,12 +130,23 @@ def test_replies_equal_a_plain_loop(seed: int) -> None:
     assert found["value"] == (pytest.approx(sum(waits) / len(waits)) if waits else None)
 
 
+def spent(*rows: tuple[date, str, int]) -> Dataset:
+    return told(tables={"costs": frame_of("costs", ["date", "category", "amount"], list(rows))})
+
+
 def test_support_costs_are_those_of_the_chosen_categories() -> None:
-    rows = [
-        (date(2026, 1, 5), "support", 1_050),
-        (date(2026, 1, 6), "support tools", 200),
-        (date(2026, 1, 7), "rent", 9_999),
-    ]
-    data = told(tables={"costs": frame_of("costs", ["date", "category", "amount"], rows)})
+    data = spent(
+        (date(2026, 1, 5), "Support", 1_050), (date(2026, 1, 6), "helpdesk", 200), (date(2026, 1, 7), "rent", 9_999)
+    )
     assert row_of("customer_support_costs", data)["value"] == 10.5
-    assert row_of("customer_support_costs", data, support_categories=["support", "support tools"])["value"] == 12.5
+    assert row_of("customer_support_costs", data, support_categories=["support", "Helpdesk"])["value"] == 12.5
+
+
+def test_support_costs_of_no_known_category_are_not_zero() -> None:
+    """What goes by another name is not free: it must be named, and a name that is not there is refused."""
+    data = spent((date(2026, 1, 6), "helpdesk", 200), (date(2026, 1, 7), "rent", 9_999))
+    found = compute("customer_support_costs", data, parse_period("2026-01", zone="UTC"))
+    assert found.table.select("value", "status").row(0) == (None, "needs_choice")
+    assert "categories: helpdesk, rent" in found.reasons["customer_support_costs"]
+    with pytest.raises(UsageError, match=r"unknown category 'help desk' in costs\. Did you mean helpdesk"):
+        row_of("customer_support_costs", data, support_categories=["help desk"])

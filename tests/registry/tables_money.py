@@ -91,6 +91,8 @@ def _subscription(number: int, start: datetime, draw: Random, users: Sequence[st
     length = timedelta(hours=draw.randrange(24, 24 * 25))
     trial = draw.random() < 0.4
     due = start + timedelta(days=draw.randrange(5, 40))
+    # some rows begin with their trial, others when it is paid for
+    began = start - timedelta(days=draw.choice((0, 0, 7, 16)))
     return {
         "subscription_id": f"s{number}",
         "user_id": draw.choice(users),
@@ -99,8 +101,8 @@ def _subscription(number: int, start: datetime, draw: Random, users: Sequence[st
         "mrr": draw.choice((0, 900, 1_900, 4_900, 9_901)),
         "plan": draw.choice(("pro", "free", None)),
         "is_trial": trial and draw.random() < 0.4,
-        "trial_start": start if trial else None,
-        "trial_end": start + timedelta(days=7) if trial else None,
+        "trial_start": began if trial else None,
+        "trial_end": began + timedelta(days=7) if trial else None,
         "term_end": due,
         "renewed_ts": due + timedelta(hours=draw.randrange(-90, 100)) if draw.random() < 0.6 else None,
     }
