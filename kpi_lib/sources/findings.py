@@ -56,7 +56,7 @@ MENDS: Mapping[str, str] = {
     NO_NUMBER: "write numbers as 1234.5, without thousands separators",
     NO_WHOLE: "write whole numbers as 1234",
     NO_FLAG: "write true or false (1, 0, yes and no also do)",
-    NO_AMOUNT: "write amounts as 1234.50, without thousands separators or currency signs",
+    NO_AMOUNT: "write amounts as 1234.50; decimal in kpi.toml reads 1.234,50 or 1,234.50, and a sign must be that of the row's currency",
     TOO_LARGE: "correct the amount; up to 15 digits are read",
     NEGATIVE: "map a kind column that says refund or credit, or leave such rows out with where",
     NO_CURRENCY: "write three-letter codes such as EUR",

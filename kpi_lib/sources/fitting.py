@@ -21,7 +21,7 @@ from kpi_lib.sources.findings import (
     NO_TIME,
     UNOBSERVED,
 )
-from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, has_commas, pointed
+from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, decimal_of, plainly
 from kpi_lib.sources.money import Rates, currencies, exchange, parse_amounts
 from kpi_lib.sources.obeying import in_words, judge
 from kpi_lib.sources.reading import Raw
@@ -48,9 +48,8 @@ class Fit:
 
     def figures(self, column: Column) -> pl.Series:
         """The raw values of a column, those of figures with a decimal point whatever the file writes."""
-        values = self.sources[column.name]
-        comma = self.bench.setting.section.get("decimal") == "," and column.kind in FIGURES
-        return pointed(values) if comma else values
+        mark = self.bench.setting.section.get("decimal") if column.kind in FIGURES else None
+        return plainly(self.sources[column.name], mark)
 
 
 def fit(bench: Bench, raw: Raw) -> pl.DataFrame:
@@ -206,8 +205,8 @@ def _not_all_wrong(work: Fit, column: Column, reasons: pl.Series) -> None:
     if found[0] == NO_TIME and (forms := usual_forms(values)):
         lines = " or ".join(f'time_format = "{form}"' for form in forms)
         mend = f"add to [tables.{work.bench.setting.table}]: {lines}"
-    if column.kind in FIGURES and has_commas(values):
-        mend = f'add to [tables.{work.bench.setting.table}]: decimal = ","'
+    if column.kind in FIGURES and (mark := decimal_of(values)):
+        mend = f'add to [tables.{work.bench.setting.table}]: decimal = "{mark}"'
     message = f"column {column.name}: {value} {found[0]}, nor is any other value of this column"
     raise work.bench.error(place, f"{message}.\nMap the right column, or {mend}.")
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from kpi_lib.core.errors import UsageError, shown
+from kpi_lib.core.errors import DataError, UsageError, shown
 from kpi_lib.core.schema import TABLES
-from kpi_lib.sources.kinds import FIGURES, as_text, blank_to_null, has_commas
+from kpi_lib.sources.findings import GENERAL_MEND, MENDS, WIDTH
+from kpi_lib.sources.kinds import FIGURES, as_text, blank_to_null, decimal_of
 from kpi_lib.sources.looks import (
     anything,
     as_times,
@@ -15,6 +16,7 @@ from kpi_lib.sources.looks import (
     form_of,
     is_amount,
     is_currency,
+    is_data,
     is_name,
     is_time,
     kinds_in,
@@ -22,6 +24,7 @@ from kpi_lib.sources.looks import (
     plain,
     same,
 )
+from kpi_lib.sources.money import sign_of
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.recognising import constants_of, listed, recognise
 
@@ -74,7 +77,7 @@ class Guess:
     currency: str | None = None
     forms: tuple[str, ...] = ()
     meanings: tuple[tuple[str, str], ...] = ()
-    comma: bool = False
+    decimal: str | None = None
 
     @property
     def unused(self) -> list[str]:
@@ -89,6 +92,8 @@ class Guess:
 
 def guess(raw: Raw) -> Guess:
     """Guess what one file is; a file that is no other table and lacks a user or a time is refused, with what it has."""
+    if raw.rows.is_empty() and not raw.rejects.is_empty():
+        raise _unread(raw)
     sure = named(raw, USUAL["sure"], is_name)
     table, why, columns = (None if sure else recognise(raw)) or _table(raw)
     constants = constants_of(raw, table) if "kind" not in columns else {}
@@ -109,9 +114,11 @@ def guess(raw: Raw) -> Guess:
     times = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "time"]
     days = [theirs for name, (theirs, _) in columns.items() if kinds[name] == "day"]
     forms = next((tuple(fits) for name in [*times, *days] if (fits := form_of(raw, name))), ())
-    naive = any(as_times(raw, name)["naive"].any() for name in times) or any("%H" in form for form in forms)
-    comma = any(has_commas(raw.rows[theirs]) for name, (theirs, _) in columns.items() if kinds[name] in FIGURES)
-    return Guess(raw, table, why, columns, constants, naive, where, currency, forms, meanings, comma)
+    clocked = any("%H" in form or "%I" in form for form in forms)
+    naive = clocked or any(as_times(raw, name)["naive"].any() for name in times)
+    marks = {decimal_of(raw.rows[theirs]) for name, (theirs, _) in columns.items() if kinds[name] in FIGURES}
+    mark = next((each for each in (",", ".") if each in marks), None)
+    return Guess(raw, table, why, columns, constants, naive, where, currency, forms, meanings, mark)
 
 
 def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
@@ -209,13 +216,13 @@ def _currency(
     if theirs is None:
         if unread := same(raw, "currency"):
             constants["currency"] = ("USD", f"{unread} holds no currency codes")
-        return None, _currency_in(amount)
+        return None, _currency_in(raw, amount)
     if any(column.name == "currency" for column in TABLES[table]):
         columns["currency"] = (theirs, "its values are currency codes")
     codes = as_text(blank_to_null(raw.rows[theirs])).drop_nulls().to_frame("code").group_by("code").len()
     ranked = codes.sort("len", "code", descending=[True, False])
     if ranked.is_empty():
-        return None, _currency_in(amount)
+        return None, _currency_in(raw, amount)
     main = ranked["code"][0]
     if len(ranked) == 1:
         return None, str(main).upper()
@@ -225,12 +232,27 @@ def _currency(
     return (condition, f"left out until a table rates is mapped: {others}"), str(main).upper()
 
 
-def _currency_in(name: str) -> str | None:
+def _currency_in(raw: Raw, name: str) -> str | None:
+    """The currency that the name of a column of amounts tells, or their signs."""
     found = re.search(r"(?:^|[^a-z])(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl)(?:$|[^a-z])", name.lower())
-    return found[1].upper() if found else None
+    return found[1].upper() if found else sign_of(raw.rows[name]) if name else None
+
+
+def _unread(raw: Raw) -> DataError:
+    """None of the lines below the header can be read: mostly it is no header, or the text is in another encoding."""
+    line, reason = raw.rejects.select("line", "reason").row(0)
+    mend = "the names of the columns must stand in the first line" if reason.startswith(WIDTH) else MENDS.get(reason)
+    return DataError(
+        f"{raw.name}: none of its {len(raw.rejects):,} rows can be read. Line {line}: {reason}.\nMend: {mend or GENERAL_MEND}."
+    )
 
 
 def _refused(raw: Raw, what: str, canonical: str) -> UsageError:
+    if any(is_data(name) for name in raw.columns):
+        return UsageError(
+            f"{raw.name}: the first line holds data, not the names of columns: {shown(', '.join(raw.columns), 100)}\n"
+            "Put a line with the names above it, such as user_id,event,time."
+        )
     there = ", ".join(_sampled(raw, name) for name in raw.columns[:12])
     more = f" … ({len(raw.columns)} in all)" if len(raw.columns) > 12 else ""
     return UsageError(

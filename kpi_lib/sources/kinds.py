@@ -1,5 +1,6 @@
 """One column of a file becomes one canonical column: its values, and for each value that cannot be used the reason."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ NOTHING = ("", "NULL", "null", "\\N", "NaN", "nan", "NA", "None", "<NA>", "NaT")
 SWITCHES = {each: True for each in ("true", "1", "yes", "y", "t")} | {
     each: False for each in ("false", "0", "no", "n", "f")
 }
-FIGURES = ("money", "number", "whole")  # kinds in which a file may write a decimal comma
+FIGURES = ("money", "number", "whole")  # kinds in which a file may write decimal commas, or commas between thousands
 SAMPLE = 10_000
 REAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
 WHOLE = r"^[+-]?[0-9]{1,18}(?:\.0*)?$"
@@ -57,28 +58,47 @@ def blank_to_null(values: pl.Series) -> pl.Series:
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
-def has_commas(values: pl.Series) -> bool:
-    """Whether figures are written with a decimal comma: with points in its place more of them can be read."""
-    if values.dtype != pl.String:
-        return False
-    read = [int(blank_to_null(each).str.contains(REAL).sum()) for each in (values, pointed(values))]
-    return read[1] > read[0]
+GROUPED = r"^([^0-9.,]*[0-9]{1,3}(?:MARK[0-9]{3})+(?:POINT[0-9]*)?[^0-9.,]*)$"
+DECORATED = r"^[^0-9.,+-]+|[^0-9.,]+$"
 
 
-GROUPED = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?$"
+def decimal_of(values: pl.Series) -> str | None:
+    """The decimal mark without which figures cannot be read: "," for 1.234,50, "." for 1,234.50; none for plain 1234.50.
 
+    A comma before three digits, wherever there is one, divides thousands.
 
-def pointed(values: pl.Series) -> pl.Series:
-    """Figures written 1.234,50 as 1234.50; what has another form, such as 19.90, cannot be read afterwards.
-
-    >>> pointed(pl.Series(["1.234,50", "-19,9", "5", "19.90"])).to_list()
-    ['1234.50', '-19.9', '5', '19,90']
+    >>> decimal_of(pl.Series(["1.234,50", "19,9"])), decimal_of(pl.Series(["1,234", "999"])), decimal_of(pl.Series(["5.5"]))
+    (',', '.', None)
     """
     if values.dtype != pl.String:
+        return None
+    bare = blank_to_null(values).str.replace_all(DECORATED, "")
+    plain, comma, point = (
+        int(each.str.contains(REAL).sum()) for each in (bare, *(plainly(bare, m) for m in (",", ".")))
+    )
+    if point > plain and point >= comma:
+        return "."
+    return "," if comma > plain else None
+
+
+def plainly(values: pl.Series, decimal: str | None) -> pl.Series:
+    """Figures with this decimal mark as plain ones: 1.234,50 and 1,234.50 become 1234.50.
+
+    What has another form, such as 19.90 where commas are decimal, cannot be read afterwards.
+
+    >>> plainly(pl.Series(["1.234,50", "-19,9", "5", "19.90"]), ",").to_list()
+    ['1234.50', '-19.9', '5', '19,90']
+    >>> plainly(pl.Series(["$1,234.50", "19,9"]), ".").to_list()
+    ['$1234.50', '19,9']
+    """
+    if decimal is None or values.dtype != pl.String:
         return values
+    mark = "." if decimal == "," else ","
+    grouped = GROUPED.replace("MARK", re.escape(mark)).replace("POINT", re.escape(decimal))
     whole = values.str.strip_chars()
-    plain = pl.when(whole.str.contains(GROUPED)).then(whole.str.replace_all(".", "", literal=True)).otherwise(whole)
-    return pl.select(plain.str.replace_many({",": ".", ".": ","})).to_series().alias(values.name)
+    joined = pl.when(whole.str.contains(grouped)).then(whole.str.replace_all(mark, "", literal=True)).otherwise(whole)
+    found = pl.select(joined).to_series().alias(values.name)
+    return found.str.replace_many({",": ".", ".": ","}) if decimal == "," else found
 
 
 def _few(values: pl.Series) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import polars as pl
 
 from kpi_lib.core.schema import Column
-from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, has_commas, pointed
-from kpi_lib.sources.money import currencies, parse_amounts
+from kpi_lib.sources.kinds import FIGURES, Zones, as_text, blank_to_null, convert, decimal_of, plainly
+from kpi_lib.sources.money import currencies, parse_amounts, sign_of
 from kpi_lib.sources.reading import Raw
 from kpi_lib.sources.times import parse_times, usual_forms
 
@@ -71,9 +71,9 @@ def reads_as(raw: Raw, name: str, column: Column) -> bool:
 
 
 def figures(raw: Raw, column: str) -> pl.Series:
-    """The first values of a column, with points where decimal commas stand."""
+    """The first values of a column as plain figures, whatever their decimal mark."""
     values = blank_to_null(raw.rows[column].head(SAMPLE))
-    return pointed(values) if has_commas(values) else values
+    return plainly(values, decimal_of(values))
 
 
 def is_time(raw: Raw, column: str) -> bool:
@@ -87,12 +87,18 @@ def is_time(raw: Raw, column: str) -> bool:
     return share(int((found["time"].is_not_null() | found["naive"]).sum()), values)
 
 
+def is_data(name: str) -> bool:
+    """Whether what stands in place of a column's name is a time or an amount."""
+    time = parse_times(pl.Series([name]), workspace_zone="UTC", file_zone="UTC")["time"][0]
+    return time is not None or re.fullmatch(r"[+-]?[0-9]+[.,][0-9]{2}", name) is not None
+
+
 def is_amount(raw: Raw, column: str) -> bool:
     """Whether a column reads as amounts."""
     values = figures(raw, column)
     if not (values.dtype.is_numeric() or values.dtype == pl.String):
         return False
-    code, _ = currencies(None, "USD", len(values))
+    code, _ = currencies(None, sign_of(values) or "USD", len(values))
     return share(parse_amounts(values, code).values.count(), values)
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from kpi_lib.core.errors import DataError
 from kpi_lib.core.period import local_date
-from kpi_lib.core.units import MINOR_DIGITS, minor_digits
+from kpi_lib.core.units import MINOR_DIGITS, SIGNS, minor_digits
 from kpi_lib.sources.csvfile import LINE
 from kpi_lib.sources.findings import NO_AMOUNT, NO_CURRENCY, NO_RATE, TOO_LARGE
 from kpi_lib.sources.kinds import as_text, blank_to_null
@@ -39,7 +39,8 @@ def parse_amounts(values: pl.Series, currency: pl.Series) -> Amounts:
     """Read amounts in whole minor units; text is read digit by digit, so that no cent is lost on the way."""
     there = blank_to_null(values)
     digits = currency.replace_strict(MINOR_DIGITS, default=minor_digits("?"), return_dtype=pl.Int64)
-    frame = pl.DataFrame({"raw": there, "digits": digits, "scale": 10**digits})
+    symbol = currency.replace(SIGNS)
+    frame = pl.DataFrame({"raw": there, "digits": digits, "scale": 10**digits, "code": currency, "symbol": symbol})
     read = _from_floats(frame) if there.dtype.is_float() else _from_text(frame)
     reason = (
         pl.when(pl.col("raw").is_null()).then(None)
@@ -49,6 +50,28 @@ def parse_amounts(values: pl.Series, currency: pl.Series) -> Amounts:
     found = read.select("minor", "rounded", reason=reason)
     minor = found.select(pl.when(pl.col("reason").is_null()).then(pl.col("minor"))).to_series()
     return Amounts(minor, found["reason"], found["rounded"].fill_null(False))
+
+
+def sign_of(values: pl.Series) -> str | None:
+    """The currency whose sign or code stands in most amounts, such as $12.50 or 12,50 EUR."""
+    if values.dtype != pl.String:
+        return None
+    signs = pl.select(
+        pl.lit(values).str.extract(r"([$€£¥₹₩]|\b[A-Z]{3}\b)").drop_nulls().value_counts(sort=True)
+    ).to_series()
+    if signs.is_empty() or signs[0]["count"] * 2 < values.count():
+        return None
+    found = str(signs.struct[0][0])
+    return found if len(found) == 3 else next(code for code, sign in SIGNS.items() if sign == found)
+
+
+def _bare() -> pl.Expr:
+    """Amounts without the sign or the code of their own currency; with another one they cannot be read."""
+    minus = pl.col("raw").str.starts_with("-")
+    body = pl.col("raw").str.strip_prefix("-")
+    for mark in ("code", "symbol"):
+        body = body.str.strip_prefix(pl.col(mark)).str.strip_suffix(pl.col(mark)).str.strip_chars()
+    return pl.when(minus).then("-" + body).otherwise(body)
 
 
 def _from_floats(frame: pl.DataFrame) -> pl.DataFrame:
@@ -62,6 +85,8 @@ def _from_floats(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _from_text(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(as_text(frame["raw"]).alias("raw"))
+    if frame["raw"].str.contains(r"[^0-9.+-]").any():
+        frame = frame.with_columns(raw=_bare())
     scientific = pl.col("raw").str.contains(SCIENTIFIC)
     plain = (
         pl.when(scientific).then(pl.col("raw").cast(pl.Decimal(38, 6), strict=False).cast(pl.String)).otherwise("raw")

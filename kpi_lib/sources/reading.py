@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,22 @@ def read(path: Path, name: str) -> Raw:
             f"{name} is a zip archive or a spreadsheet, which is not read. Save the sheet as CSV; "
             f"read are {', '.join(KINDS)}."
         )
+    if kind == "csv":
+        kind = _of_objects(name, content)
     if kind == "parquet":
         return Raw(name, _parquet(name, content), no_rejects(), digest)
     rows, rejects = read_csv(name, content) if kind == "csv" else _ndjson(name, content)
     return Raw(name, rows, rejects, digest)
+
+
+def _of_objects(name: str, content: bytes) -> str:
+    """Whether text is JSON objects, one a line; one JSON document is refused."""
+    if re.match(rb"\s*\[\s*[{\[]", content):
+        raise DataError(
+            f"{name} is one JSON document, which is not read. Write one object a line (as `jq -c '.[]' {name}` does); "
+            f"read are {', '.join(KINDS)}."
+        )
+    return "ndjson" if re.match(rb'\s*\{\s*"', content) else "csv"
 
 
 def _unzipped(name: str, content: bytes) -> bytes:
@@ -108,10 +121,20 @@ def _parquet(name: str, content: bytes) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise DataError(f"{name} cannot be read as Parquet: {shown(first, 120)}. Copy or export it again.") from None
+    while nested := [column for column, kind in frame.schema.items() if kind == pl.Struct]:
+        frame = _unnested(name, frame, nested)
     check_names(name, frame.columns)
     return (
         frame.with_columns(map(_plain, frame)).with_row_index(LINE, offset=1).with_columns(pl.col(LINE).cast(pl.Int64))
     )
+
+
+def _unnested(name: str, frame: pl.DataFrame, nested: list[str]) -> pl.DataFrame:
+    """The fields of records as columns of their own, such as user.id."""
+    try:
+        return frame.unnest(nested, separator=".")
+    except pl.exceptions.DuplicateError as error:
+        raise DataError(f"{name}: {shown(str(error), 100)}. Rename one of the columns.") from None
 
 
 def _plain(values: pl.Series) -> pl.Series:
@@ -154,9 +177,18 @@ def _ndjson(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _object(decoder: json.JSONDecoder, text: str) -> dict[str, Any] | None:
     try:
         found = decoder.decode(text.strip())
+        return dict(_fields(found)) if isinstance(found, dict) else None
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+
+
+def _fields(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of an object, those of objects in it by names such as user.id."""
+    for key, value in found.items():
+        if isinstance(value, dict):
+            yield from _fields(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def _scalar(value: object) -> str | None:

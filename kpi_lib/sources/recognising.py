@@ -35,9 +35,9 @@ time: timestamp ts datetime date createdat created at occurredat submittedat ans
 date: day
 user_id: userid user uid customerid customer custid clientid client accountid account memberid member subscriberid
 user_id: user customer account learnerid learner studentid student respondent respondentid buyerid buyer
-subscription_id: subid
+subscription_id: subid id
 visitor_id: visitor anonymousid cookieid
-start: started startdate startedat startsat begin beganat startts createdat activatedat
+start: started startdate startedat startsat begin beganat startts createdat activatedat created currentperiodstart
 end: ended enddate endedat endsat endts cancelled canceled cancelledat canceledat expiredat resolvedat
 opened: openedat createdat created openedts
 created: createdat createdts
@@ -52,8 +52,8 @@ delivered: deliveredat sentat sent
 received: receivedat createdat
 responded: respondedat repliedat
 mrr: monthlyrecurringrevenue monthlyprice pricepermonth monthlyamount monthlyfee
-amount: spend cost total value price fee
-interval: billinginterval billingperiod billing
+amount: spend cost total value price fee planamount unitamount
+interval: billinginterval billingperiod billing planinterval recurringinterval
 committed: committedat commitat commitdate firstcommit firstcommitat mergedat
 release: releaseid deployment deploymentid causedby
 item: question questionid questionnumber

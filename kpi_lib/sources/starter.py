@@ -165,8 +165,9 @@ def _ways(found: Guess) -> list[str]:
     if found.forms:
         other = f"; {found.forms[1]} would fit as well" if len(found.forms) > 1 else ""
         lines.append(_line("time_format", _quoted(found.forms[0]), f"the form of the dates{other}"))
-    if found.comma:
-        lines.append(_line("decimal", '","', "figures are written 1.234,50"))
+    if found.decimal:
+        written = "1.234,50" if found.decimal == "," else "1,234.50"
+        lines.append(_line("decimal", _quoted(found.decimal), f"figures are written {written}"))
     if found.where:
         lines.append(_line("where", _quoted(found.where[0]), found.where[1]))
     return lines

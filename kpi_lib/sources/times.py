@@ -24,6 +24,7 @@ EARLIEST = date(1971, 1, 1)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 MICRO = 1_000_000
 MOSTLY = 0.8
+TWELVE_HOURS = (" %I:%M %p", " %I:%M:%S %p")
 
 
 def parse_times(
@@ -103,9 +104,9 @@ def usual_forms(values: pl.Series) -> list[str]:
     forms = [
         first.replace(".", mark) + clock
         for mark in (".", "/", "-")
-        for clock in ("", " %H:%M", " %H:%M:%S")
+        for clock in ("", " %H:%M", " %H:%M:%S", *TWELVE_HOURS)
         for first in ("%d.%m.%Y", "%m.%d.%Y")
-    ]
+    ] + ["%Y-%m-%d" + clock for clock in TWELVE_HOURS]
     read = {form: int(texts.str.to_datetime(form, strict=False).dt.year().gt(999).sum()) for form in forms}
     # a few bad rows, such as one on 32.01.2026, hide no form
     best = max(read.values())

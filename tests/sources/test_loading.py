@@ -243,9 +243,20 @@ def test_nested_columns_are_left_out_and_said(make: Maker) -> None:
     workspace = make('[tables.users]\npath = "u.parquet"\n', u_parquet=parquet(frame))
     assert workspace.data.columns("users").keys() == {"user_id", "plan"}
     assert workspace.log.findings[0].column == "tags"
-    lines = json.dumps({"user_id": "a", "props": {"a": [1]}})
-    by_line = make('[tables.users]\npath = "u.ndjson"\n', "j", u_ndjson=lines)
-    assert by_line.data.tables["users"]["props"].to_list() == ['{"a": ["1"]}']
+
+
+def test_records_become_columns_of_their_own(make: Maker) -> None:
+    """In one text, two people of whom one has moved would be three."""
+    lines = "\n".join(json.dumps({"user": {"id": user, "at": at}, "tags": [1]}) for user, at in (("a", 1), ("b", 2)))
+    toml = 'columns.user_id = "user.id"\n'
+    by_line = make(f'[tables.users]\npath = "u.ndjson"\n{toml}', "j", u_ndjson=lines).data.tables["users"]
+    assert by_line.select("user_id", "user.at", "tags").rows() == [("a", 1, '["1"]'), ("b", 2, '["1"]')]
+    frame = pl.DataFrame({"user": [{"id": "a", "at": {"city": "Bern"}}], "plan": ["p"]})
+    data = make(f'[tables.users]\npath = "u.parquet"\n{toml}', "p", u_parquet=parquet(frame)).data
+    assert data.tables["users"].select("user_id", "user.at.city", "plan").rows() == [("a", "Bern", "p")]
+    twice = frame.with_columns(pl.lit("b").alias("user.id"))
+    with pytest.raises(DataError, match=r"u\.parquet: .*user\.id.* Rename one of the columns"):
+        make(f'[tables.users]\npath = "u.parquet"\n{toml}', "t", u_parquet=parquet(twice)).data  # noqa: B018
 
 
 def test_a_file_elsewhere_and_an_absolute_pattern_are_read(make: Maker, tmp_path: Path) -> None:

@@ -117,7 +117,14 @@ SET_ASIDE: list[Case] = [
         "amount",
         NO_AMOUNT,
     ),
-    ("currency sign", SALES, MONEY + b"\nu1,2026-01-05,9\nu2,2026-01-05,$5\n", 3, "amount", NO_AMOUNT),
+    (
+        "sign of another currency",
+        SALES,
+        MONEY + b"\nu1,2026-01-05,9\nu2,2026-01-05,\xe2\x82\xac5\n",
+        3,
+        "amount",
+        NO_AMOUNT,
+    ),
     ("no amount", SALES, MONEY + b"\nu1,2026-01-05,9\nu2,2026-01-05,\n", 3, "amount", EMPTY),
     ("amount NaN", SALES, MONEY + b"\nu1,2026-01-05,9\nu2,2026-01-05,NaN\n", 3, "amount", EMPTY),
     (

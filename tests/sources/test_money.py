@@ -50,13 +50,16 @@ def test_floats_come_back_to_the_units_they_stood_for(units: list[int], currency
         ("1.005", 101),
         ("1.5e3", 150_000),
         ("-0", 0),
+        ("$5", 500),
+        ("-$ 5.50", -550),
+        ("5 USD", 500),
     ],
 )
 def test_the_usual_forms_are_read(text: str, cents: int) -> None:
     assert minor(pl.Series([text]), "USD") == [cents]
 
 
-@pytest.mark.parametrize("text", ["1,234.50", "1,5", "$5", "5 USD", "--5", ".", "-", "1e", "0x1f", "١٢"])
+@pytest.mark.parametrize("text", ["1,234.50", "1,5", "€5", "5 EUR", "$", "$-$5", "--5", ".", "-", "1e", "0x1f", "١٢"])
 def test_other_forms_are_no_amounts(text: str) -> None:
     read = parse_amounts(pl.Series([text]), pl.Series(["USD"]))
     assert (read.values.to_list(), read.reasons.to_list()) == ([None], [NO_AMOUNT])
