@@ -78,7 +78,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     content = _parse(place)
     _known(place, "", content, SECTIONS)
     many = {"tables": TABLE, "funnels": FUNNEL, "reports": REPORT}
-    checked: dict[str, Any] = {"settings": _section(place, content, "settings")}
+    checked: dict[str, Any] = {"settings": _settings(place, content)}
     for name, keys in (("workspace", WORKSPACE), ("product", PRODUCT), ("freshness", FRESHNESS)):
         checked[name] = _keys(place, name, _section(place, content, name), keys)
     _known(place, "tables", _section(place, content, "tables"), TABLES)
@@ -96,6 +96,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
         checked["product"]["kpis"] = checked["kpi_sets"][-1]["primary"]
     _complete(place, checked)
     return checked
+
+
+def _settings(place: Place, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices that KPIs ask for; one that no KPI asks for is misspelt, and would leave a default in force unseen."""
+    found = _section(place, content, "settings")
+    if found:
+        _known(place, "settings", found, sorted({name for kpi in catalogue().values() for name in kpi.options}))
+    return found
 
 
 def read_keys(path: Path, keys: Mapping[str, Check]) -> tuple[Place, dict[str, Any]]:

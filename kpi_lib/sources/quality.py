@@ -172,7 +172,9 @@ def _short_pauses(workspace: Workspace) -> Iterator[Finding]:
         return
     try:
         spans = stretches(data)
-    except DataError:  # without a usable price nobody can be followed; computing says which one it is
+    except DataError as error:  # without a usable price nobody can be followed
+        message, _, mend = str(error).removeprefix("table subscriptions, ").partition(". ")
+        yield Finding(ERROR, "subscriptions", message, mend.rstrip("."), column="mrr")
         return
     away = (pl.col("stop") - pl.col("start")).is_between(timedelta(0), timedelta(days=1), closed="right")
     short = spans.filter((pl.col("mrr") == 0) & away)

@@ -133,6 +133,27 @@ def test_a_trial_counts_before_it_is_known_whether_it_pays(tmp_path: Path, kpi: 
     assert [(row["value"], row["n"]) for row in rows] == [(2, 2), (0.5, 2), (9.0, 1)]
 
 
+def test_a_subscription_without_a_price_is_told_before_anybody_asks_for_it(tmp_path: Path, kpi: Kpi) -> None:
+    place = workspace(tmp_path, subscriptions=paid("s1,ann,2026-01-05,,9,pro", "s2,bob,2026-01-05,,,pro"))
+    said = kpi("check", "--workspace", place, "--json")
+    (found,) = [each for each in said.json["findings"] if each["severity"] == "error"]
+    assert (said.status, found["table"], found["column"]) == (1, "subscriptions", "mrr")
+    assert ("'s2': no price" in found["message"], "a free plan has mrr 0" in found["mend"]) == (True, True)
+    assert kpi("compute", "mrr", "--workspace", place).status == 2
+
+
+def test_a_misspelt_setting_is_no_default(tmp_path: Path, kpi: Kpi) -> None:
+    """With `repeat_windw` the figure would be that of the default, and nobody would know."""
+    place = workspace(tmp_path, users=USERS)
+    toml = place / "kpi.toml"
+    toml.write_text(toml.read_text("utf-8") + '[settings]\nrepeat_windw = "ever"\n', "utf-8")
+    said = kpi("check", "--workspace", place)
+    assert (said.status, said.out) == (2, "")
+    line = len(toml.read_text("utf-8").splitlines())
+    assert f"line {line}: [settings] repeat_windw is unknown" in said.err
+    assert "Did you mean repeat_window?" in said.err
+
+
 def test_currencies_do_not_mix_without_rates(tmp_path: Path, kpi: Kpi) -> None:
     mixed = "user_id,time,amount,currency\nann,2026-01-05,10,EUR\nann,2026-01-06,9,USD\n"
     said = kpi("compute", "total_revenue", "--workspace", workspace(tmp_path, transactions=mixed))

@@ -120,7 +120,7 @@ def test_every_section_is_there_for_those_who_ask(make: Maker) -> None:
     toml = (
         '[workspace]\nname = "Shop"\n'
         + EVENTS
-        + '[product]\nstage = "mature"\n[settings]\nanything = 1\n[features]\nf = ["a"]\n'
+        + '[product]\nstage = "mature"\n[settings]\nactive_min_events = 2\n[features]\nf = ["a"]\n'
         '[freshness]\nwarn_after = "2d"\n[funnels.x]\nsteps = ["a", "b"]\npreset = "posthog"\nby = ["country"]\n'
         '[[targets]]\nkpi = "dau"\nvalue = 3\ndue = 2026-06-30\n[reports.weekly]\nnotebook = "weekly-review"\n'
         'every = "week"\nparams = { a = 1 }\n'
@@ -128,7 +128,7 @@ def test_every_section_is_there_for_those_who_ask(make: Maker) -> None:
     workspace = make(toml, events_csv="user_id,event,time\n")
     assert workspace.name == "Shop"
     assert workspace.product == {"stage": "mature"}
-    assert workspace.settings == {"anything": 1}
+    assert workspace.settings == {"active_min_events": 2}
     assert workspace.features == {"f": ("a",)}
     assert workspace.freshness == {"warn_after": "2d"}
     assert workspace.funnels["x"]["by"] == ["country"]
