@@ -13,6 +13,7 @@ import polars as pl
 from kpi_lib.core.errors import DataError
 from kpi_lib.core.period import INSTANT, local_date
 
+Part = TypeVar("Part")
 Partial = TypeVar("Partial")
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 USER = "\x00user"  # whole number in the order of user_id, from 0 on in each part
@@ -111,7 +112,7 @@ def _by_one_key(rows: pl.LazyFrame, user: str, sums: list[pl.Expr]) -> pl.DataFr
     return found.with_columns((pl.col("key") // DAYS).cast(kind).alias(user), day=since.cast(pl.Int32).cast(pl.Date))
 
 
-def mapped(work: Callable[[pl.LazyFrame], Partial], parts: tuple[pl.LazyFrame, ...]) -> list[Partial]:
+def mapped(work: Callable[[Part], Partial], parts: tuple[Part, ...]) -> list[Partial]:
     """What `work` makes of each part, in their order; two parts are in memory at a time."""
     if len(parts) == 1:
         return [work(parts[0])]

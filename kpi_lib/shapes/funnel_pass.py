@@ -4,6 +4,7 @@ Covered are ordered steps, each named once, with the best attempt of each user, 
 unripe attempts, and segments. Whatever else is asked goes the general way.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.period import INSTANT, Grid, micros
-from kpi_lib.core.store import USER, mapped, used
+from kpi_lib.core.store import USER, used
 from kpi_lib.shapes.funnel_counts import Counts, counts_of, merged
 from kpi_lib.shapes.funnel_rules import Funnel, microseconds
-from kpi_lib.shapes.rows import Rows, read
+from kpi_lib.shapes.rows import Rows, over
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,7 +40,7 @@ def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
     parts = data.parts
     if parts is None:
         raise TypeError("no parts")
-    found = mapped(partial(_part, data=data, spec=spec, grid=grid), parts.events)
+    found = over(data, partial(_wanted, data=data, spec=spec), partial(_part, data=data, spec=spec, grid=grid))
     done = [each for each in found if each is not None]
     if len(done) < len(found):
         used("funnel", "tables", "entries at one instant lie in different segments: the order of the table decides")
@@ -61,13 +62,12 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     return ""
 
 
-def _part(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
+def _part(rows: Rows, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
     """The attempts of the users of one part; None where the order of rows at one instant would matter."""
     import numpy as np
 
     parts = data.parts
-    rows = _rows(scan, data, spec, ordered=parts is not None and parts.ordered)
-    step = rows.frame[STEP].to_numpy()
+    step = rows.frame[STEP].to_physical().to_numpy()
     entry = np.flatnonzero(step == 0)
     if grid is not None:
         inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
@@ -111,24 +111,30 @@ class _Log:
     within: int | None
 
 
-def _rows(scan: pl.LazyFrame, data: Dataset, spec: Funnel, *, ordered: bool) -> Rows:
+def _wanted(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel) -> tuple[pl.LazyFrame, list[pl.Expr]]:
     """The rows of the steps, with the place of each step and what segments need."""
-    kind = scan.collect_schema()["event"]
-    event = pl.col("event")
+    kinds = dict(scan.collect_schema())
+    event, kind, steps = pl.col("event"), kinds["event"], pl.Enum(spec.steps)
     if isinstance(kind, pl.Enum):
-        places = pl.Series([spec.steps.index(n) if n in spec.steps else None for n in kind.categories], dtype=pl.UInt8)
-        wanted = pl.Series([name for name in spec.steps if name in set(kind.categories)], dtype=kind)
+        names = kind.categories.to_list()
+        places = pl.Series([name if name in spec.steps else None for name in names], dtype=steps)
+        wanted = pl.Series([name for name in spec.steps if name in names], dtype=kind)
         scan = scan.filter(event.is_in(wanted.implode()))
         step = pl.lit(places).gather(event.to_physical())
     else:
         scan = scan.filter(event.is_in(list(spec.steps)))
-        step = event.cast(pl.Enum(spec.steps)).to_physical().cast(pl.UInt8)
-    there = set(scan.collect_schema())
-    own = [column for column in data.by if plain_name(column) in there]
-    more = [data.segment(plain_name(column)).alias(column) for column in own]
+        step = event.cast(steps)
+    own = [column for column in data.by if plain_name(column) in kinds]
+    more = [_segment(data, plain_name(column), kinds).alias(column) for column in own]
     if len(own) < len(data.by):
         more.append(pl.col("user_id"))
-    return read(scan, [step.alias(STEP), *more], ordered=ordered)
+    return scan, [step.alias(STEP), *more]
+
+
+def _segment(data: Dataset, column: str, kinds: Mapping[str, pl.DataType]) -> pl.Expr:
+    """A segment column; one of few known values stays as it is, because codes are less work than text."""
+    plain = isinstance(kinds[column], pl.Enum) and data.frequent(column) is None
+    return pl.col(column) if plain else data.segment(column)
 
 
 def _follow(log: _Log, entry: "Ints", *, strict: bool) -> "list[tuple[Ints, Ints]]":

@@ -7,8 +7,8 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid
-from kpi_lib.core.store import mapped, used
-from kpi_lib.shapes.rows import read
+from kpi_lib.core.store import used
+from kpi_lib.shapes.rows import Rows, over
 
 
 def passed(
@@ -27,18 +27,16 @@ def passed(
     else:
         used("sessions", data.parts.form, f"{len(data.parts.events)} parts: user and time, read once")
         pause = (gap or usual) // timedelta(microseconds=1)
-        part = partial(_part, pause=pause, grid=grid, ordered=data.parts.ordered)
-        found = mapped(part, data.parts.events)
+        found = over(data, lambda scan: (scan, []), partial(_part, pause=pause, grid=grid))
         lengths = pl.concat([each for each, _ in found]).group_by("length").agg(pl.all().sum()).sort("length")
         return lengths, sum(users for _, users in found)
     used("sessions", "tables", why)
     return None
 
 
-def _part(scan: pl.LazyFrame, *, pause: int, grid: Grid | None, ordered: bool) -> tuple[pl.DataFrame, int]:
+def _part(rows: Rows, *, pause: int, grid: Grid | None) -> tuple[pl.DataFrame, int]:
     import numpy as np
 
-    rows = read(scan, [], ordered=ordered)
     begins = rows.new_user.copy()
     begins[1:] |= rows.time[1:] - rows.time[:-1] > pause
     start = np.flatnonzero(begins)
