@@ -29,6 +29,7 @@ MEASURES = {
     "against ratio": "our figure over theirs, full counts without interval",
     "against gap": "our figure less theirs, full counts without interval",
     "gap": "distance of the compared KPI's value and interval from the published figure",
+    "gini": "Gini coefficient, jackknife interval over twentieths of the users",
     "median time": "Kaplan–Meier median, Brookmeyer–Crowley interval; who still waits counts as waiting",
     "percentiles": "quantile of single values by component, interval between two order statistics",
     "derived": "made of other KPIs, jackknife interval over twentieths of the users",

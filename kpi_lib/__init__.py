@@ -39,6 +39,8 @@ _PLACES = {
     "answers.review": ("Review", "Unhappy", "review", "unhappy"),
     "answers.scorecard": ("Scorecard", "scorecard"),
     "answers.smart": ("statement",),
+    "answers.rulebook": ("Findings",),
+    "answers.rules": ("rules",),
     "answers.signals": ("Signal", "Signals", "signals"),
     "answers.stages": ("Advice", "stage"),
     "answers.targets": ("TargetStatus", "targets"),

@@ -9,6 +9,7 @@ from kpi_lib.cli.options import Place, columns, grid_of, period, segments, share
 from kpi_lib.cli.text import plain
 
 if TYPE_CHECKING:
+    from kpi_lib.answers.rulebook import Findings
     from kpi_lib.answers.signals import Signal, Signals
 
 WIDTH = 80
@@ -21,9 +22,10 @@ WIDTH = 80
 @click.option(
     "--all", "every_kpi", is_flag=True, help="Look at all KPIs of one value, not only those that are watched."
 )
+@click.option("--rules", is_flag=True, help="Also tell which named rules of the sources hold, such as shallow visits.")
 @table_choice
 @shared
-def signals(place: Place, names: tuple[str, ...], every_kpi: bool, **asked: Any) -> int:  # noqa: ANN401
+def signals(place: Place, names: tuple[str, ...], every_kpi: bool, rules: bool, **asked: Any) -> int:  # noqa: ANN401
     """Show what stands out: drops, jumps, new levels, creep, lost data, each judged by the figure's own past.
 
     Without names: the KPIs of the workspace's stage and goals, and those with a target. Without a period: the last whole
@@ -32,6 +34,7 @@ def signals(place: Place, names: tuple[str, ...], every_kpi: bool, **asked: Any)
     \b
     Example:
       kpi signals --workspace data/cdnow
+      kpi signals --rules --period 2026-10
       kpi signals dau --from 2024-06-01 --to 2024-07-01 --every day --by platform
     """
     from kpi_lib.answers.scorecard import watched
@@ -46,8 +49,28 @@ def signals(place: Place, names: tuple[str, ...], every_kpi: bool, **asked: Any)
     usual = dict.fromkeys([*([star] if star else []), *watched(data, workspace.product, workspace.targets)])
     chosen = names or (() if every_kpi else tuple(usual))
     found = look(data, chosen, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
-    place.show(found.to_dict(), told(found))
+    if not rules:
+        place.show(found.to_dict(), told(found))
+        return 0
+    from kpi_lib.answers.rules import rules as hold
+
+    named = hold(data, grid_of(workspace, asked, "month"))
+    place.show(found.to_dict() | named.to_dict(), f"{told(found)}\n\n{told_rules(named)}")
     return 0
+
+
+def told_rules(found: "Findings") -> str:
+    """The named rules in a terminal of 80 columns: those that hold with their figures and a hint, the others by title."""
+    from kpi_lib.show.phrases import plain as words
+    from kpi_lib.show.rules import figures_of, rules_sentence, verdict_of
+
+    parts = [_lines(words(rules_sentence(found).phrase), "")]
+    for each, figures in zip(found.findings, figures_of(found), strict=True):
+        told = [_lines(f"{each.rule.title}: {verdict_of(each)}", "  ")]
+        if each.verdict == "yes":
+            told += [_lines(words(figures), "    "), _lines(each.rule.hint, "    ")]
+        parts.append("\n".join(told))
+    return "\n\n".join(parts)
 
 
 def told(found: "Signals") -> str:

@@ -39,6 +39,11 @@ def TOP_SHARE(top: float) -> Measure:
     return Measure(f"top {top}", ("key",), COUNTS, _done, key="key", fold=fold, floor=30, jackknife=True)
 
 
+def GINI() -> Measure:
+    """Gini coefficient of what units hold: 0 where all hold the same, towards 1 the fewer hold all of it."""
+    return Measure("gini", ("key",), COUNTS, _done, key="key", fold=_gini, floor=30, jackknife=True)
+
+
 def _done(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
@@ -83,6 +88,16 @@ def _top_share(top: float) -> Fold:
         return _grouped(frame, groups, {"value": value, "low": none, "high": none}, descending=True)
 
     return fold
+
+
+def _gini(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    n, held = pl.col("count").sum(), (pl.col("key") * pl.col("count")).sum()
+    # units in order of what they hold: the places of equal ones are upto - count + 1 … upto
+    places = pl.col("count") * (2 * pl.col("upto") - pl.col("count") + 1)
+    ranked = (pl.col("key").cast(pl.Int128) * places.cast(pl.Int128)).sum().cast(pl.Float64)
+    value = pl.when(held > 0).then(ranked / (n * held) - (n + 1) / n)
+    none = pl.lit(None, dtype=pl.Float64)
+    return _grouped(frame, groups, {"value": value, "low": none, "high": none})
 
 
 def _survival(days: int) -> Fold:

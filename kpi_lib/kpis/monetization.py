@@ -6,11 +6,12 @@ from functools import partial
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.distribution import TOP_SHARE
+from kpi_lib.core.distribution import GINI, TOP_SHARE
 from kpi_lib.core.measure import COUNT, DERIVED, RATIO, TOTAL
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import COUNT as PEOPLE
 from kpi_lib.core.units import DOWN, MONEY, MONEY_PER_USER, SHARE, UP
+from kpi_lib.core.units import RATIO as TIMES
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     CLICKUP,
@@ -98,6 +99,27 @@ def revenue_growth_rate(total_revenue: pl.Expr, previous_total_revenue: pl.Expr)
 )
 def revenue_concentration(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """On how few customers the revenue rests. One row per paying customer and period; key = what they paid."""
+    return _payers(data, grid)
+
+
+@_declare(
+    title="Revenue inequality (Gini)",
+    unit=TIMES,
+    direction=DOWN,
+    measure=GINI(),
+    inputs=PAID,
+    formula="Gini coefficient of what each customer paid in the period: half the mean difference between two customers / mean",
+    counter=("total_revenue",),
+    references=(FINANCIAL,),
+    sources_wrong="The source only describes the risk.",
+)
+def revenue_gini(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """How unequally customers pay: 0 when all pay the same. One row per paying customer and period; key = what they paid."""
+    return _payers(data, grid)
+
+
+def _payers(data: Dataset, grid: Grid) -> pl.LazyFrame:
+    """One row per paying customer and period; key = what they paid, refunds taken off."""
     paid = _paid(data, grid).group_by(*_keys(data)).agg(key=pl.col("num").sum())
     return paid.filter(pl.col("key") > 0)
 

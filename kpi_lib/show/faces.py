@@ -14,6 +14,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
+from kpi_lib.answers.rulebook import Findings
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.sharing import has_rule, shared
 from kpi_lib.answers.signals import Signals
@@ -223,6 +224,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Proposal,
             Intake,
             FollowUp,
+            Findings,
             Review,
             Unhappy,
             Scorecard,

@@ -12,6 +12,7 @@ from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
+from kpi_lib.answers.rulebook import Findings
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
@@ -50,6 +51,7 @@ from kpi_lib.show import (
     lifetimes,
     quality,
     reviews,
+    rules,
     signals,
     standings,
     tiles,
@@ -92,5 +94,6 @@ say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)
 say.register(UnitEconomics, economics.economics_sentence)
+say.register(Findings, rules.rules_sentence)
 say.register(Signals, signals.signals_sentence)
 say.register(Forecast, forecasts.forecast_sentence)

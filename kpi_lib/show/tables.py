@@ -11,6 +11,7 @@ from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.review import Review
+from kpi_lib.answers.rulebook import Findings
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.stages import Advice
@@ -48,6 +49,7 @@ from kpi_lib.show import (
     lifetimes,
     quality,
     reviews,
+    rules,
     signals,
     standings,
     values,
@@ -86,5 +88,6 @@ table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)
 table.register(UnitEconomics, economics.economics_table)
+table.register(Findings, rules.rules_table)
 table.register(Signals, signals.signals_table)
 table.register(Forecast, forecasts.forecast_table)

@@ -1,5 +1,7 @@
 """Money by hand: revenue, growth, concentration, orders, and what a user or a payer brings."""
 
+import random
+
 import polars as pl
 import pytest
 
@@ -76,6 +78,19 @@ def test_concentration_is_what_the_top_tenth_pays() -> None:
     assert eleven["value"] == (900 + 200) / 2_000  # a tenth of eleven payers, rounded up, is two
     assert row_of("revenue_concentration", told(orders="-"))["value"] is None
     assert row_of("revenue_concentration", told(orders="ann 01-05 5"))["value"] == 1.0
+
+
+def test_inequality_is_half_the_mean_difference_between_two_payers() -> None:
+    for seed in range(40):
+        dice = random.Random(seed)
+        paid = [dice.choice((1, 5, 5, 20, 400)) for _ in range(dice.randrange(1, 60))]
+        text = "\n".join(f"u{at} 01-05 {amount}" for at, amount in enumerate(paid))
+        gap = sum(abs(one - other) for one in paid for other in paid) / len(paid) ** 2
+        found = row_of("revenue_gini", told(orders=text + "\nx 01-05 -5 - refund"))
+        assert found["value"] == pytest.approx(gap / 2 / (sum(paid) / len(paid)), abs=1e-12)
+        assert found["n"] == len(paid)
+    assert row_of("revenue_gini", told(orders="a 01-05 7\nb 01-05 7"))["value"] == pytest.approx(0, abs=1e-15)
+    assert row_of("revenue_gini", told(orders="-"))["value"] is None
 
 
 def test_a_share_of_revenue_stays_between_none_and_all() -> None:

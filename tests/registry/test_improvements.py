@@ -180,7 +180,7 @@ BETTER: Mapping[str, tuple[tuple[Callable[[Tables], Tables], ...], str]] = {
         "total_revenue arpu arppu average_order_value feature_attributed_revenue roi",
     ),
     "sales grow": ((growing,), "revenue_growth_rate"),
-    "all customers pay the same": ((alike,), "revenue_concentration"),
+    "all customers pay the same": ((alike,), "revenue_concentration revenue_gini"),
     "new products sell": ((launched,), "new_product_revenue_share"),
     "everything is bought again": ((again,), "repeat_purchase_rate"),
     "subscriptions cost twice as much": ((with_("subscriptions", mrr=pl.col("mrr") * 2),), "arpa ltv"),

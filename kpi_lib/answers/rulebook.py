@@ -1,0 +1,177 @@
+"""What a named rule is: its declaration, the figures that it looks at, and what it comes to.
+
+A rule holds, does not hold, or cannot be told; it always names the figures that it rests on. A change is that on the same
+period of the year before where the data reach so far, else on the period before.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from kpi_lib.answers.change import Change
+from kpi_lib.answers.scorecard import Scorecard, Standing, scorecard
+from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.period import Grid, local_date
+
+YES, NO, UNKNOWN = "yes", "no", "cannot tell"
+Judged = tuple[str, list["Evidence"], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One figure of a rule: the row of `compute`, of which part (empty: of all), and its change where one is told."""
+
+    row: Mapping[str, Any]
+    part: str = ""
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as declared: `when` says what must be so, `hint` what to look at if it is, `source` who gives the rule."""
+
+    name: str
+    title: str
+    when: str
+    hint: str
+    source: str
+    needs: tuple[str, ...]
+    judge: Callable[["Book"], Judged]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule comes to: `verdict` is yes, no or cannot tell (`reason`); `beside`: what happened at the time."""
+
+    rule: Rule
+    verdict: str
+    evidence: tuple[Evidence, ...] = ()
+    beside: tuple[str, ...] = ()
+    reason: str = ""
+
+
+_TEXT, _REAL = pl.String, pl.Float64
+SCHEMA = {
+    "rule": _TEXT, "verdict": _TEXT, "figure": _TEXT, "part": _TEXT, "start": pl.Date, "end": pl.Date, "value": _REAL,
+    "low": _REAL, "high": _REAL, "n": pl.Int64, "unit": _TEXT, "status": _TEXT, "since": pl.Date, "change": _REAL,
+    "change_low": _REAL, "change_high": _REAL,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Every rule with its verdict, those that hold first."""
+
+    findings: tuple[Finding, ...]
+    currency: str
+
+    @property
+    def holding(self) -> tuple[Finding, ...]:
+        """The rules that hold."""
+        return tuple(each for each in self.findings if each.verdict == YES)
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row per figure of a rule: rule, verdict, figure (the KPI), part, its tidy row, and its change since."""
+        rows = [
+            {name: each.row.get(name) for name in SCHEMA}
+            | {"rule": found.rule.name, "verdict": found.verdict, "figure": each.row["kpi"], "part": each.part}
+            | _change(each.change)
+            for found in self.findings
+            for each in found.evidence
+        ]
+        return pl.DataFrame(rows, schema=SCHEMA)
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The figures numbered: what a report hands over."""
+        return {"rules": self.table.with_row_index("nth", 1)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rules as JSON values."""
+        figures = self.table.with_columns(pl.col(pl.Date).cast(pl.String)).to_dicts()
+        told = []
+        for found in self.findings:
+            head = {name: getattr(found.rule, name) for name in ("name", "title", "when", "hint", "source")}
+            own = [row for row in figures if row["rule"] == found.rule.name]
+            rest = {"verdict": found.verdict, "reason": found.reason, "beside": list(found.beside)}
+            told.append(head | rest | {"figures": own})
+        return {"rules": told}
+
+
+def _change(change: Change | None) -> dict[str, Any]:
+    if change is None:
+        return dict.fromkeys(("since", "change", "change_low", "change_high"))
+    return {"since": change.since, "change": change.amount, "change_low": change.low, "change_high": change.high}
+
+
+class Book:
+    """The data and the last period of a grid, with the figures that several rules ask for, each computed once."""
+
+    def __init__(self, data: Dataset, grid: Grid) -> None:
+        """Nothing is computed yet."""
+        self.data, self.grid = data, grid
+        self.last = grid.only(len(grid) - 1)
+        self._known: dict[str, Standing | None] = {}
+
+    def standing(self, name: str) -> Standing | None:
+        """How a KPI stands in the period; None where it has no figure."""
+        if name not in self._known:
+            card: Scorecard = scorecard(self.data, [name], self.last)
+            found = next((each for each in card.standings if each.kpi.name == name), None)
+            self._known[name] = found if found and found.row["value"] is not None else None
+        return self._known[name]
+
+    def standings(self, *names: str) -> list[Standing]:
+        """How some KPIs stand; empty unless all of them have a figure."""
+        found = [each for name in names if (each := self.standing(name))]
+        return found if len(found) == len(names) else []
+
+    @cached_property
+    def releases(self) -> tuple[str, ...]:
+        """Releases from the period before on, as words."""
+        if not {"release_id", "time"} <= set(self.data.columns("releases")):
+            return ()
+        since, until = self.last.before().firsts[0], self.last.stops[-1]
+        rows = self.data.known("releases").select("release_id", day=local_date(pl.col("time"), self.data.zone))
+        inside = rows.filter(pl.col("day") >= since, pl.col("day") < until).sort("day", "release_id").collect()
+        return tuple(f"release {name} ({day})" for name, day in inside.iter_rows())
+
+
+def course(standing: Standing) -> Change:
+    """The change on the year before where there is one, else on the period before."""
+    year = standing.year
+    return year if year is not None and year.amount is not None else standing.change
+
+
+def rises(change: Change) -> bool:
+    """Whether a change is clearly up."""
+    return change.clear and change.amount is not None and change.amount > 0
+
+
+def falls(change: Change) -> bool:
+    """Whether a change is clearly down."""
+    return change.clear and change.amount is not None and change.amount < 0
+
+
+def seen(standings: Iterable[Standing]) -> list[Evidence]:
+    """How KPIs stand as evidence, each with its change."""
+    return [Evidence(each.row, ", ".join(map(str, each.part.values())), course(each)) for each in standings]
+
+
+RULES: list[Rule] = []
+
+
+def rule(
+    *, title: str, when: str, hint: str, source: str, needs: tuple[str, ...]
+) -> Callable[[Callable[[Book], Judged]], Callable[[Book], Judged]]:
+    """Declare a rule; its name is that of the function."""
+
+    def declared(judge: Callable[[Book], Judged]) -> Callable[[Book], Judged]:
+        RULES.append(Rule(judge.__name__, title, when, hint, source, needs, judge))
+        return judge
+
+    return declared
