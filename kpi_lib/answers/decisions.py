@@ -151,6 +151,21 @@ def follow_up(decisions: Sequence[Decision], data: Dataset, grid: Grid) -> Follo
     return FollowUp(tuple(_followed(each, data, last) for each in taken), last.every, last.stops[0], data.currency)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The decisions taken since the end of a period, oldest first: those of its review; `since` is the first day after it."""
+
+    decisions: tuple[Decision, ...]
+    since: Day
+
+
+def taken(decisions: Sequence[Decision], grid: Grid) -> Taken:
+    """The decisions that a review of the grid's last period, or somebody since, put on record."""
+    since = grid.stops[-1]
+    found = sorted((each for each in decisions if each.date >= since), key=lambda each: (each.date, each.file))
+    return Taken(tuple(found), since)
+
+
 def _followed(decision: Decision, data: Dataset, last: Grid) -> Followed:
     kpi = find(decision.kpi)
     none = Change(None, None, None, in_points(kpi), None)

@@ -11,6 +11,7 @@ import click
 from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
 
+AS_ROOT = "running as root: JupyterLab is started with --allow-root"
 AUDIENCES = ("team", "executive", "investor")
 
 
@@ -184,7 +185,7 @@ def lab(place: Place, port: int, no_browser: bool) -> int:
         root, port=port, browser=not no_browser, root_user=os.geteuid() == 0 if hasattr(os, "geteuid") else False
     )
     if "--allow-root" in command:
-        click.echo("running as root: JupyterLab is started with --allow-root", err=True)
+        click.echo(AS_ROOT, err=True)
     environment = {**os.environ, "KPI_WORKSPACE": str(workspace.folder.resolve())}
     click.echo(f"notebooks: {root}\nworkspace: {workspace.folder.resolve()} (KPI_WORKSPACE)", err=True)
     os.execve(command[0], command, environment)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kpi_lib.cli.options import Place, shared
-from kpi_lib.cli.reports import lab_command
+from kpi_lib.cli.reports import AS_ROOT, lab_command
 
 if TYPE_CHECKING:
     from kpi_lib.core.period import Grid
     from kpi_lib.sources.workspace import Workspace
 
 BOOK = "90-review"
+LIVE = "interactive"  # the tag of cells that a run of a report leaves out
+HOW = "**Begin:** *Run* ▸ *Run All Cells*. Add Markdown cells for notes anywhere; they are kept, and stand in the minutes."
 
 
 @click.command("review")
@@ -43,6 +45,8 @@ def review(place: Place, **asked: Any) -> int:  # noqa: ANN401
         return _minutes(place, workspace, (grid, book), Path(asked["out"]))
     root = os.geteuid() == 0 if hasattr(os, "geteuid") else False
     command = review_command(book, port=asked["port"], browser=not asked["no_browser"], root_user=root)
+    if root:
+        click.echo(AS_ROOT, err=True)
     click.echo(f"session: {book}\nworkspace: {workspace.folder.resolve()} (KPI_WORKSPACE)", err=True)
     os.execve(command[0], command, {**os.environ, "KPI_WORKSPACE": str(workspace.folder.resolve())})
 
@@ -62,9 +66,12 @@ def session(workspace: "Workspace", grid: "Grid") -> Path:
     book = workspace.folder / ".kpi" / "review" / f"review-{period}.ipynb"
     if not book.exists():
         content = json.loads(find_notebook(BOOK, workspace.folder).read_text("utf-8"))
+        how = {"cell_type": "markdown", "id": "how", "metadata": {"tags": [LIVE]}, "source": HOW}
+        content["cells"].insert(1, how)
         for cell in content["cells"]:
             if cell["cell_type"] == "code":
                 cell["metadata"]["jupyter"] = {"source_hidden": True}
+                cell["source"] = "\n" + "".join(cell["source"])  # JupyterLab shows the first line of what is hidden
             if "parameters" in cell["metadata"].get("tags", []):
                 text = "".join(cell["source"])
                 cell["source"] = text.replace('period: str = ""', f"period: str = {json.dumps(period)}")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from kpi_lib.answers.change import Change
-from kpi_lib.answers.decisions import AGAINST, EARLY, OPEN, REACHED, SHORT, TOWARD, UNKNOWN, Followed, FollowUp
+from kpi_lib.answers.decisions import AGAINST, EARLY, OPEN, REACHED, SHORT, TOWARD, UNKNOWN, Followed, FollowUp, Taken
 from kpi_lib.core.period import EVERY, step
 from kpi_lib.kpis.registry import find
 from kpi_lib.show.blocks import Figure, Note, Phrase, Say, Strong, Table
@@ -40,7 +40,7 @@ COUNTED = {
 }
 NOT_ITS_CAUSE = "A change after a decision need not come from it: other things changed in that time as well."
 COLUMNS = ("Decision", "Owner", "Because", "Expected", "Since then", "Next look")
-NONE = "No decision is on record for this time. `kpi decide` puts one on record, and the reports follow it."
+NONE = "No decision is on record for this time. The command kpi decide puts one on record, and the reports follow it."
 
 
 def sentence(result: FollowUp) -> Say:
@@ -111,3 +111,27 @@ def _span(each: Followed, change: Change) -> tuple[Phrase, ...]:
 
 def _told(each: Followed, field: str, text: str) -> Figure:
     return told(each.to_dict(), field, text, of="followup", by=("file",))
+
+
+def taken_sentence(result: Taken) -> Say:
+    """How many decisions were put on record since the period ended."""
+    if not result.decisions:
+        return Say(f"No decision was put on record since {day_name(result.since)}.")
+    counted = plural(len(result.decisions), "decision")
+    return Say((Strong(f"{counted} on record"), f" since {day_name(result.since)}."))
+
+
+def taken_table(result: Taken) -> Table:
+    """Each of them with its owner and its day; everything that people wrote stands here as text."""
+    rows = tuple(
+        (
+            each.decision,
+            each.owner,
+            day_name(each.date),
+            f"{title_of(each.kpi)} {each.expect} by {day_name(each.due)}",
+            each.signal,
+        )
+        for each in result.decisions
+    )
+    columns = ("Decision", "Owner", "Taken on", "Expected", "Because")
+    return Table(title="Decided", columns=columns, rows=rows, text_columns=len(columns))

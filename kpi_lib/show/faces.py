@@ -7,7 +7,8 @@ from typing import Any
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
-from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.decisions import FollowUp, Taken
+from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
@@ -33,7 +34,7 @@ from kpi_lib.shapes.lifecycle import Lifecycle
 from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
-from kpi_lib.show import reviews
+from kpi_lib.show import drilling, reviews
 from kpi_lib.show.advice import gaps
 from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
@@ -176,6 +177,11 @@ def _(result: Review) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: DrillDown) -> tuple[object, ...]:
+    return drilling.parts(result)
+
+
+@faces.register
 def _(result: Unhappy) -> tuple[object, ...]:
     return (say(result),)
 
@@ -225,7 +231,9 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Intake,
             FollowUp,
             Findings,
+            Taken,
             Review,
+            DrillDown,
             Unhappy,
             Scorecard,
             Portfolio,

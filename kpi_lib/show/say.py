@@ -5,7 +5,8 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
-from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.decisions import FollowUp, Taken
+from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
@@ -37,6 +38,7 @@ from kpi_lib.show import (
     bridges,
     cohorts,
     decisions,
+    drilling,
     economics,
     flows,
     forecasts,
@@ -86,6 +88,8 @@ say.register(Goals, goals.goals_sentence)
 say.register(Statement, goals.statement_sentence)
 say.register(Intake, intakes.sentence)
 say.register(FollowUp, decisions.sentence)
+say.register(Taken, decisions.taken_sentence)
+say.register(DrillDown, drilling.sentence)
 say.register(Review, reviews.sentence)
 say.register(Unhappy, reviews.unhappy_sentence)
 say.register(Scorecard, tiles.headline)

@@ -5,7 +5,8 @@ from functools import singledispatch
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
-from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.decisions import FollowUp, Taken
+from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
@@ -35,6 +36,7 @@ from kpi_lib.show import (
     bridges,
     cohorts,
     decisions,
+    drilling,
     economics,
     flows,
     forecasts,
@@ -81,6 +83,8 @@ table.register(Advice, advice.advice_table)
 table.register(Goals, goals.goals_table)
 table.register(Intake, intakes.intake_table)
 table.register(FollowUp, decisions.follow_up_table)
+table.register(Taken, decisions.taken_table)
+table.register(DrillDown, drilling.drill_table)
 table.register(Review, reviews.review_table)
 table.register(Scorecard, standings.scorecard_table)
 table.register(Portfolio, standings.portfolio_table)

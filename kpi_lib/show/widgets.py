@@ -234,7 +234,7 @@ def styled() -> str:
     return f"<style>{stylesheet()}</style>"
 
 
-def dropdown(label: str, options: list[tuple[str, str]], value: str) -> Any:  # noqa: ANN401 - ipywidgets is untyped
+def dropdown(label: str, options: list[tuple[str, str]], value: str | None) -> Any:  # noqa: ANN401 - ipywidgets is untyped
     """A labelled list to choose from."""
     return ipywidgets.Dropdown(options=options, value=value, description=label)
 

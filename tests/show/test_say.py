@@ -12,7 +12,8 @@ from kpi_lib.answers.actives import actives
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
-from kpi_lib.answers.decisions import FollowUp
+from kpi_lib.answers.decisions import FollowUp, Taken
+from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
@@ -335,6 +336,8 @@ def test_each_result_has_a_face() -> None:
         Statement,
         Proposal,
         FollowUp,
+        Taken,
+        DrillDown,
         Review,
         Unhappy,
         Signals,
