@@ -2,13 +2,10 @@
 
 import dataclasses
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -236,7 +233,6 @@ def test_secrets_reach_neither_kernel_nor_files(
         assert b"canary-4711" not in file.read_bytes(), file.name
 
 
-SLOW = pytest.mark.slow
 RUN = """
 import sys
 from pathlib import Path
@@ -247,33 +243,6 @@ job = Job(head=head, period="1998-06", folder=Path(sys.argv[2]), timeout=120)
 print("ready", flush=True)
 run(Path(sys.argv[1]), {"rows": int(sys.argv[3])}, job)
 """
-
-
-@pytest.mark.parametrize("after", [(0.5, 1.5, 2.5), pytest.param([each / 45 for each in range(200)], marks=SLOW)])
-def test_killed_runs_leave_no_half_report(
-    good: dict[str, bytes],
-    notebook: Write,
-    job: Job,
-    after: Sequence[float],
-) -> None:
-    place = notebook("print(label)")
-    for delay in after:
-        _kill_a_run(place, job, delay)
-        assert sorted(content(job.folder)) == FILES
-        if content(job.folder) != good:
-            assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [7.0]
-            assert json.loads(content(job.folder)["manifest.json"])["parameters"]["rows"] == 7
-    assert run(place, {"rows": 8}, job).status == "done"
-    assert leftovers(job) == []
-
-
-def _kill_a_run(place: Path, job: Job, after: float) -> None:
-    command = [sys.executable, "-c", RUN, str(place), str(job.folder), "7"]
-    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(after)
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def test_two_runs_at_once_leave_one_whole_report(notebook: Write, job: Job) -> None:
