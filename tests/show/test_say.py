@@ -20,6 +20,7 @@ from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
+from kpi_lib.answers.rulebook import Findings
 from kpi_lib.answers.scorecard import Scorecard, scorecard
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
@@ -336,6 +337,7 @@ def test_each_result_has_a_face() -> None:
         Statement,
         Proposal,
         FollowUp,
+        Findings,
         Taken,
         DrillDown,
         Review,
