@@ -146,7 +146,8 @@ def _half_done(frame: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
     half, below = first(pl.col("value") <= 0.5 + EPSILON), first(pl.col("value") < 0.5 - EPSILON)
     # without a later one done, the first time stands
     median = (half + pl.coalesce(below, half)) / 2
-    low, high = first(pl.col("low") <= 0.5), first(pl.col("high") <= 0.5)
+    # where all are done the curve has no interval: few who are all done do not make their median sure
+    low, high = (first((pl.col(side) <= 0.5) & (pl.col("value") > 0)) for side in ("low", "high"))
     both = low.is_not_null() & high.is_not_null()
     bounds = {"low": pl.when(both).then(low), "high": pl.when(both).then(high)}
     grouped = curve.group_by(groups or pl.lit(1).alias("_"), maintain_order=True)

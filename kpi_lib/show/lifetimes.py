@@ -80,7 +80,9 @@ def lifetime_sentence(ladder: Lifetime) -> Say:
     )
     seen = found.get("observed")
     if seen and best is not seen:
-        said = (*said, ", of which ", _amount(ladder, seen), f" was seen within {plural(seen['months'], 'month')}")
+        part = seen["value"] < best["value"]
+        within = f" was seen within {plural(seen['months'], 'month')}"
+        said = (*said, ", of which " if part else "; more, ", _amount(ladder, seen), within)
     if "simple" in found:
         said = (
             *said,

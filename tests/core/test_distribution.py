@@ -179,6 +179,16 @@ def test_the_median_time_is_where_half_are_done(seed: int) -> None:
     assert found["n"] == len(lives)
 
 
+@pytest.mark.parametrize(("size", "told"), [(1, False), (2, False), (6, False), (7, True), (30, True)])
+def test_few_who_are_all_done_do_not_make_their_median_sure(size: int, told: bool) -> None:
+    """Of one wait of five hours the median was told as 5 h, from 5 h to 5 h. Where all are done the curve has no interval."""
+    waits = pl.DataFrame({"key": [float(at) for at in range(1, size + 1)], "ended": [True] * size})
+    found = figure(waits, MEDIAN_TIME)
+    assert (found["low"] is not None, found["high"] is not None) == (told, told)
+    if told:
+        assert found["low"] < found["value"] < found["high"]
+
+
 def test_the_median_time_of_the_trial_of_freireich() -> None:
     """21 patients on 6-MP (Freireich 1963): the published median is 23 weeks; 21 on placebo: 8 weeks."""
     weeks = [6, 6, 6, 7, 10, 13, 16, 22, 23]

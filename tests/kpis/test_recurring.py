@@ -71,6 +71,13 @@ def test_gross_retention_takes_the_lower_of_both_ends_of_each_customer() -> None
     assert row_of("gross_mrr_churn", data, "2026-02", mrr_movements="events")["value"] == 0.4
 
 
+def test_who_comes_back_counts_in_the_quick_ratio() -> None:
+    """10 new, 5 expanded and 20 back, against 10 gone and 4 contracted: 35 / 14."""
+    before = "gone 01-05 02-10 1000\nup 01-05 02-10 1000\nup 02-10 - 1500\ndown 01-05 02-10 1000\ndown 02-10 - 600"
+    data = subscribed(f"{before}\nnew 02-05 - 1000\nback 01-05 01-20 2000\nback 02-10 - 2000")
+    assert row_of("quick_ratio", data, "2026-02")["value"] == 2.5
+
+
 def test_nothing_lost_has_no_quick_ratio() -> None:
     found = row_of("quick_ratio", subscribed("ann 01-05 - 1000\nbob 02-05 - 1000"), "2026-02")
     assert (found["value"], found["n"], found["status"]) == (None, 0, "no_denominator")

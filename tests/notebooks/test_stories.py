@@ -32,8 +32,10 @@ ASKED: dict[str, tuple[str, ...]] = {
     "55-delivery": (
         "release_velocity time_to_market active_defects severe_defects defect_density bug_resolution_time "
         "bug_resolution_rate defect_detection_effectiveness failed_tests test_automation_rate mttr_resolution mttr_repair "
-        "uptime employee_satisfaction_score dev_team_nps --every quarter --from 2025-04-01 --to 2026-10-01",
-        f"feature_adoption_rate overdue_tasks tasks_completed {YEAR}",
+        "uptime employee_satisfaction_score dev_team_nps deployment_frequency change_lead_time change_failure_rate "
+        "failed_deployment_recovery_time deployment_rework_rate --every quarter --from 2025-04-01 --to 2026-10-01",
+        "feature_adoption_rate overdue_tasks tasks_completed tasks_worked_on workspace_points uncleared_notifications "
+        f"{YEAR}",
     ),
     "60-marketing": (
         "acquisition_spend marketing_reach visitor_to_signup_rate organic_traffic referral_traffic email_click_rate "

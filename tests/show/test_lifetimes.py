@@ -1,5 +1,7 @@
 """The ladder, told."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -37,6 +39,14 @@ def test_a_ladder_says_its_terms_and_what_to_mind() -> None:
         "sBG",
     ]
     assert all(len(row) == len(shown.columns) for row in shown.rows)
+
+
+def test_what_was_seen_is_a_part_only_where_it_is_less() -> None:
+    rows = "\n".join(f"u{i} 01-05 {'02-10' if i < 10 else '-'} 1000" for i in range(40))
+    ladder = lifetime(subscribed(rows), gross_margin=0.5, horizon=2)
+    for seen, words in ((0.5, ", of which $"), (2.0, "; more, $")):
+        share = pl.when(pl.col("method") == "observed").then(pl.col("value") * seen).otherwise("value")
+        assert words in said(replace(ladder, table=ladder.table.with_columns(share)))
 
 
 def test_a_bound_is_told_as_one() -> None:
