@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "scorecard": ("scorecards", "how the KPIs stand: changes, targets, owners"),
     "decide": ("decisions", "put a decision on record, or see what came of those there are"),
     "signals": ("watching", "what stands out, against its own past"),
+    "opportunities": ("watching", "where most is to be won: gaps of parts by whom they reach"),
     "forecast": ("watching", "what is to be expected, and what a target asks of its drivers"),
     "report": ("reports", "render reports"),
     "prune": ("reports", "take away old reports"),
@@ -47,7 +48,7 @@ GROUPS = {
     "Start": ("init", "sample", "check", "store"),
     "Choose": ("list", "show", "stage", "goals"),
     "Ask": ("compute", "active", "sessions", "funnel", "cohort", "lifecycle", "paths", "habits", "adoption", "explain"),
-    "Tell": ("scorecard", "signals", "forecast", "decide", "report", "prune", "review", "lab"),
+    "Tell": ("scorecard", "signals", "opportunities", "forecast", "decide", "report", "prune", "review", "lab"),
 }
 ENGINES = ("compute", "funnel", "cohort")
 

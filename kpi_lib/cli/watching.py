@@ -1,4 +1,4 @@
-"""The verbs signals and forecast: what stands out against its own past, and what is to be expected."""
+"""The verbs signals, forecast and opportunities: what stands out, what is to be expected, and where most is to be won."""
 
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ import click
 
 from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
 from kpi_lib.cli.text import plain
+from kpi_lib.cli.text import table as cells
 
 if TYPE_CHECKING:
     from kpi_lib.answers.rulebook import Findings
@@ -119,14 +120,23 @@ def _lines(text: str, indent: str) -> str:
 @click.option(
     "--target", metavar="KPI=VALUE", help="What this would ask of each driver alone: dau, mrr or total_revenue."
 )
+@click.option(
+    "--budget",
+    multiple=True,
+    metavar="CHANNEL=AMOUNT",
+    help="What another spend would bring: ads=5000, ads=+500, mail=-20 %; may be given several times.",
+)
 @shared
-def forecast(place: Place, months: int, target: str | None) -> int:
+def forecast(place: Place, months: int, target: str | None, budget: tuple[str, ...]) -> int:
     """Show what is to be expected, with interval and assumption: payers from open trials, recurring revenue.
+
+    With --budget also what channels would bring with another spend than in the last whole quarter.
 
     \b
     Example:
       kpi forecast --months 6
       kpi forecast --target mrr=25000
+      kpi forecast --budget ads=5000 --budget "mail=+20 %"
     """
     from kpi_lib.answers.forecast import forecast as expect
     from kpi_lib.show.forecasts import forecast_sentence
@@ -136,7 +146,51 @@ def forecast(place: Place, months: int, target: str | None) -> int:
     workspace = place.open()
     within = str(workspace.data.settings.get("trial_within", "30d"))
     found = expect(workspace.data, months=months, trial_within=within, target=aim)
-    place.show(found.to_dict(), _lines(words(forecast_sentence(found).phrase), ""))
+    text = _lines(words(forecast_sentence(found).phrase), "")
+    if not budget:
+        place.show(found.to_dict(), text)
+        return 0
+    from kpi_lib.answers.budget import budget as plan
+    from kpi_lib.show.budgets import budget_sentence, budget_table
+
+    planned = plan(workspace.data, workspace.grid(None, cadence="quarter"), budget)
+    rows = [[words(cell) for cell in row] for row in budget_table(planned).rows]  # type: ignore[arg-type]
+    shown = cells(["channel", "spend", "customers", "CAC", "planned", "to expect", "they bring"], rows) if rows else ""
+    told = [text, _lines(words(budget_sentence(planned).phrase), ""), shown]
+    place.show(found.to_dict() | planned.to_dict(), "\n\n".join(filter(None, told)))
+    return 0
+
+
+@click.command("opportunities")
+@click.argument("name", metavar="KPI")
+@period
+@segments
+@table_choice
+@shared
+def opportunities(place: Place, name: str, **asked: Any) -> int:  # noqa: ANN401
+    """Show where most is to be won in a KPI: which part lies behind the others, and how many it reaches.
+
+    A part is a feature (or another component of the KPI) or, with --by, a segment. The KPI must be a share or a mean.
+
+    \b
+    Example:
+      kpi opportunities activation_rate --by channel,platform
+      kpi opportunities feature_adoption_rate
+    """
+    from kpi_lib.answers.opportunities import opportunities as rank
+    from kpi_lib.kpis.registry import find
+    from kpi_lib.show.chances import opportunities_sentence, opportunities_table
+    from kpi_lib.show.phrases import plain as words
+
+    kpi = find(name)
+    workspace = place.open()
+    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    found = rank(name, data, grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
+    rows = [[words(cell) for cell in row] for row in opportunities_table(found).rows]  # type: ignore[arg-type]
+    heads = ["part", "clear", "figure", "the others", "gap", "reaches", "gap × reach", "moves the whole by"]
+    shown = cells(heads, rows, left=2) if rows else ""
+    told = [_lines(words(opportunities_sentence(found).phrase), ""), shown]
+    place.show(found.to_dict(), "\n\n".join(filter(None, told)))
     return 0
 
 
@@ -148,4 +202,4 @@ def _aim(text: str) -> tuple[str, float]:
         raise click.BadParameter(f"{text!r} is no target; write it as mrr=25000.", param_hint="--target") from None
 
 
-COMMANDS = {"signals": signals, "forecast": forecast}
+COMMANDS = {"signals": signals, "forecast": forecast, "opportunities": opportunities}

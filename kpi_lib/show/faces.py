@@ -5,6 +5,7 @@ from functools import singledispatch
 from typing import Any
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp, Taken
@@ -12,6 +13,7 @@ from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
@@ -230,8 +232,10 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Proposal,
             Intake,
             FollowUp,
+            Budget,
             Findings,
             Taken,
+            Opportunities,
             Review,
             DrillDown,
             Unhappy,

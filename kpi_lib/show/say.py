@@ -3,6 +3,7 @@
 from functools import singledispatch
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp, Taken
@@ -10,6 +11,7 @@ from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
@@ -36,6 +38,8 @@ from kpi_lib.show import (
     adoption,
     advice,
     bridges,
+    budgets,
+    chances,
     cohorts,
     decisions,
     drilling,
@@ -97,6 +101,8 @@ say.register(Portfolio, standings.portfolio_headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)
 say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)
+say.register(Budget, budgets.budget_sentence)
+say.register(Opportunities, chances.opportunities_sentence)
 say.register(UnitEconomics, economics.economics_sentence)
 say.register(Findings, rules.rules_sentence)
 say.register(Signals, signals.signals_sentence)

@@ -3,6 +3,7 @@
 from functools import singledispatch
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
 from kpi_lib.answers.decisions import FollowUp, Taken
@@ -10,6 +11,7 @@ from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.review import Review
 from kpi_lib.answers.rulebook import Findings
@@ -34,6 +36,8 @@ from kpi_lib.show import (
     adoption,
     advice,
     bridges,
+    budgets,
+    chances,
     cohorts,
     decisions,
     drilling,
@@ -91,6 +95,8 @@ table.register(Portfolio, standings.portfolio_table)
 table.register(Lifetime, lifetimes.lifetime_table)
 table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)
+table.register(Budget, budgets.budget_table)
+table.register(Opportunities, chances.opportunities_table)
 table.register(UnitEconomics, economics.economics_table)
 table.register(Findings, rules.rules_table)
 table.register(Signals, signals.signals_table)
