@@ -5,7 +5,7 @@ would have said then. The three questions share a budget of false alarms: a tent
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import numpy as np
@@ -76,11 +76,15 @@ class Look:
 
 @dataclass(slots=True)
 class _Walk:
-    """What is known on the way through a series: values moved to the present level, odd periods, the run of hits."""
+    """What is known on the way through a series: values moved to the present level, odd periods, the run of hits.
+
+    `course` holds the values moved by new levels only, so that a drift is what was seen and no trend carried on.
+    """
 
     series: Series
     rules: Rules
     values: list[float | None]
+    course: list[float | None]
     odd: set[int] = field(default_factory=set)
     run: list[int] = field(default_factory=list)
     since: int | None = None
@@ -88,7 +92,7 @@ class _Walk:
 
 def watch(series: Series, every: str, first: int) -> list[Look]:
     """Judge the periods from `first` on, the drift only at the last one; empty where too little is known before them."""
-    walk, looks = _Walk(series, RULES[every], list(series.values)), []
+    walk, looks = _Walk(series, RULES[every], list(series.values), list(series.values)), []
     for at in range(len(series.values)):
         found = _step(walk, at)
         looks += found if at >= first else []
@@ -103,11 +107,11 @@ def _known(walk: _Walk, before: int, but: Sequence[int] = ()) -> list[int]:
     return there[-walk.rules.window :]
 
 
-def _usual(walk: _Walk, places: list[int]) -> Reference | None:
+def _usual(walk: _Walk, places: list[int], course: Sequence[float | None] | None = None) -> Reference | None:
     if len(places) < walk.rules.least:
         return None
     series, season = walk.series, walk.rules.season
-    values = [x for i in places if (x := walk.values[i]) is not None]
+    values = [x for i in places if (x := (course or walk.values)[i]) is not None]
     errors = None if series.sampling is None else [series.sampling[i] for i in places]
     ranges = walk.rules.window <= RANGES
     return reference(places, values, errors, season=season, ranges=ranges, floor=series.floor, since=walk.since)
@@ -163,19 +167,42 @@ def _level(walk: _Walk, at: int) -> Look | None:
     if usual is None or len(recent) < walk.rules.run or not settled:
         return None
     apart = [x - m for i in recent if (x := walk.values[i]) is not None and (m := usual.expected(i)) is not None]
-    middle, mean = usual.expected(at), sum(apart) / max(len(apart), 1)
-    if middle is None or len(apart) < len(recent) or not all(x / mean >= HALF for x in apart if mean):
+    mean = sum(apart) / max(len(apart), 1)
+    if len(apart) < len(recent) or not all(x / mean >= HALF for x in apart if mean):
         return None
     error = None if series.sampling is None else sum(series.sampling[i] for i in recent) / len(recent)
-    chance = two_sided(mean / usual.error((begin + at) / 2, error, len(recent)), usual.freedom)
-    bounds = usual.bounds(at, error, walk.rules.chance) or (middle, middle)
+    place, count = (begin + at) / 2, len(recent)
+    chance = two_sided(mean / usual.error(place, error, count), usual.freedom)
+    half = usual.half(place, error, walk.rules.chance, count)
     since = _began(walk, usual, begin, at)
-    look = _look(walk, (SHIFT, since, at), (middle + mean, middle, *bounds), chance)
-    if look.hit:
-        walk.values[:since] = [None if old is None else old + mean for old in walk.values[:since]]
-        walk.since, walk.run = since, []
-        walk.odd = {i for i in walk.odd if i < since}
-    return look
+    # what is told is what was seen: the mean of these periods against what they were expected to be
+    centre = sum(m for i in recent if (m := usual.expected(i)) is not None) / count
+    look = _look(walk, (SHIFT, since, at), (centre + mean, centre, centre - half, centre + half), chance)
+    if not look.hit:
+        return look
+    told, bend = _another(walk, since, recent, up=mean > 0)
+    turn = 0.0 if told else bend - usual.slope
+    _move(walk.values, since, lambda i: mean + turn * (i - place))
+    if told:
+        _move(walk.course, since, lambda _: mean)
+    walk.since, walk.run = since, []
+    walk.odd = {i for i in walk.odd if i < since}
+    return replace(look, hit=told)
+
+
+def _move(values: list[float | None], since: int, by: Callable[[int], float]) -> None:
+    """Move what was before to the present level, or turn it to the present slope."""
+    values[:since] = [None if old is None else old + by(i) for i, old in enumerate(values[:since])]
+
+
+def _another(walk: _Walk, since: int, recent: Sequence[int], *, up: bool) -> tuple[bool, float]:
+    """Whether the level is another than just before, and the slope from there: growth that slackens leaves its trend only."""
+    raw = walk.series.values
+    earlier = [i for i in _known(walk, since) if raw[i] is not None][-walk.rules.run :]
+    old, new = (sum(x for i in at if (x := raw[i]) is not None) / len(at) for at in (earlier, recent))
+    apart = sum(recent) / len(recent) - sum(earlier) / len(earlier)
+    far = walk.series.matters(walk.series.shown(new), walk.series.shown(old), RELATIVE)
+    return (new > old) == up and far, (new - old) / apart
 
 
 def _began(walk: _Walk, usual: Reference, begin: int, at: int) -> int:
@@ -189,11 +216,11 @@ def _drift(walk: _Walk) -> Look | None:
     """Whether the window as a whole rises or falls: step by step, or by one step."""
     at, season = len(walk.values) - 1, walk.rules.season
     places = _known(walk, at + 1, walk.run)
-    usual = _usual(walk, places)
+    usual = _usual(walk, places, walk.course)
     if usual is None or len(places) <= walk.rules.least:
         return None
     level = usual.centres[at % season] or 0.0
-    flat = [x - c for i in places if (x := walk.values[i]) is not None and (c := usual.centres[i % season]) is not None]
+    flat = [x - c for i in places if (x := walk.course[i]) is not None and (c := usual.centres[i % season]) is not None]
     rest = np.array([x - usual.slope * i for x, i in zip(flat, places, strict=True)])
     line = float(np.abs(rest - np.median(rest)).sum()) / len(rest)
     cut, step = step_at(flat)

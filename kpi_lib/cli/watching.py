@@ -100,7 +100,9 @@ def _one(signal: "Signal", found: "Signals") -> str:
     )
     lasting = signal.since != signal.start
     since = f", since {signal.since}" if lasting else ""
-    against = f"{observed} after {expected}" if lasting else f"{observed}, expected {expected} ({low} – {high})"
+    mean = " on average" if signal.kind == "shift" else ""
+    drawn = signal.low < signal.high  # a drift is told from its line and has no bounds
+    against = f"{observed}{mean}, expected {expected} ({low} – {high})" if drawn else f"{observed} after {expected}"
     lines = [
         f"{WORDS[signal.kind]}  {name_of(signal)}, {period_name(signal.start, signal.end)}{since}",
         f"{against}, {size_of(signal)}; {chance_of(signal.p)}",

@@ -112,8 +112,12 @@ class Reference:
         middle = self.expected(at)
         if middle is None:
             return None
-        half = float(stdtrit(self.freedom, 1 - chance / 2)) * self.error(at, sampling)
+        half = self.half(at, sampling, chance)
         return middle - half, middle + half
+
+    def half(self, at: float, sampling: float | None, chance: float, periods: int = 1) -> float:
+        """How far the mean of `periods` values around `at` goes from the expected but for this chance."""
+        return float(stdtrit(self.freedom, 1 - chance / 2)) * self.error(at, sampling, periods)
 
 
 def reference(

@@ -54,7 +54,7 @@ def _one(signal: Signal, row: Mapping[str, Any], currency: str) -> tuple[Phrase,
         return (Strong(f"{name}: nothing was recorded"), f" in {period}, so it is no fall.")
     verb = VERBS[signal.kind, signal.observed > signal.expected]
     since = f" since {signal.since}" if signal.kind in ("shift", "creep") else ""
-    against = ("from ", expected) if since else (expected, " was to be expected")
+    against = (expected, " was to be expected") if signal.low < signal.high else ("from ", expected)
     beside = f"; beside it {listed(signal.beside)}" if signal.beside else ""
     return (Strong((f"{name} {verb} ", observed)), f" in {period}{since} (", *against, f"){beside}.")
 

@@ -73,6 +73,22 @@ def test_growth_gives_no_drop_and_no_jump() -> None:
     assert {look.kind for look in hits(watch(of(x), "month", 20))} <= {CREEP}
 
 
+def test_growth_that_slackens_is_no_fall() -> None:
+    x = steady("month", 44, 5) * np.exp(0.08 * np.minimum(np.arange(44), 20))
+    found = hits(watch(of(x), "month", 21))
+    assert SHIFT not in {look.kind for look in found}
+    assert len(found) <= 1  # where it leaves its trend, once, and not every few months again
+
+
+def test_a_new_level_is_told_by_what_was_seen() -> None:
+    x, at = steady("month", 30, 11) * np.exp(0.02 * np.arange(30)), 24
+    x[at:] *= 0.6
+    level = next(look for look in hits(watch(of(x), "month", 20)) if look.kind == SHIFT)
+    seen = np.exp(np.log(x[level.at - 2 : level.at + 1]).mean())
+    assert level.observed == pytest.approx(seen)
+    assert level.observed < level.low < level.expected < level.high
+
+
 def test_weekends_are_no_drops() -> None:
     assert hits(watch(of(steady("day", 200, 6)), "day", 70)) == []
 
