@@ -85,7 +85,7 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
         "specs": embedded(story.specs.found) if scripted else "",
         "swaps": embedded({"colours": theme.swaps(), "breakpoint": theme.BREAKPOINT}) if scripted else "",
         "bundle": vega_bundle() if scripted else "",
-        "script": _resource("live.js") if scripted else "",
+        "script": _resource("switches.js") + _resource("live.js") if scripted else "",
     }
     with as_file(files("kpi_lib.reporting")) as room:
         exporter = TemplateExporter(

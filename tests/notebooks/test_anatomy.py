@@ -72,7 +72,11 @@ def test_what_is_handed_over_is_what_was_shown(path: Path) -> None:
     given = re.fullmatch(r"kpi\.conclude\(ws, grid, (.+)\)", cells[-1].strip())
     assert given is not None
     shown = "\n".join(cells[:-1])
-    assert all(re.search(rf"^{name} = kpi\.", shown, re.MULTILINE) for name in given[1].split(", "))
+    handed = given[1].split(", ")
+    assert all(re.search(rf"^{name} = kpi\.", shown, re.MULTILINE) for name in handed)
+    told = re.findall(r"^kpi\.(?:headline|learned)\((.+)\)$", shown, re.MULTILINE)  # its figures are printed too
+    if path.parent.name == "reports":
+        assert all(name in handed for each in told for name in each.split(", "))
 
 
 def plant(at: int, text: str) -> Callable[[Book], None]:

@@ -3,6 +3,7 @@ const specs = JSON.parse(document.getElementById("kpi-specs").textContent);
 const look = JSON.parse(document.getElementById("kpi-look").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const small = window.matchMedia(`(max-width: ${look.breakpoint}px)`);
+const mouse = window.matchMedia("(pointer: fine)");
 const views = new Map();
 
 // Colours change with the mode, data never do.
@@ -19,8 +20,9 @@ async function draw(chart) {
   const chosen = small.matches && both.narrow ? both.narrow : both.wide;
   const stage = chart.querySelector(".live");
   const place = document.createElement("div");
+  const drawn = mouse.matches && periodsOf(chosen).length ? brushed(narrowed(chosen, chart)) : narrowed(chosen, chart);
   try {
-    const spec = dark.matches ? dressed(chosen, "") : chosen;
+    const spec = dark.matches ? dressed(drawn, "") : drawn;
     const options = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, defaultStyle: false };
     const result = await window.vegaEmbed(place, spec, { ...options, tooltip: { theme: "kpi", disableDefaultStyle: true }, logLevel: 1 });
     views.get(chart)?.finalize();
@@ -29,6 +31,7 @@ async function draw(chart) {
     stage.replaceChildren(place);
     const width = place.querySelector("svg")?.getAttribute("width");
     if (width) stage.style.setProperty("--natural", `${width}px`);
+    if (mouse.matches && periodsOf(chosen).length) listen(result.view, redraw);
     chart.classList.add("drawn");
   } catch {
     chart.classList.remove("drawn");
@@ -45,8 +48,13 @@ const seen = new IntersectionObserver(
   },
   { rootMargin: "400px" },
 );
-charts.forEach((chart) => seen.observe(chart));
+const redraw = (some) => some.filter((chart) => views.has(chart)).forEach(draw);
+for (const chart of charts) {
+  const { wide } = specs[Number(chart.dataset.chart) - 1];
+  controls(chart, wide, redraw);
+  seen.observe(chart);
+}
 
-const again = () => charts.filter((chart) => views.has(chart)).forEach(draw);
+const again = () => redraw(charts);
 dark.addEventListener("change", again);
 small.addEventListener("change", again);

@@ -1,0 +1,184 @@
+"""What a reader can choose on a live page: series, periods, by mouse and by keyboard; without scripts all of it stands there."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from kpi_lib.core.units import COUNT
+from kpi_lib.reporting.page import Head, page
+from kpi_lib.show.blocks import Figure, Table
+from kpi_lib.show.charts_line import Lines, lines_picture, points_of
+from kpi_lib.show.charts_stack import Stack, stack_picture
+from kpi_lib.show.notebook import bundle
+from tests.browser.conftest import Visit
+from tests.browser.test_accessibility import axe, breaks
+
+__all__ = ["axe"]
+pytestmark = pytest.mark.browser
+
+MONTHS = tuple(f"2026-{month:02}" for month in range(1, 11))
+HOSTILE = "</script><img src=x onerror=document.title='run'>"
+SERIES = ("Daily", "Weekly", HOSTILE)
+HUES = dict(zip(SERIES, ("#1b5e8c", "#d55e00", "#009e73"), strict=True))
+
+
+def point(month: str, series: str) -> dict[str, Any]:
+    value = float(MONTHS.index(month) + 10 * SERIES.index(series) + 1)
+    return {
+        "at": month,
+        "series": series,
+        "value": value,
+        "low": None,
+        "high": None,
+        "open": False,
+        "told": f"{value:g}",
+    }
+
+
+def figures() -> Table:
+    rows = tuple((month, Figure(text=month, kpi="dau", value=1.0, start=f"{month}-01")) for month in MONTHS)
+    return Table(title="By month", columns=("Month", "People"), rows=rows)
+
+
+def picture() -> Any:  # noqa: ANN401 - a Picture
+    points = points_of([point(month, name) for name in SERIES for month in MONTHS])
+    lines = Lines(points=points, at=MONTHS, unit=COUNT, colours=HUES)
+    return lines_picture(lines, alt="People by month.", table=figures())
+
+
+def bars() -> Any:  # noqa: ANN401 - a Picture
+    rows = [{**point(month, "Daily"), "series": name} for name in ("New", "Gone") for month in MONTHS]
+    stack = Stack(bars=rows, at=MONTHS, colours={"New": "#1b5e8c", "Gone": "#b8bfc7"})
+    return stack_picture(stack, alt="Who came and went.")
+
+
+def ages() -> Any:  # noqa: ANN401 - a Picture
+    at = ("1", "2", "3", "4")
+    points = [{**point("2026-01", "Daily"), "series": "all", "at": age} for age in at]
+    lines = Lines(
+        points=points_of(points), at=at, unit=COUNT, colours={"all": "#1b5e8c"}, axis="months since the start"
+    )
+    return lines_picture(lines, alt="Who comes back.")
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    cells = [nbformat.v4.new_markdown_cell("# How?\n## What moved?"), nbformat.v4.new_code_cell("shown")]
+    shown = [nbformat.v4.new_output("display_data", bundle(each)) for each in (picture(), bars(), ages())]
+    cells[-1].outputs.extend(shown)
+    return page(nbformat.v4.new_notebook(cells=cells), Head(workspace="Shop", report="weekly", title="June"))
+
+
+@pytest.fixture
+def opened(html: str, visit: Callable[..., Visit]) -> Visit:
+    seen = visit(html)
+    for chart in seen.page.locator("[data-chart]").all():
+        chart.scroll_into_view_if_needed()
+        chart.locator(".live svg").wait_for()
+    seen.page.evaluate("window.scrollTo(0, 0)")
+    return seen
+
+
+def texts(figure: Any) -> list[str]:  # noqa: ANN401 - a locator
+    """What is written in the live chart."""
+    found: list[str] = figure.locator(".live svg text").all_text_contents()
+    return found
+
+
+def settled(figure: Any, words: str) -> None:  # noqa: ANN401 - a locator
+    figure.locator(".live svg text").get_by_text(words, exact=True).first.wait_for()
+
+
+def test_a_series_can_be_taken_out_and_put_back_by_keyboard(opened: Visit) -> None:
+    figure = opened.page.locator("figure").first
+    assert "Weekly 20" in texts(figure)
+    box = figure.get_by_role("checkbox", name="Weekly")
+    box.focus()
+    opened.page.keyboard.press("Space")
+    figure.locator(".live svg text").get_by_text("Weekly 20").wait_for(state="detached")
+    assert {"Daily 10", "2026-10"} <= set(texts(figure))
+    assert box.evaluate("each => each === document.activeElement")
+    opened.page.keyboard.press("Space")
+    settled(figure, "Weekly 20")
+    assert opened.complaints == []
+
+
+def test_the_periods_of_all_charts_over_time_move_together_with_their_tables(opened: Visit) -> None:
+    first, second, third = opened.page.locator("figure").all()
+    assert first.get_by_role("button", name="all periods").is_hidden()
+    first.get_by_role("combobox", name="from").select_option("2026-03-01")
+    first.get_by_role("combobox", name="to").select_option("2026-06-01")
+    settled(first, "Daily 6")
+    settled(second, "2026-03")
+    for each in (first, second):
+        assert not {"2026-01", "2026-10", "Daily 10"} & set(texts(each))
+        assert each.locator("select").evaluate_all("lists => lists.map(list => list.value)") == [
+            "2026-03-01",
+            "2026-06-01",
+        ]
+    assert third.locator("select").count() == 0
+    assert "4" in texts(third)
+    first.locator("summary").click()
+    assert first.locator("tbody tr:visible").count() == 4
+    second.get_by_role("button", name="all periods").click()
+    settled(first, "Daily 10")
+    assert first.locator("tbody tr:visible").count() == 10
+    assert opened.complaints == []
+
+
+def test_from_and_to_the_wrong_way_round_are_turned(opened: Visit) -> None:
+    figure = opened.page.locator("figure").first
+    figure.get_by_role("combobox", name="to").select_option("2026-04-01")
+    figure.get_by_role("combobox", name="from").select_option("2026-08-01")
+    assert figure.locator("select").evaluate_all("all => all.map(each => each.value)") == ["2026-04-01", "2026-08-01"]
+
+
+def test_a_stretch_drawn_with_the_mouse_chooses_its_periods(opened: Visit) -> None:
+    figure = opened.page.locator("figure").first
+    box = figure.locator(".live svg").bounding_box()
+    mouse = opened.page.mouse
+    mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 90)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 95, steps=4)
+    mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 100, steps=4)
+    mouse.up()
+    figure.get_by_role("button", name="all periods").wait_for()
+    start, stop = figure.locator("select").evaluate_all("lists => lists.map(list => list.value)")
+    assert "2026-01-01" < start < stop < "2026-10-01"
+    assert opened.complaints == []
+
+
+def test_names_from_the_data_stay_words(opened: Visit) -> None:
+    assert opened.page.get_by_role("checkbox", name=HOSTILE).count() == 1
+    assert opened.page.title() != "run"
+    assert opened.requests == opened.requests[:1]
+
+
+def test_without_scripts_and_on_paper_everything_stands_there(
+    html: str, visit: Callable[..., Any], opened: Visit
+) -> None:
+    still = visit(html, scripts=False).page
+    assert still.locator(".switches").count() == 0
+    assert "2026-02" in still.locator(".still.wide svg").first.text_content()
+    figure = opened.page.locator("figure").first
+    figure.get_by_role("combobox", name="from").select_option("2026-08-01")
+    settled(figure, "2026-08")
+    figure.locator("summary").click()
+    assert figure.locator("tbody tr:visible").count() == 3
+    opened.page.emulate_media(media="print")
+    assert figure.locator("tbody tr:visible").count() == 10
+    assert opened.page.locator(".switches:visible").count() == 0
+
+
+@pytest.mark.parametrize(("width", "mode"), [(1200, "light"), (1200, "dark"), (390, "light")])
+def test_the_choices_break_no_rule_of_accessibility(
+    *, html: str, visit: Callable[..., Any], axe: str, width: int, mode: str, pictures: Path
+) -> None:
+    seen = visit(html, width=width, mode=mode)
+    seen.page.locator(".switches").first.wait_for()
+    seen.page.screenshot(path=pictures / f"switches-{width}-{mode}.png", full_page=True)
+    assert breaks(seen, axe) == []
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == width
