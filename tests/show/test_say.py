@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from kpi_lib.answers.actives import actives
+from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values, compute
@@ -17,6 +18,7 @@ from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake, intake
+from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.review import Review, Unhappy
@@ -338,6 +340,8 @@ def test_each_result_has_a_face() -> None:
         Proposal,
         FollowUp,
         Findings,
+        Budget,
+        Opportunities,
         Taken,
         DrillDown,
         Review,
