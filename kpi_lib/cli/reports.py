@@ -12,6 +12,7 @@ from kpi_lib.cli.options import Place, shared
 from kpi_lib.cli.text import table
 
 AS_ROOT = "running as root: JupyterLab is started with --allow-root"
+OPTIONS = ("period", "backfill", "by", "audience", "least", "pdf", "timeout", "cell_timeout")
 AUDIENCES = ("team", "executive", "investor")
 
 
@@ -35,6 +36,17 @@ AUDIENCES = ("team", "executive", "investor")
 )
 @click.option("--pdf", is_flag=True, help="Also as report.pdf (needs Chromium or WeasyPrint).")
 @click.option("--jobs", type=int, default=1, metavar="N", help="How many to render at once.")
+@click.option(
+    "--timeout", type=float, default=600, show_default=True, metavar="S", help="Seconds that one report may take."
+)
+@click.option(
+    "--cell-timeout",
+    type=float,
+    default=300,
+    show_default=True,
+    metavar="S",
+    help="Seconds that one of its cells may take.",
+)
 @click.option("--out", default="reports", metavar="DIR", show_default=True, help="Where reports are published.")
 @click.option("--list", "listing", is_flag=True, help="List the reports there are and render none.")
 @shared
@@ -50,40 +62,61 @@ def report(place: Place, names: tuple[str, ...], everything: bool, **asked: Any)
       kpi report --all --backfill 3 --jobs 2
       kpi report --all --share --out for-the-board
     """
-    from kpi_lib.core.errors import UsageError
     from kpi_lib.reporting.index import write_index
-    from kpi_lib.reporting.plan import Request, plan, render, sorted_out
+    from kpi_lib.reporting.remembered import memory, recall
 
     if asked["listing"]:
         return _list(place)
+    out = Path(asked["out"])
+    known = memory(out, Path(place.folder), {"names": names, "everything": everything, **asked, "jobs": 1})
+    told = recall(known) or _render(place, names, everything=everything, asked=asked, known=known)
+    return _tell(place, told, write_index(out))
+
+
+def _render(
+    place: Place, names: tuple[str, ...], *, everything: bool, asked: dict[str, Any], known: Path
+) -> dict[str, Any]:
+    """Render what is asked for, and remember it if all of it stands; gives what is to be told."""
+    from kpi_lib.core.errors import UsageError
+    from kpi_lib.reporting import remembered
+    from kpi_lib.reporting.plan import Request, lasts, plan, render, sorted_out, workspaces
+    from kpi_lib.reporting.reconcile import reconciled, told
+
     workspace = place.open()
     if everything == bool(names):
         raise UsageError(f"name reports or give --all. kpi.toml has: {', '.join(workspace.reports) or 'none'}.")
     chosen, refused = sorted_out(workspace) if everything else (names, {})
-    options = {key: asked[key] for key in ("period", "backfill", "by", "audience", "least", "pdf")}
+    options = {key: asked[key] for key in OPTIONS}
     options["least"] *= asked["share"] or asked["audience"] == "investor"
     request = Request(names=chosen, out=Path(asked["out"]), parameters=_pairs(asked["params"]), **options)
     planned = plan(workspace, request)
+    folders = workspaces(workspace, planned)
+    inputs = remembered.state(folders)
     with Bar(planned) as bar:
         outcomes = render(planned, jobs=asked["jobs"], progress=bar.step)
-    return _tell(place, outcomes, refused, write_index(Path(asked["out"])))
-
-
-def _tell(place: Place, outcomes: Any, refused: dict[str, str], index: Path) -> int:  # noqa: ANN401 - Outcomes
-    """What became of each run; the status is 1 when one failed or could not be made."""
-    from kpi_lib.reporting.reconcile import reconciled, told
-
-    rows = [{**asdict(each), "folder": _near(each.folder)} for each in outcomes]
+    rows = [{**asdict(each), "folder": str(each.folder)} for each in outcomes]
     nothing = {"period": "", "by": {}, "status": "failed", "folder": "", "seconds": 0.0}
     rows += [{"name": name, **nothing, "error": why} for name, why in refused.items()]
-    lines = [
-        f"{o.status:9}  {_near(o.folder / ('error.txt' if o.status == 'failed' else 'report.html'))}" for o in outcomes
-    ]
+    sums = reconciled(outcomes)
+    found = {"reports": rows, "reconciled": sums, "sums": [told(each) for each in sums]}
+    if all(row["status"] != "failed" for row in rows):
+        again = {**found, "reports": [{**row, "status": "unchanged", "seconds": 0.0} for row in rows]}
+        stand = [each.folder for each in outcomes]
+        until = lasts(workspace, planned)
+        remembered.remember(known, again, inputs=inputs, workspaces=folders, folders=stand, until=until)
+    return found
+
+
+def _tell(place: Place, found: dict[str, Any], index: Path) -> int:
+    """What became of each run; the status is 1 when one failed or could not be made."""
+    rows = [{**row, "folder": row["folder"] and _near(Path(row["folder"]))} for row in found["reports"]]
     failed = [row for row in rows if row["status"] == "failed"]
+    files = {True: "error.txt", False: "report.html"}
+    lines = [f"{row['status']:9}  {Path(row['folder']) / files[row in failed]}" for row in rows if row["folder"]]
     for row in failed:
         click.echo(f"failed: {row['name']} {row['period']}".rstrip() + f": {row['error']}", err=True)
-    sums = reconciled(outcomes)
-    place.show({"reports": rows, "reconciled": sums}, "\n".join([*lines, *map(told, sums), f"open       {index}"]))
+    document = {"reports": rows, "reconciled": found["reconciled"]}
+    place.show(document, "\n".join([*lines, *found["sums"], f"open       {index}"]))
     return 1 if failed else 0
 
 
@@ -135,7 +168,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 class Bar:
-    """A progress bar over the cells of all runs, on standard error."""
+    """A progress bar over the cells of all runs, on standard error: how far, time left, and the question that is worked on."""
 
     def __init__(self, planned: Any) -> None:  # noqa: ANN401 - a list of Planned
         """Count the cells."""
@@ -143,7 +176,7 @@ class Bar:
 
         self.counts = [cells(each) for each in planned]
         self.names = [f"{each.job.head.report} {each.job.period}" for each in planned]
-        self.left = list(self.counts)
+        self.done = [0 for _ in self.counts]
         self.bar = click.progressbar(
             length=sum(self.counts), label="rendering", file=sys.stderr, item_show_func=lambda name: name
         )
@@ -157,11 +190,15 @@ class Bar:
         """Close the line."""
         self.bar.__exit__(*error)
 
-    def step(self, at: int, outcome: Any) -> None:  # noqa: ANN401 - an Outcome or None
-        """A cell is done, or (with an outcome) the whole run."""
-        count = self.left[at] if outcome is not None else min(1, self.left[at])
-        self.left[at] -= count
-        self.bar.update(count, self.names[at])
+    def step(self, at: int, outcome: Any, done: int, question: str) -> None:  # noqa: ANN401 - an Outcome or None
+        """A cell begins or ends, or (with an outcome) the whole run."""
+        done = self.counts[at] if outcome is not None else min(done, self.counts[at])
+        moved, self.done[at] = done - self.done[at], done
+        self.bar.current_item = f"{self.names[at]} · {question}" if question else self.names[at]
+        if moved:
+            self.bar.update(moved, self.bar.current_item)
+        else:
+            self.bar.render_progress()
 
 
 @click.command("lab")

@@ -16,11 +16,12 @@ from kpi_lib.reporting.outputs import plain
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]  # cells done, of how many, what the running one answers
 
 _SECRET = re.compile(
     r"secret|token|passw|.+_pwd$|credential|private|(api|access)_?key|auth(?!or)|cookie|dsn|database_url", re.IGNORECASE
 )
+_HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
 _PLACES = {"PWD", "OLDPWD"}  # where a shell stands is no secret
 _SHORTEST_SECRET = 8  # shorter values would blot out ordinary words
 
@@ -32,6 +33,7 @@ class Stay:
     folder: Path
     cwd: Path
     timeout: float
+    cell_timeout: float = 300.0
     least: int = 0
     progress: Progress | None = None
 
@@ -45,6 +47,7 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
     logging.getLogger("papermill").setLevel(logging.ERROR)
     deadline = time.monotonic() + stay.timeout
+    running = Running(notebook, stay.progress)
 
     def play() -> None:
         papermill.execute_notebook(
@@ -56,10 +59,11 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
             progress_bar=False,
             kernel_manager_class=_kernel_class(environment(stay.folder, stay.least), stay.cwd),
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
-            timeout_func=lambda _cell: max(deadline - time.monotonic(), 0.01),
+            timeout_func=lambda _cell: max(min(deadline - time.monotonic(), stay.cell_timeout), 0.01),
             shutdown_kernel="immediate",
             store_widget_state=False,
-            on_cell_executed=_counter(notebook, stay.progress),
+            on_cell_start=running.begin,
+            on_cell_executed=running.end,
         )
 
     try:
@@ -67,9 +71,10 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     except papermill.PapermillExecutionError as error:
         raise ReportError(_stopped(error)) from None
     except CellTimeoutError:
-        raise ReportError(f"the run took longer than {stay.timeout:g} s and was ended. Allow more time.") from None
+        raise ReportError(_too_slow(running.source, stay, late=time.monotonic() >= deadline)) from None
     except DeadKernelError:
-        raise ReportError("the kernel died while the notebook ran; out of memory is the usual reason.") from None
+        told = f"the kernel died while the notebook ran {_first(running.source)}; out of memory is the usual reason."
+        raise ReportError(told) from None
     except RuntimeError as error:  # a kernel that does not come up
         raise ReportError(f"the kernel did not start: {plain(str(error))}") from None
 
@@ -123,23 +128,48 @@ def secrets() -> list[str]:
     return sorted(found, key=lambda value: (-len(value), value))
 
 
-def _counter(notebook: "NotebookNode", progress: Progress | None) -> Callable[..., None] | None:
-    """Tell after each cell how many of all are done."""
-    if progress is None:
-        return None
-    total = sum(1 for cell in notebook.cells if cell.cell_type == "code") + 1  # and the one with the parameters
-    done = iter(range(1, total + 1))
-    tell = progress
+class Running:
+    """Which cell runs, and how many are done; tells the progress when a cell begins and when it ends."""
 
-    def count(**_: object) -> None:
-        tell(next(done, total), total)
+    def __init__(self, notebook: "NotebookNode", progress: Progress | None) -> None:
+        """Count the cells."""
+        self.total = (
+            sum(1 for cell in notebook.cells if cell.cell_type == "code") + 1
+        )  # and the one with the parameters
+        self.tell = progress or (lambda *_: None)
+        self.done, self.source, self.question = 0, "", ""
 
-    return count
+    def begin(self, cell: Any, cell_index: int, **_: object) -> None:  # noqa: ANN401 - a notebook cell
+        """A cell begins; Markdown cells are passed as well and say which question the next ones answer."""
+        if cell.cell_type == "markdown":
+            heading = _HEADING.search(cell.source)
+            self.question = heading.group(1) if heading else self.question
+            return
+        self.source = cell.source
+        self.tell(self.done, self.total, self.question)
+
+    def end(self, **_: object) -> None:
+        """A cell is done."""
+        self.done += 1
+        self.tell(self.done, self.total, self.question)
+
+
+def _too_slow(source: str, stay: Stay, *, late: bool) -> str:
+    """Which limit was passed, and where."""
+    if late:
+        return (
+            f"the run took longer than {stay.timeout:g} s and was ended at {_first(source)}. Allow more by --timeout."
+        )
+    return f"the cell {_first(source)} took longer than {stay.cell_timeout:g} s and was ended. Allow more by --cell-timeout."
+
+
+def _first(source: str) -> str:
+    """The first line of a cell."""
+    return shown(next((line for line in source.splitlines() if line.strip()), ""))
 
 
 def _stopped(error: Any) -> str:  # noqa: ANN401 - papermill is untyped
     """Where and why a cell stopped, in two lines; a message of ours is complete and stands alone."""
-    first = next((line for line in error.source.splitlines() if line.strip()), "")
     why = plain(str(error.evalue)).strip()
     ours = error.ename.endswith("Error") and error.ename in ("UsageError", "WorkspaceError", "DataError", "ReportError")
-    return f"the notebook stopped at {shown(first)}\n{why if ours else f'{error.ename}: {why}'}"
+    return f"the notebook stopped at {_first(error.source)}\n{why if ours else f'{error.ename}: {why}'}"

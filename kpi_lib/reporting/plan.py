@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from kpi_lib.answers.sharing import LOWEST
@@ -20,7 +21,7 @@ from kpi_lib.reporting.pdf import printer
 from kpi_lib.reporting.publish import place
 from kpi_lib.reporting.runner import Job, Outcome, run
 from kpi_lib.sources.findings import ERROR
-from kpi_lib.sources.quality import stale
+from kpi_lib.sources.quality import stale, turns
 from kpi_lib.sources.workspace import Workspace
 
 MOST_SEGMENTS = 50
@@ -48,6 +49,8 @@ class Request:
     audience: str = "team"
     pdf: bool = False
     least: int = 0
+    timeout: float = 600.0
+    cell_timeout: float = 300.0
     notice: str = ""
     people: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -79,6 +82,9 @@ def _feasible(workspace: Workspace, templates: Sequence[Template], request: Requ
             raise UsageError(why)
     if request.backfill < 1:
         raise UsageError(f"--backfill is {request.backfill}; it counts periods and must be 1 or more.")
+    for option, seconds in (("--timeout", request.timeout), ("--cell-timeout", request.cell_timeout)):
+        if not 0 < seconds < float("inf"):
+            raise UsageError(f"{option} is {seconds:g}; it is a number of seconds above 0.")
     if request.pdf:
         printer()
     if request.least:
@@ -165,6 +171,7 @@ def _one(
     by = dict([segment] if segment else [])
     job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=by)
     job = replace(job, pdf=request.pdf, least=request.least, people=request.people)
+    job = replace(job, timeout=request.timeout, cell_timeout=request.cell_timeout)
     return Planned(notebook, parameters, job)
 
 
@@ -191,33 +198,80 @@ def title(grid: Grid) -> str:
     return f"{name}{start}–{last.day} {last:%B} {last.year}"
 
 
-def render(
-    planned: Sequence[Planned], *, jobs: int = 1, progress: Callable[[int, Outcome | None], None] | None = None
-) -> list[Outcome]:
-    """Run them, one after the other or several at once; `progress` hears of each cell (None) and each outcome."""
+Say = Callable[
+    [int, Outcome | None, int, str], None
+]  # which run, its outcome once it is there, cells done, its question
+
+
+def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Say | None = None) -> list[Outcome]:
+    """Run them, one after the other or several at once; `progress` hears when a cell begins or ends, and each outcome."""
     say = progress or (lambda *_: None)
     if jobs <= 1 or len(planned) == 1:
         return [_told(at, each, say) for at, each in enumerate(planned)]
     found: dict[int, Outcome] = {}
-    with ProcessPoolExecutor(min(jobs, len(planned)), mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    heard = context.SimpleQueue()
+    hearing = Thread(target=_hear, args=(heard, say), daemon=True)
+    hearing.start()
+    with ProcessPoolExecutor(
+        min(jobs, len(planned)), mp_context=context, initializer=_listened, initargs=(heard,)
+    ) as pool:
         for nested in (False, True):  # a whole's folder holds its segments: it stands before they are put in
             wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
-            runs = {pool.submit(run, each.notebook, each.parameters, each.job): at for at, each in wave.items()}
+            runs = {pool.submit(_run_apart, at, each): at for at, each in wave.items()}
             for done in as_completed(runs):
                 found[runs[done]] = done.result()
-                say(runs[done], found[runs[done]])
+    heard.put(None)
+    hearing.join()
     return [found[at] for at in sorted(found)]
 
 
-def _told(at: int, each: Planned, say: Callable[[int, Outcome | None], None]) -> Outcome:
-    outcome = run(each.notebook, each.parameters, each.job, progress=lambda *_: say(at, None))
-    say(at, outcome)
+_listener: list[Any] = []  # in a process of a pool: where it tells how far it is
+
+
+def _listened(heard: Any) -> None:  # noqa: ANN401 - a queue between processes
+    _listener[:] = [heard]
+
+
+def _run_apart(at: int, each: Planned) -> Outcome:
+    """Run in a process of its own, and tell of it through the queue."""
+    (heard,) = _listener
+    return _told(at, each, lambda *said: heard.put(said))
+
+
+def _hear(heard: Any, say: Say) -> None:  # noqa: ANN401 - a queue between processes
+    """Hand on what the processes tell until all are done."""
+    while (said := heard.get()) is not None:
+        say(*said)
+
+
+def _told(at: int, each: Planned, say: Say) -> Outcome:
+    outcome = run(
+        each.notebook, each.parameters, each.job, progress=lambda done, _, question: say(at, None, done, question)
+    )
+    say(at, outcome, 0, "")
     return outcome
 
 
 def cells(planned: Planned) -> int:
-    """How many code cells a run will execute, for a progress bar."""
+    """How many cells a run will execute, for a progress bar: those of code and the one with the parameters."""
     import nbformat
 
     notebook: Any = nbformat.read(planned.notebook, as_version=4)
-    return sum(cell.cell_type == "code" for cell in notebook.cells)
+    return 1 + sum(1 for cell in notebook.cells if cell.cell_type == "code")
+
+
+def lasts(workspace: Workspace, planned: Sequence[Planned]) -> datetime | None:
+    """Until when the same inputs give the same reports; the past where nobody can tell.
+
+    Data grow old, rows dated in the future come to be of today, and a notebook of the workspace's own may read anything.
+    """
+    if any(each.notebook.parent != pack() / "reports" for each in planned):
+        return datetime.min.replace(tzinfo=UTC)
+    return turns(workspace)
+
+
+def workspaces(workspace: Workspace, planned: Sequence[Planned]) -> list[Path]:
+    """The folders that reports are made of: the workspace, and the products beside it in a portfolio."""
+    named: list[Any] = [name for each in planned for name in each.parameters.get("products", ())]  # type: ignore[union-attr]
+    return [workspace.folder, *(workspace.folder / name for name in dict.fromkeys(named))]

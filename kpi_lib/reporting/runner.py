@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import platform
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from kpi_lib.reporting.page import Head, page
 from kpi_lib.reporting.parameters import checked, declared
 from kpi_lib.reporting.pdf import print_pdf
 from kpi_lib.reporting.publish import FAILED, NEW, publish, unwritable, workshop
+from kpi_lib.reporting.remembered import versions
 from kpi_lib.reporting.restated import restated, restated_html
 from kpi_lib.show.markup import join
 
@@ -34,7 +33,6 @@ PDF = "report.pdf"
 LATER = "<!-- after rendering -->"  # where the template waits for what is known once the page is there
 _LEFT_OUT = "interactive"  # the tag of cells that need a person
 _BANNER = "papermill-error-cell-tag"
-_PACKAGES = ("kpi-workbench", "polars", "altair", "papermill", "vl-convert-python")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +44,7 @@ class Job:
     folder: Path
     cwd: Path | None = None
     timeout: float = 600.0
+    cell_timeout: float = 300.0
     by: Mapping[str, str] = field(default_factory=dict)
     pdf: bool = False
     least: int = 0
@@ -110,7 +109,12 @@ def _make(
     source = nbformat.read(notebook, as_version=4)
     source.cells = [cell for cell in source.cells if _LEFT_OUT not in cell.metadata.get("tags", [])]
     stay = Stay(
-        folder=kernel, cwd=job.cwd or notebook.resolve().parent, timeout=job.timeout, least=job.least, progress=progress
+        folder=kernel,
+        cwd=job.cwd or notebook.resolve().parent,
+        timeout=job.timeout,
+        cell_timeout=job.cell_timeout,
+        least=job.least,
+        progress=progress,
     )
     try:
         execute(source, values, into=new / NOTEBOOK, stay=stay)
@@ -209,17 +213,6 @@ def _manifest(here: Path, made: Mapping[str, Any], started: datetime) -> None:
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     (here / NEW / MANIFEST).write_text(_blotted(text, _hidden(here), as_json=True), "utf-8", errors="backslashreplace")
-
-
-def versions() -> dict[str, str]:
-    """What computed the figures and drew the page."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _digest(file: Path) -> str:

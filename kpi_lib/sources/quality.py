@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -12,7 +12,7 @@ from kpi_lib.core.period import local_date, local_day
 from kpi_lib.core.units import duration, span
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.revenue import stretches
-from kpi_lib.sources.findings import ERROR, WARNING, Counts, Finding
+from kpi_lib.sources.findings import ERROR, FUTURE, WARNING, Counts, Finding
 from kpi_lib.sources.workspace import Workspace
 
 LOGS = ("events", "transactions")
@@ -89,6 +89,16 @@ def stale(workspace: Workspace) -> Iterator[Finding]:
                 mend = f"load newer data, or change [freshness] {key} = {limits[key]}"
                 yield Finding(severity, name, message, mend, column="time", value=last.isoformat())
                 break
+
+
+def turns(workspace: Workspace) -> datetime | None:
+    """When time alone will change what these data tell: they pass a limit of age, or rows of the future come to be of today."""
+    now, limits = workspace.now, workspace.freshness.values()
+    last = [_last(workspace, name) for name in LOGS] if "observed_until" not in workspace.config["workspace"] else []
+    ages = [each + duration(limit) for each in last if each is not None for limit in limits]
+    if any(FUTURE in finding.message for finding in workspace.log.findings):
+        ages.append(datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC))
+    return min((each for each in ages if each > now), default=None)
 
 
 def _last(workspace: Workspace, table: str) -> Any:  # noqa: ANN401 - a datetime or nothing

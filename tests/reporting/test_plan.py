@@ -45,7 +45,12 @@ def workspace(tmp_path: Path) -> Workspace:
     parameters = 'workspace: str = "."\nperiod: str = ""\nonly: str = ""\nrows: int = 1'
     tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
     book = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_markdown_cell("# Toy"), tagged, nbformat.v4.new_code_cell(CODE)]
+        cells=[
+            nbformat.v4.new_markdown_cell("# Toy"),
+            tagged,
+            nbformat.v4.new_markdown_cell("## What was counted?"),
+            nbformat.v4.new_code_cell(CODE),
+        ]
     )
     nbformat.write(book, folder / "notebooks" / "toy.ipynb")
     return open_workspace(folder)
@@ -60,7 +65,7 @@ def test_the_default_is_the_last_complete_period(workspace: Workspace, tmp_path:
     assert job.job.period == "2026-W11"
     assert job.job.folder == tmp_path / "out" / "A%2FB%3A test" / "weekly" / "2026-W11"
     assert job.parameters == {"workspace": ".", "period": "2026-W11", "only": "", "rows": 2}
-    assert cells(job) == 2
+    assert cells(job) == 3  # and the one with the parameters
 
 
 def test_back_filling_ends_with_the_period(workspace: Workspace, tmp_path: Path) -> None:
@@ -141,12 +146,17 @@ def test_reports_are_rendered_from_a_relative_place(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    heard: list[object] = []
+    heard: list[tuple[int, object, int, str]] = []
     planned = plan(workspace, request(Path("out"), by="plan"))[:2]
-    outcomes = render(planned, jobs=jobs, progress=lambda at, outcome: heard.append(outcome))
+    outcomes = render(planned, jobs=jobs, progress=lambda *said: heard.append(said))
     assert [each.status for each in outcomes] == ["done", "done"], outcomes
     assert pl.read_parquet(outcomes[1].folder / "values.parquet").rows() == [("plan=free", 2.0)]
-    assert sum(each is not None for each in heard) == 2
+    assert sum(outcome is not None for _, outcome, _, _ in heard) == 2
+    for at in (0, 1):  # also from processes of their own one hears of each cell, and of the question it answers
+        cells_done = [done for which, outcome, done, _ in heard if which == at and outcome is None]
+        assert cells_done == sorted(cells_done)
+        assert cells_done[-1] == cells(planned[at])
+    assert {question for *_, question in heard} == {"", "What was counted?"}
 
 
 def test_the_whole_made_anew_keeps_its_segments(workspace: Workspace, tmp_path: Path) -> None:

@@ -47,9 +47,11 @@ class TestADoneRun:
         tmp_path: Path,
     ) -> None:
         told: list[tuple[int, int]] = []
-        outcome = run(notebook("print(label)"), {"rows": 5}, job, progress=lambda at, total: told.append((at, total)))
+        outcome = run(
+            notebook("print(label)"), {"rows": 5}, job, progress=lambda at, total, _: told.append((at, total))
+        )
         assert (outcome.status, outcome.error) == ("done", None)
-        assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+        assert told == [(at, 4) for done in range(4) for at in (done, done + 1)]  # as each begins and ends
         assert sorted(content(job.folder)) == FILES
         assert leftovers(job) == []
         assert pl.read_parquet(job.folder / "values.parquet")["value"].to_list() == [5.0]
@@ -121,6 +123,14 @@ class TestAFailedRun:
         assert outcome.folder == job.folder.with_name("1998-06.failed")
         assert sorted(content(outcome.folder)) == ["error.txt", "report.ipynb"]
         assert leftovers(job) == []
+
+    def test_names_the_cell_that_took_too_long(self, good: dict[str, bytes], notebook: Write, job: Job) -> None:
+        place = notebook("import time\ntime.sleep(600)")
+        outcome = run(place, {}, dataclasses.replace(job, cell_timeout=5))
+        assert outcome.status == "failed"
+        assert "the cell 'import time' took longer than 5 s" in (outcome.error or "")
+        assert content(job.folder) == good
+        assert "sleep(600)" in (outcome.folder / "report.ipynb").read_text()
 
     def test_is_forgotten_after_a_good_one(self, notebook: Write, job: Job) -> None:
         failed = run(notebook("1 / 0"), {}, job)
