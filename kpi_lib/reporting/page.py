@@ -8,7 +8,7 @@ page's content; so the same content gives the same bytes.
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from html import unescape
 from importlib.resources import as_file, files
@@ -74,6 +74,8 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
     """Write the page; `live=False` leaves the scripts out, for print and mail."""
     from nbconvert.exporters import TemplateExporter
 
+    head = replace(head, workspace=clean(head.workspace), report=clean(head.report))
+    head = replace(head, title=clean(head.title), notice=clean(head.notice))
     story = read(notebook)
     _for(head.audience, story)
     charts = [spec for spec in story.specs.found if spec["wide"] is not None]

@@ -1,6 +1,7 @@
 """Runs a report notebook and publishes what came of it: a whole report in its place, or a failed run beside it."""
 
 import hashlib
+import html
 import json
 import shutil
 import time
@@ -148,7 +149,8 @@ def _hidden(here: Path) -> dict[str, str]:
     """What must not be read in any file of a report, and what stands there instead."""
     home = Path.home()
     known = {str(home): "~"} if len(home.parts) > 1 else {}
-    return {**dict.fromkeys(secrets(), "•••"), str(here): "(run)", **known}
+    hidden = dict.fromkeys([form for secret in secrets() for form in (secret, html.escape(secret))], "•••")
+    return {**hidden, str(here): "(run)", **known}
 
 
 def tidy(file: Path, hidden: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """A chart in two layouts, one for a desk and one for a phone, drawn twice: as a still picture and as a live spec."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
@@ -14,6 +15,7 @@ HTML_MIME = "application/vnd.kpi.html"
 PICTURE_MIME = "application/vnd.kpi.picture+json"
 VEGALITE_MIME = "application/vnd.vegalite.v5+json"  # the newest that JupyterLab knows; it draws 6.x specs too
 VEGALITE_VERSION = "6.4"
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Chart(Protocol):
@@ -107,7 +109,17 @@ def _over_texts(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN40
 
 
 def still(spec: dict[str, Any]) -> str:
-    """Draw a spec as SVG, without any network and without any script."""
+    """Draw a spec as SVG, without any network and without any script.
+
+    The engine cuts long labels between the halves of a character beyond the first plane, such as an emoji, and then fails on
+    the half; such a drawing is made once more with a sign in their place.
+    """
     import vl_convert
 
-    return vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE_VERSION, allowed_base_urls=[])
+    try:
+        return vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE_VERSION, allowed_base_urls=[])
+    except ValueError:
+        narrow: dict[str, Any] = _over_texts(spec, lambda text: _BEYOND.sub("\N{WHITE SQUARE}", text))
+        if narrow == spec:
+            raise
+        return vl_convert.vegalite_to_svg(narrow, vl_version=VEGALITE_VERSION, allowed_base_urls=[])

@@ -5,6 +5,7 @@ line numbers are those that an editor shows.
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ LONGEST_RECORD = 100  # physical lines that one quoted field may span
 LINE = "\x00line"
 FILE = "\x00file"
 TEXT = "\x00text"
+DISARMED = r"^'('*[=+\-@\t\r])"  # how `exporting` writes a text that a spreadsheet would run
 SIMPLE = r'^(?:"[^"SEP]*"|[^"SEP]*)(?:SEP(?:"[^"SEP]*"|[^"SEP]*))*$'
 
 
@@ -79,7 +81,18 @@ def _without_nul(lines: Lines, found: list[str]) -> list[str]:
 
 
 def read_csv(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read one CSV file: its rows as text with their line numbers, and the lines set aside."""
+    """Read one CSV file: its rows as text with their line numbers, and the lines set aside.
+
+    The apostrophe that keeps spreadsheets from running a text is taken off again.
+    """
+    rows, rejected = _read(name, content)
+    if not re.search(rb"'[=+\-@\t\r]", content):
+        return rows, rejected
+    names = {each: re.sub(DISARMED, r"\1", each) for each in rows.columns}
+    return rows.with_columns(pl.col(pl.String).str.replace(DISARMED, "$1")).rename(names), rejected
+
+
+def _read(name: str, content: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     lines = decode(name, content)
     header, separator = _header(lines)
     texts = pl.Series(lines.texts, dtype=pl.String)

@@ -1,12 +1,13 @@
 """Results as CSV files that a spreadsheet reads as what they are: text stays text and is never run as a formula."""
 
+import re
 from pathlib import Path
 
 import polars as pl
 
 from kpi_lib.core.errors import UsageError
 
-ACTIVE = r"^[=+\-@\t\r\x00]"
+ACTIVE = r"^'*[=+\-@\t\r\x00]"  # after apostrophes as well, so that reading can take one off without a doubt
 
 
 def neutral(frame: pl.DataFrame) -> pl.DataFrame:
@@ -23,7 +24,7 @@ def neutral(frame: pl.DataFrame) -> pl.DataFrame:
         .alias(name)
         for name in texts
     ]
-    heads = {name: f"'{name}" for name in frame.columns if name[:1] in tuple("=+-@\t\r\0") and name}
+    heads = {name: f"'{name}" for name in frame.columns if re.match(ACTIVE, name)}
     return frame.with_columns(safe).rename(heads)
 
 

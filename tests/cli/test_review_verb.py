@@ -61,3 +61,19 @@ def test_minutes_are_one_page_with_the_notes(kpi: Callable[..., Said], shop: Pat
     assert "We talked" in page
     assert "<script>alert(1)" not in page
     assert "Needs attention" in page
+
+
+@pytest.mark.parametrize("verb", ["review", "lab"])
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_the_lab_runs_as_root_only_for_root_and_says_so(
+    kpi: Callable[..., Said], shop: Path, monkeypatch: pytest.MonkeyPatch, *, verb: str, uid: int
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setattr("os.execve", lambda _, command, env: started.append(command))
+    said = kpi(verb, "--no-browser", "--workspace", shop)
+    (command,) = started
+    assert ("--allow-root" in command) == (uid == 0)
+    assert ("running as root" in said.err) == (uid == 0)
+    assert "--ServerApp.ip=127.0.0.1" in command
+    assert not [part for part in command if "trust" in part or "token" in part or "password" in part]

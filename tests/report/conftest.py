@@ -57,10 +57,10 @@ class Report:
         return any(words in text.read for text in self.page.texts)
 
 
-def started(workspace: str, name: str, period: str, out: Path) -> "subprocess.Popen[str]":
-    """A run of `kpi report` of its own, as people start it."""
+def started(workspace: str, name: str, period: str, out: Path, **env: str) -> "subprocess.Popen[str]":
+    """A run of `kpi report` of its own, as people start it, with this on top of the environment."""
     given = ["--workspace", str(ROOT / "data" / workspace), "report", name, "--period", period, "--out", str(out)]
-    told = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "cwd": ROOT}
+    told = {"env": {**os.environ, "PYTHONPATH": str(ROOT), **env}, "cwd": ROOT}
     return subprocess.Popen(
         [*COMMAND, *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", **told
     )

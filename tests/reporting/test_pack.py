@@ -118,6 +118,23 @@ def test_old_data_warn_on_the_page_and_very_old_ones_are_refused(
     assert notice == ("The last row of events is of 2026-03-02; the limit is 2d." if kind else "")
 
 
+def test_the_command_makes_nothing_of_data_that_are_too_old_and_leaves_the_last_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = ALL["minimal"](tmp_path / "w"), tmp_path / "out"
+    (folder / "kpi.toml").write_text((folder / "kpi.toml").read_text() + '\n[freshness]\nerror_after = "1d"\n')
+    last = out / "Small" / "weekly" / "2026-W18" / "report.html"
+    last.parent.mkdir(parents=True)
+    last.write_text("good")
+    for names in (["weekly"], ["--all"]):
+        assert run(["--workspace", str(folder), "report", *names, "--out", str(out)]) == 2
+        told = capsys.readouterr()
+        assert (told.out, "Traceback" in told.err) == ("", False)
+        assert "too old for a report" in told.err
+    assert [each for each in out.rglob("*") if each.is_file()] == [last]
+    assert last.read_text() == "good"
+
+
 def test_an_old_page_says_so_on_top() -> None:
     book = nbformat.v4.new_notebook(cells=[])
     head = {"workspace": "w", "report": "r", "title": "t"}

@@ -47,6 +47,13 @@ def test_every_heading_opens_a_section_with_its_code_folded() -> None:
     assert "&lt;shop&gt; · weekly" in written
 
 
+def test_the_lines_on_top_hold_no_character_that_cannot_be_seen() -> None:
+    odd = Head(workspace="a\x00\u202eb", report="c\x1b", title="d\ufffe", notice="e\x08")
+    written = page(story(text("# Q\nwho")), odd)
+    assert not re.search("[\x00-\x08\x1b\u202e\ufffe]", written)
+    assert "a␀�b" in written
+
+
 def test_without_charts_there_is_no_script() -> None:
     assert "<script" not in page(story(code("x", {"text/plain": "1"})), HEAD)
 

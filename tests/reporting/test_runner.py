@@ -1,6 +1,7 @@
 """A run publishes a whole report or leaves the last one alone."""
 
 import dataclasses
+import html
 import json
 import socket
 import subprocess
@@ -225,22 +226,33 @@ class TestBeforeAnyKernel:
             run(place, {}, job)
 
 
+@pytest.mark.parametrize("canary", ["canary-4711", "can\"a'ry<&>\\4711"])
 def test_secrets_reach_neither_kernel_nor_files(
+    *,
     notebook: Write,
     job: Job,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    canary: str,
 ) -> None:
-    monkeypatch.setenv("STORE_API_KEY", "canary-4711")
+    monkeypatch.setenv("STORE_API_KEY", canary)
     kept = tmp_path / "note.txt"
-    kept.write_text("canary-4711")
-    leaky = f"import os\nprint(os.environ.get('STORE_API_KEY'), open({str(kept)!r}).read())"
-    outcome = run(notebook(leaky), {}, job)
+    kept.write_text(canary)
+    leaky = f"import os\nfound = open({str(kept)!r}).read()\nprint(os.environ.get('STORE_API_KEY'), found)"
+    shown = "from kpi_lib.show.notebook import register\nfrom kpi_lib.show.blocks import Say\nregister()\nSay(found)"
+    outcome = run(notebook(leaky, shown), {}, job)
     assert outcome.status == "done"
+    assert (job.folder / "report.html").read_bytes().count("•••".encode()) >= 2
     assert b"None \xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2" in (job.folder / "report.html").read_bytes()
-    failed = run(notebook(leaky + "\nraise ValueError(open(" + repr(str(kept)) + ").read())"), {}, job)
-    for file in (*job.folder.iterdir(), *failed.folder.iterdir()):
-        assert b"canary-4711" not in file.read_bytes(), file.name
+    failed = run(notebook(leaky, "raise ValueError(found)"), {}, job)
+    assert failed.status == "failed"
+    said = capfd.readouterr()
+    forms = {canary, html.escape(canary), json.dumps(canary)[1:-1], json.dumps(html.escape(canary))[1:-1], repr(canary)}
+    for form in forms:
+        assert form not in said.out + said.err + (failed.error or "")
+        for file in (*job.folder.iterdir(), *failed.folder.iterdir()):
+            assert form.encode() not in file.read_bytes(), (file.name, form)
 
 
 RUN = """

@@ -280,3 +280,15 @@ def test_of_several_charts_each_says_which_figure_it_is() -> None:
     heads = [[spec.get("title", {}).get("text") for spec in specs(each)] for each in both]
     assert heads == [["Orders", "Orders"], ["Revenue", "Revenue"]]
     assert [spec.get("title") for each in alone for spec in specs(each)] == [None, None]
+
+
+@pytest.mark.parametrize("length", [1, 30, 300])
+def test_long_labels_of_emoji_are_drawn(length: int) -> None:
+    """The engine cuts them in the middle of a character, and then stops."""
+    label = "plan " + "🚀" * length
+    rows = (Row(name=label, value=1.0, text="1", beside=label, low=0.0, high=1.0),)
+    assert "plan" in still(drawable(rank_chart(Ranks(rows=rows), DESK)))
+    lone = {"mark": "bar", "data": {"values": [{"l": label}]}, "encoding": {"y": {"field": "l", "type": "nominal"}}}
+    assert "plan" in still({"$schema": "https://vega.github.io/schema/vega-lite/v6.json", **lone})
+    with pytest.raises(ValueError, match="failed"):
+        still({"mark": "no mark"})

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from kpi_lib.core.errors import UsageError
+from kpi_lib.sources.csvfile import read_csv
 from kpi_lib.sources.exporting import neutral, write_csv
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\0x", '=HYPERLINK("http://x")')
@@ -23,6 +24,21 @@ def test_texts_that_a_spreadsheet_would_run_are_disarmed(tmp_path: Path) -> None
     assert head == ["user_id", "'=seconds"]
     assert [row[0] for row in rows] == [*(f"'{text}" for text in FORMULAS), "ann", "a=b", "", ""]
     assert {row[1] for row in rows} == {"-1.5"}
+
+
+def test_our_reader_gives_back_what_was_written(tmp_path: Path) -> None:
+    marks = ["", "'", "''", "=", "+", "-", "@", "\t", "\r", '"', ","]
+    texts = [first + second + third + "x" for first in marks for second in marks for third in marks]
+    wanted = [*texts, "=a\nb", "'=a\n-b"]
+    place = tmp_path / "out.csv"
+    write_csv(pl.DataFrame({"user_id": wanted, "=note": "'=1", "n": range(len(wanted))}), str(place))
+    rows, rejected = read_csv("out.csv", place.read_bytes())
+    assert rejected.is_empty()
+    assert rows.columns[1:] == ["user_id", "=note", "n"]
+    assert rows["user_id"].to_list() == wanted
+    assert rows["=note"].unique().to_list() == ["'=1"]
+    with place.open(newline="", encoding="utf-8") as file:
+        assert not [row[0] for row in csv.reader(file) if row[0].startswith(tuple("=+-@\t\r"))]
 
 
 def test_enums_are_disarmed_too_and_times_are_utc() -> None:
