@@ -197,8 +197,9 @@ def outage_days(data: Dataset) -> list[date]:
     there = days.drop_nulls("day")
     if there.height < 2 or there["len"].quantile(0.05) < QUIET:  # type: ignore[operator]
         return []
-    first, *_, last = seen = there["day"].to_list()
-    return sorted({first + timedelta(days=at) for at in range((last - first).days)} - set(seen))
+    first, *_ = seen = there["day"].to_list()
+    until = local_day(data.observed_until, data.zone)  # the last days may be lost as well
+    return sorted({first + timedelta(days=at) for at in range((until - first).days)} - set(seen))
 
 
 def _of_kpi(

@@ -184,3 +184,12 @@ def test_chance_gives_at_most_a_tenth_of_an_alarm_a_year(name: str) -> None:
 def test_chance_gives_at_most_a_tenth_of_an_alarm_a_year_over_a_thousand_series(name: str) -> None:
     every, draw = STATIONARY[name]
     assert false_alarms(every, draw, 1_000 if every == "month" else 300) <= 0.1 + 2 * math.sqrt(0.1 / 300)
+
+
+@pytest.mark.slow
+def test_a_scorecard_of_fifteen_gives_less_than_an_alarm_a_month() -> None:
+    """Fifteen figures of all kinds and grids, a year of each in forty shops where nothing happens."""
+    draws = [draw for draw in STATIONARY.values() for _ in range(2)][:15]
+    a_year = sum(false_alarms(every, draw, 40) for every, draw in draws)
+    assert a_year / 12 <= 1
+    assert a_year <= 15 * 0.1 + 3 * math.sqrt(15 * 0.1 / 40)

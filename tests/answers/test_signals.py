@@ -103,6 +103,12 @@ def test_a_day_without_a_row_is_an_outage_and_no_drop() -> None:
     assert found.outages == (day_of(100),)
 
 
+def test_a_last_day_without_a_row_is_an_outage_as_well() -> None:
+    found = signals(company(lost=DAYS - 1), ["dau"], grid("day", DAYS - 3))
+    assert found.outages == (day_of(DAYS - 1),)
+    assert kinds(found) == [("dau", "outage", day_of(DAYS - 1))]
+
+
 def test_quiet_days_of_a_small_product_are_no_outages() -> None:
     rows = pl.DataFrame(
         {"user_id": ["a", "b"], "time": [midnight(day_of(day), "UTC") for day in (0, 5)], "event": ["x", "x"]},
