@@ -6,16 +6,19 @@ period of the year before where the data reach so far, else on the period before
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.change import Change
+from kpi_lib.answers.change import Change, changes
+from kpi_lib.answers.compute import compute
 from kpi_lib.answers.scorecard import Scorecard, Standing, scorecard
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.period import Grid, local_date
+from kpi_lib.core.period import EVERY, Grid, begin, local_date, local_day
+from kpi_lib.kpis.registry import find
 
+LOOKED_BACK = 7  # periods: what is not asked or not ripe for longer is no news
 YES, NO, UNKNOWN = "yes", "no", "cannot tell"
 Judged = tuple[str, list["Evidence"], tuple[str, ...]]
 
@@ -31,7 +34,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as declared: `when` says what must be so, `hint` what to look at if it is, `source` who gives the rule."""
+    """A rule as declared: `when` says what must be so, `hint` what to look at if it is, `source` who gives the rule.
+
+    It needs the inputs of the KPIs `needs`, and one of the columns `parts` (table.column) where it names any.
+    """
 
     name: str
     title: str
@@ -40,6 +46,7 @@ class Rule:
     source: str
     needs: tuple[str, ...]
     judge: Callable[["Book"], Judged]
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,11 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Every rule with its verdict, those that hold first."""
+    """Every rule with its verdict, those that hold first; `end` is the first day after the period that was looked at."""
 
     findings: tuple[Finding, ...]
     currency: str
+    end: date | None = None
 
     @property
     def holding(self) -> tuple[Finding, ...]:
@@ -130,12 +138,34 @@ class Book:
         found = [each for name in names if (each := self.standing(name))]
         return found if len(found) == len(names) else []
 
-    @cached_property
-    def releases(self) -> tuple[str, ...]:
-        """Releases from the period before on, as words."""
+    def ripe(self, name: str) -> Standing | None:
+        """How a KPI stands in the last period that has a figure: of this one some are known only later."""
+        if (now := self.standing(name)) is not None:
+            return now
+        periods = self._known_periods(name)
+        found = scorecard(self.data, [name], periods[-1]).standings if periods else ()
+        return found[0] if found else None
+
+    def since_last(self, name: str) -> Change | None:
+        """The change of a KPI against the last earlier period with a figure: not everything is asked in every period."""
+        earlier = [each for each in self._known_periods(name) if each.shown[0] < self.last.shown[0]]
+        return changes(find(name), self.data, self.last, [earlier[-1]])[0] if earlier else None
+
+    def _known_periods(self, name: str) -> list[Grid]:
+        """The periods up to this one, a few back, in which a KPI of one value has a figure."""
+        if self.last.every not in EVERY:
+            return []
+        begun = local_day(self.data.observed_from, self.data.zone)
+        past = self.last.back(LOOKED_BACK, begin(begun, self.last.every, self.data.week_start))
+        rows = compute(name, self.data, past).table.filter(pl.col("value").is_not_null())
+        there = set(rows["start"])
+        return [past.only(at) for at, day in enumerate(past.shown) if day in there]
+
+    def releases(self, since: date | None = None) -> tuple[str, ...]:
+        """Releases from a day on (else from the period before), as words."""
         if not {"release_id", "time"} <= set(self.data.columns("releases")):
             return ()
-        since, until = self.last.before().firsts[0], self.last.stops[-1]
+        since, until = since or self.last.before().firsts[0], self.last.stops[-1]
         rows = self.data.known("releases").select("release_id", day=local_date(pl.col("time"), self.data.zone))
         inside = rows.filter(pl.col("day") >= since, pl.col("day") < until).sort("day", "release_id").collect()
         return tuple(f"release {name} ({day})" for name, day in inside.iter_rows())
@@ -166,12 +196,12 @@ RULES: list[Rule] = []
 
 
 def rule(
-    *, title: str, when: str, hint: str, source: str, needs: tuple[str, ...]
+    *, title: str, when: str, hint: str, source: str, needs: tuple[str, ...], parts: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Book], Judged]], Callable[[Book], Judged]]:
     """Declare a rule; its name is that of the function."""
 
     def declared(judge: Callable[[Book], Judged]) -> Callable[[Book], Judged]:
-        RULES.append(Rule(judge.__name__, title, when, hint, source, needs, judge))
+        RULES.append(Rule(judge.__name__, title, when, hint, source, needs, judge, parts))
         return judge
 
     return declared

@@ -52,15 +52,21 @@ def rules(data: Dataset, grid: Grid) -> Findings:
     """
     book, lacking = Book(data, grid), available(data)
     found = [_found(each, book, lacking) for each in RULES]
-    return Findings(tuple(sorted(found, key=lambda each: (YES, NO, UNKNOWN).index(each.verdict))), data.currency)
+    return Findings(
+        tuple(sorted(found, key=lambda each: (YES, NO, UNKNOWN).index(each.verdict))),
+        data.currency,
+        book.last.stops[-1],
+    )
 
 
 def _found(each: Rule, book: Book, lacking: Mapping[str, Sequence[str]]) -> Finding:
     missing = list(dict.fromkeys(column for name in each.needs for column in lacking[name]))
+    if each.parts and not any(column in book.data.columns(name) for name, column in (p.split(".") for p in each.parts)):
+        missing.append(" or ".join(each.parts))
     if missing:
         return Finding(each, UNKNOWN, reason=f"needs {', '.join(missing)}")
     verdict, evidence, beside = each.judge(book)
-    without = [name for name in each.needs if book.standing(name) is None]
+    without = [] if evidence else [name for name in each.needs if book.standing(name) is None]
     reason = f"{', '.join(find(name).title for name in without)}: no figure in this period" if without else ""
     if verdict == UNKNOWN and not reason:
         compared = all(one.change is None or one.change.amount is not None for one in evidence)
@@ -75,9 +81,12 @@ def _found(each: Rule, book: Book, lacking: Mapping[str, Sequence[str]]) -> Find
     hint="Look at what people do in their first minute: paths from the first event, and the pages that they leave at once.",
     source=UNDERSTANDING,
     needs=("dau", "avg_session_duration"),
+    parts=("events.event",),
 )
 def shallow_visits(book: Book) -> Judged:
-    """Many log in, but do little."""
+    """Many log in, but do little. Orders are moments: what lies between them is no visit."""
+    if book.data.activity == "transactions":
+        return UNKNOWN, [], ()
     found = book.standings("avg_session_duration", "dau")
     if not found:
         return UNKNOWN, [], ()
@@ -192,7 +201,7 @@ def idle_feature(book: Book) -> Judged:
 
 @rule(
     title="Recommendation moved after a release",
-    when="NPS clearly changed against the period before, and something was released since that one began",
+    when="NPS clearly changed against the last period in which it was asked, and something was released since that one began",
     hint="An association, not a cause: ask the people who answered, and look at who saw the release.",
     source=UNDERSTANDING,
     needs=("nps",),
@@ -200,10 +209,11 @@ def idle_feature(book: Book) -> Judged:
 def nps_after_release(book: Book) -> Judged:
     """A score that moves after updates, told as what stands beside what."""
     found = book.standing("nps")
-    if found is None or found.change.amount is None:
+    moved = book.since_last("nps") if found else None
+    if found is None or moved is None or moved.amount is None:
         return UNKNOWN, [], ()
-    evidence = [Evidence(found.row, "", found.change)]
-    return YES if found.change.clear and book.releases else NO, evidence, book.releases[-4:]
+    released = book.releases(moved.since)
+    return YES if moved.clear and released else NO, [Evidence(found.row, "", moved)], released[-4:]
 
 
 @rule(
@@ -213,6 +223,7 @@ def nps_after_release(book: Book) -> Judged:
     hint="Look for a running problem of that topic, and at what was released before.",
     source=CLICKUP,
     needs=("support_escalation_rate",),
+    parts=tuple(f"tickets.{name}" for name in TOPICS),
 )
 def escalating_topic(book: Book) -> Judged:
     """A high rate of escalation is traced to a feature or topic of the tickets."""
@@ -233,7 +244,7 @@ def escalating_topic(book: Book) -> Judged:
         for (column, row), q in zip(rows, chances, strict=True)
         if q <= FALSE_SHARE
     ]
-    return YES if worse else NO, [*seen(whole), *worse], book.releases[-4:] if worse else ()
+    return YES if worse else NO, [*seen(whole), *worse], book.releases()[-4:] if worse else ()
 
 
 def _higher(share: float, n: int, whole: float, all_n: int) -> float:
@@ -259,7 +270,8 @@ def _higher(share: float, n: int, whole: float, all_n: int) -> float:
 )
 def escaping_defects(book: Book) -> Judged:
     """The trend of how many defects the team finds itself."""
-    found = book.standings("defect_detection_effectiveness")
+    latest = book.ripe("defect_detection_effectiveness")  # what users find, they find later
+    found = [latest] if latest else []
     if not found or course(found[0]).amount is None:
         return UNKNOWN, seen(found), ()
     past = found[0].history.table.filter(pl.col("start") == course(found[0]).since).to_dicts()

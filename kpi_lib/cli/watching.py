@@ -61,15 +61,15 @@ def signals(place: Place, names: tuple[str, ...], every_kpi: bool, rules: bool, 
 
 
 def told_rules(found: "Findings") -> str:
-    """The named rules in a terminal of 80 columns: those that hold with their figures and a hint, the others by title."""
+    """The named rules in a terminal of 80 columns: each with its figures, those that hold with a hint."""
     from kpi_lib.show.phrases import plain as words
     from kpi_lib.show.rules import figures_of, rules_sentence, verdict_of
 
     parts = [_lines(words(rules_sentence(found).phrase), "")]
     for each, figures in zip(found.findings, figures_of(found), strict=True):
         told = [_lines(f"{each.rule.title}: {verdict_of(each)}", "  ")]
-        if each.verdict == "yes":
-            told += [_lines(words(figures), "    "), _lines(each.rule.hint, "    ")]
+        told += [_lines(words(figures), "    ")] if each.evidence else []
+        told += [_lines(each.rule.hint, "    ")] if each.verdict == "yes" else []
         parts.append("\n".join(told))
     return "\n\n".join(parts)
 
@@ -156,9 +156,12 @@ def forecast(place: Place, months: int, target: str | None, budget: tuple[str, .
     from kpi_lib.show.budgets import budget_sentence, budget_table
 
     planned = plan(workspace.data, workspace.grid(None, cadence="quarter"), budget)
-    rows = [[words(cell) for cell in row] for row in budget_table(planned).rows]  # type: ignore[arg-type]
-    shown = cells(["channel", "spend", "customers", "CAC", "planned", "to expect", "they bring"], rows) if rows else ""
-    told = [text, _lines(words(budget_sentence(planned).phrase), ""), shown]
+    lines = []
+    for row in budget_table(planned).rows:
+        name, spend, _, cac, spent, won, bring = map(words, row)  # type: ignore[arg-type]
+        lines += [_lines(f"{name}: {spend} now, {spent} planned, CAC {cac}", "")]
+        lines += [_lines(f"{won} new customers, who bring {bring}", "    ")]
+    told = [text, _lines(words(budget_sentence(planned).phrase), ""), "\n".join(lines)]
     place.show(found.to_dict() | planned.to_dict(), "\n\n".join(filter(None, told)))
     return 0
 

@@ -64,6 +64,8 @@ def _one(evidence: Evidence, row: Mapping[str, Any], result: Findings) -> tuple[
         return told(row, field, text, of="rules", by=("nth",))
 
     part = f", {row['part']}" if row["part"] else ""
+    earlier = result.end is not None and row["end"] < result.end
+    part += f", {period_name(row['start'], row['end'])}" if earlier else ""
     said: list[Phrase] = [f"{title_of(kpi.name)}{part} ", figure("value")]
     if known(row["low"]) is not None and known(row["high"]) is not None:
         said += [", 95 % ", figure("low"), " – ", figure("high")]

@@ -184,6 +184,52 @@ def test_nothing_is_told_of_data_that_are_not_there() -> None:
     assert plain(say(found).phrase).startswith("None of the named rules can be told yet")
 
 
+def test_a_score_is_compared_with_the_last_time_that_it_was_asked() -> None:
+    """In March nobody was asked; April stands against February, and the release of February does not count as since."""
+    data = answers(True)
+    surveys = data.tables["surveys"]
+    later = surveys.filter(pl.col("time") >= moment("02-01")).with_columns(
+        pl.col("time").dt.offset_by("2mo"), pl.col("user_id") + "x", score=pl.lit(3.0)
+    )
+    releases = frame_of("releases", ["release_id", "time"], [("r7", moment("01-02")), ("r8", moment("03-02"))])
+    tables = {**data.tables, "surveys": pl.concat([surveys, later]), "releases": releases}
+    span = {"observed_from": data.observed_from, "observed_until": moment("05-01")}
+    april = Grid.calendar("month", date(2026, 4, 1), date(2026, 5, 1), zone="UTC")
+    found = one("nps_after_release", rules(Dataset.of(tables, **span), april))
+    assert (found.verdict, found.beside) == (YES, ("release r8 (2026-03-02)",))
+    moved = found.evidence[0].change
+    assert moved is not None
+    assert (moved.since, moved.previous, found.evidence[0].row["value"]) == (date(2026, 2, 1), 80.0, -100.0)
+
+
+def test_defects_are_judged_in_the_last_period_that_is_ripe() -> None:
+    data = defects(True)
+    may = Grid.calendar("month", date(2026, 5, 1), date(2026, 6, 1), zone="UTC")
+    found = one("escaping_defects", rules(data, may))
+    assert found.evidence[0].row["start"] == date(2026, 2, 1)
+    assert found.verdict == YES
+    assert "February 2026" in plain(table(rules(data, may)).rows[0][2])  # type: ignore[arg-type]
+
+
+def test_tickets_without_a_topic_tell_of_none() -> None:
+    data = tickets(True)
+    tables = {**data.tables, "tickets": data.tables["tickets"].drop("topic")}
+    span = {"observed_from": data.observed_from, "observed_until": data.observed_until}
+    found = one("escalating_topic", rules(Dataset.of(tables, **span), FEBRUARY))
+    assert (found.verdict, found.reason) == (
+        UNKNOWN,
+        "needs tickets.feature or tickets.topic or tickets.category or tickets.product",
+    )
+
+
+def test_orders_are_no_visits() -> None:
+    """Between two orders of a shop lies no visit that could be shallow."""
+    orders = "\n".join(f"{user} {month}-05 1000" for month in ("01", "02") for user in PEOPLE)
+    data = told("", orders, until="03-01")
+    found = one("shallow_visits", rules(data, FEBRUARY))
+    assert (found.verdict, found.reason) == (UNKNOWN, "needs events.event")
+
+
 def test_a_single_month_is_compared_with_nothing() -> None:
     found = one("revenue_on_few", rules(few_payers(True), JANUARY))
     assert (found.verdict, found.reason) == (UNKNOWN, "no earlier figure to compare with")

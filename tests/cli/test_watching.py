@@ -64,6 +64,51 @@ def test_too_short_a_history_is_no_failure(kpi: Kpi, shop: Path) -> None:
     assert "cannot tell yet: 9 whole months" in said.out
 
 
+@pytest.fixture
+def advertised(tmp_path: Path) -> Path:
+    """A quarter of a shop that advertises in two channels, with what became of the people who came."""
+    draw, people, terms, spend = Random(7), [], [], []
+    for day in range(182):
+        start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        spend += [(start.date(), "ads", 40), (start.date(), "a very long name of a channel", 20)]
+        for at in range(4):
+            name = f"u{day}-{at}"
+            people.append((name, start.isoformat(), ("ads", "a very long name of a channel")[at % 2]))
+            if draw.random() < 0.5:
+                over = start + timedelta(days=draw.randrange(20, 120))
+                end = over.isoformat() if over < datetime(2026, 7, 1, tzinfo=UTC) else ""
+                terms.append((name, name, start.isoformat(), end, 30 + at))
+    tables = {
+        "users": (("user_id", "signup_ts", "channel"), people),
+        "subscriptions": (("subscription_id", "user_id", "start", "end", "mrr"), terms),
+        "marketing_spend": (("date", "channel", "amount"), spend),
+    }
+    text = '[workspace]\nname = "Shop"\nobserved_until = 2026-07-01\n\n[settings]\ngross_margin = 0.5\n'
+    for name, (heads, rows) in tables.items():
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([heads, *rows])
+        text += f'\n[tables.{name}]\npath = "{name}.csv"\n'
+    (tmp_path / "kpi.toml").write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_a_budget_table_fits_the_terminal(kpi: Kpi, advertised: Path) -> None:
+    said = kpi("forecast", "--budget", "ads=+50 %", "--workspace", advertised)
+    assert said.status == 0, said.err
+    assert "ads: $3,640 now, $5,460 planned" in said.out
+    assert "new customers, who bring" in said.out
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_named_rules_tell_their_figures_also_where_they_do_not_hold(kpi: Kpi, shop: Path) -> None:
+    said = kpi("signals", "dau", "--rules", "--workspace", shop)
+    assert said.status == 0, said.err
+    assert "Recommendation moved after a release: cannot tell (needs surveys.kind" in said.out
+    quiet = said.out[said.out.index("Active users hold, but visits are shallow: ") :].splitlines()
+    assert quiet[1].startswith("    Average session duration"), quiet[:3]
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
 def test_the_strangers_workspace(kpi: Kpi, stranger: Path) -> None:
     said = kpi("signals", "--workspace", stranger)
     assert said.status == 0
