@@ -142,6 +142,7 @@ def stage(
     if limit < 1:
         raise UsageError(f"a limit of {limit} leaves no KPI: write 1 or more, as in limit=5.")
     chosen = _scenarios(stage, goals, profile)
+    taken = profile or (profile_of(data) if data is not None else None)
     primary = _merge([(s, name) for s in chosen for name in s.primary])
     beside = [(s, name) for s in chosen for name in (*s.secondary, *(s.with_new_features if new_features else ()))]
     kept, over = dict(list(primary.items())[:limit]), dict(list(primary.items())[limit:])
@@ -149,7 +150,7 @@ def stage(
     rows = [_row(name, s, data, s.label) for name, s in kept.items()]
     more = [_row(name, s, data, "limit" if name in over else s.label) for name, s in secondary.items()]
     lacking = available(data) if data is not None else {}
-    star = find(north_star).name if north_star else balance.north_star(profile, lacking)
+    star = find(north_star).name if north_star else balance.north_star(taken, lacking)
     names = [*kept, *secondary]
     advice = Advice(
         tuple(rows), tuple(more), (), _also(chosen, names, data), balance.counters(kept, lacking),
@@ -157,7 +158,14 @@ def stage(
     )  # fmt: skip
     many = [f"{len(over)} more than {limit} primary KPIs: a handful gets attention, a dozen does not."] if over else []
     many += [f"{len(kept)} primary KPIs: a handful ({LIMIT}) gets attention."] if len(kept) > LIMIT else []
-    return replace(advice, warnings=(*many, *_gaps(names, lacking), *_misfits(advice, profile)))
+    return replace(advice, warnings=(*many, *_gaps(names, lacking), *_misfits(advice, taken)))
+
+
+def profile_of(data: Dataset) -> str | None:
+    """What kind of product the tables speak of, while nobody has said it: one with subscriptions, a shop, or unknown."""
+    if data.columns("subscriptions"):
+        return "saas"
+    return "commerce" if data.columns("transactions") and not data.columns("events") else None
 
 
 def _also(chosen: Sequence[Scenario], names: Sequence[str], data: Dataset | None) -> tuple[Mapping[str, Any], ...]:

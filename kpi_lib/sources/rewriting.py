@@ -65,6 +65,8 @@ def choose(folder: Path, product: Mapping[str, Any], kpi_set: Mapping[str, Any] 
             sets = document.get("kpi_sets")
             if sets is None:
                 sets = document["kpi_sets"] = tomlkit.aot()
-            sets.append(tomlkit.item(dict(kpi_set)))
+            entry = tomlkit.item(dict(kpi_set))
+            entry.trivia.indent = "\n"  # a line between it and what stands before
+            sets.append(entry)
 
     return rewrite(folder, change)

@@ -142,3 +142,12 @@ def test_advice_as_a_table_and_as_json() -> None:
     more = {"also", "counters", "families", "vanity", "north_star"}
     assert set(advice.to_dict()) == {"primary", "secondary", "warnings"} | more
     assert set(advice.to_dict()["primary"][0]) == {"kpi", "reason", "scenario", "available", "missing_inputs"}
+
+
+def test_a_shop_is_taken_for_one_while_nobody_says_what_it_is() -> None:
+    shop = told("", "a 01-05 1000\nb 01-06 2000")
+    advice = stage(shop, stage="mature")
+    assert advice.north_star == "active_customers"
+    assert "a shop has nothing to renew: repeat_purchase_rate tells who buys again." in advice.warnings
+    assert stage(shop, stage="mature", profile="app").north_star == "wau"
+    assert stage(told("a 01-05 open"), stage="mature").north_star == "wau"
