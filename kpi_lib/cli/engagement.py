@@ -63,13 +63,20 @@ def lifecycle(place: Place, **asked: Any) -> int:  # noqa: ANN401
             r["start"],
             *("—" if r[name] is None else f"{r[name]:,}" for name in ("active", *found.states)),
             *(show(r[name], RATIO) for name in ratio),
-            "first seen here" if r["left_censored"] else "" if r["complete"] else "not over",
+            _marked(r),
         ]
         for r in found.table.iter_rows(named=True)
     ]
     heads = [*found.by, "from", "active", *found.states, *ratio, ""]
     place.show(found.to_dict(), table(heads, rows, left=len(found.by) + 1))
     return 0
+
+
+def _marked(row: dict[str, Any]) -> str:
+    """What keeps a period from being a usual one."""
+    if row["active"] is None:
+        return "not watched"
+    return "first seen here" if row["left_censored"] else "" if row["complete"] else "not over"
 
 
 @click.command("paths")

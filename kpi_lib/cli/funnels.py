@@ -241,6 +241,8 @@ def _steps_text(found: Any, by: tuple[str, ...], definition: Mapping[str, Any]) 
         value = [significant(r["value"])] if valued else []
         rows.append([*(r[c] for c in by), r["step"], r["event"], f"{r['units']:,}", *shares, median, *value])
     units = f"{definition['unit']}s" if definition["unit"] in ("user", "session") else "units"
+    units = f"{definition['unit']} × {definition['hold']}" if definition["hold"] else units
+    units = "attempts" if definition["attempt"] == "all" else units
     heads = [*by, "step", "event", units, "of step 1", "95 % interval", "of step before", "median time"]
     first = found.row(0, named=True)
     names = {

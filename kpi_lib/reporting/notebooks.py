@@ -76,12 +76,13 @@ def _commonest(data: Dataset) -> Funnel:
     if data.activity == "transactions":
         return Funnel(CLIMB)
     spread = data.events().group_by("event").agg(pl.col("user_id").n_unique()).collect()
-    names = spread.drop_nulls().sort("user_id", "event", descending=[True, False])["event"].head(3).to_list()
+    steps = spread.drop_nulls().filter(~pl.col("event").str.contains("@", literal=True))  # an @ asks for an n-th event
+    names = steps.sort("user_id", "event", descending=[True, False])["event"].head(3).to_list()
     if len(names) < 2:
         raise UsageError(
             "a funnel needs two different events; declare one: [funnels.NAME] with steps and within in kpi.toml."
         )
-    return Funnel(tuple(names), within="7d")
+    return Funnel.of(*names, within="7d")
 
 
 def handful(workspace: Workspace, names: Sequence[str] = (), *, most: int = 5) -> list[str]:

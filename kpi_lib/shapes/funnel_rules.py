@@ -114,6 +114,15 @@ class Funnel:
         return int(self.attribution[5:]) if self.attribution.startswith("step:") else None
 
     @classmethod
+    def of(cls, *events: str, **rules: Any) -> "Funnel":  # noqa: ANN401
+        """The funnel of events by their own names: a question mark at the end of one is part of it.
+
+        >>> Funnel.of("help?", "buy").events
+        ('help?', 'buy')
+        """
+        return cls(tuple(each + "?" * (len(each) - len(each.rstrip("?"))) for each in events), **rules)
+
+    @classmethod
     def preset(cls, name: str, steps: tuple[str, ...], **options: Any) -> "Funnel":  # noqa: ANN401
         """The funnel as another system counts it by default; options given by name win."""
         if name not in PRESETS:

@@ -36,16 +36,24 @@ def sentence(result: Paths) -> Say:
         said += [f" that hold{'s' * (totals['sessions'] == 1)} this path (of ", every, ")"]
     if result.definition["to_event"] is not None and result.definition["from_event"] is None:
         return Say((*said, *_leads(result, rows, totals["sessions"])))
-    begins = [row for row in rows if row["from"] == START]
-    if begins and len(begins) > 1:
-        said += [", ", Strong((printed(begins[0], "share"), f" begin with {begins[0]['to']}"))]
+    said += _begins(rows, anywhere=result.definition["from_event"] is None)
     onward = [row for row in rows if row["step"] >= 1 and not {row["from"], row["to"]} & set(OURS)]
     if onward:
         most = max(onward, key=lambda row: (row["sessions"], -row["step"]))
         way = f"{', ' if len(said) <= 3 else '; '}most go from {most['from']} to {most['to']} at step {most['step']}: "
         said += [way, printed(most, "sessions"), " sessions, ", printed(most, "share"), " of those who were there"]
+    elif all(row["to"] == END for row in rows if row["step"] >= 1):
+        said += [", ", Strong("none goes on to another event")]
     said += [".", *_ends(rows, totals)]
     return Say(tuple(said))
+
+
+def _begins(rows: Sequence[dict[str, Any]], *, anywhere: bool) -> list[Phrase]:
+    """What most begin with; where the question says it, there is nothing to tell."""
+    begins = [row for row in rows if row["from"] == START]
+    if len(begins) > 1:
+        return [", ", Strong((printed(begins[0], "share"), f" begin with {begins[0]['to']}"))]
+    return [", ", Strong(f"each begins with {begins[0]['to']}")] if begins and anywhere else []
 
 
 def _leads(result: Paths, rows: Sequence[dict[str, Any]], sessions: int) -> list[Phrase]:

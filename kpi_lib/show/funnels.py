@@ -41,14 +41,14 @@ def step_name(event: str) -> str:
 
 def noun(result: FunnelResult, count: int) -> str:
     """What the funnel counts, with its number."""
-    unit = str(result.definition.get("unit", "user"))
+    unit, hold = str(result.definition.get("unit", "user")), result.definition.get("hold")
     if result.definition.get("attempt") == "all":
         return plural(count, "attempt")
-    return plural(
-        count,
-        unit if unit in ("user", "session") else f"value of {unit}",
-        "" if unit in ("user", "session") else f"values of {unit}",
-    )
+    if hold:
+        return plural(count, f"pair of {unit} and {hold}", f"pairs of {unit} and {hold}")
+    if unit in ("user", "session"):
+        return plural(count, unit)
+    return plural(count, f"value of {unit}", f"values of {unit}")
 
 
 def groups(result: FunnelResult) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -87,6 +87,10 @@ def _segments(rows: list[dict[str, Any]], result: Lifecycle) -> Phrase:
     def name(row: Mapping[str, Any]) -> str:
         return " / ".join(named(row[column]) for column in result.by)
 
+    if not any(row["new"] for row in rows):
+        most = max(rows, key=lambda row: (row["active"], name(row)))
+        where = (f"; {name(most)} has the most active people: ", printed(most, "active", result.by))
+        return (Strong("nobody came for the first time"), *(where if most["active"] else ()), ".")
     top = max(rows, key=lambda row: (row["new"], name(row)))
     count = printed(top, "new", result.by)
     return (

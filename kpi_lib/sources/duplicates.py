@@ -67,6 +67,7 @@ def notice(bench: Bench, rows: pl.DataFrame) -> None:
     repeats = _repeats(rows)
     if count := int(repeats.sum()):
         first = rows.filter(repeats)
-        message = f"{count:,} rows equal an earlier row in every column; they were kept"
+        told = ("1 row equals", "it was") if count == 1 else (f"{count:,} rows equal", "they were")
+        message = f"{told[0]} an earlier row in every column; {told[1]} kept"
         mend = f"if they are double entries, set dedupe = true in [tables.{bench.setting.table}]"
         bench.note(message, mend, rows=count, line=first[LINE][0], file=first[FILE][0])

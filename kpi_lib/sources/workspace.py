@@ -125,6 +125,7 @@ class Workspace:
             if start is not None or stop is not None:
                 raise UsageError("give a period or a start and an end, not both.")
             one = parse_period(period, zone=data.zone, week_start=data.week_start)
+            _tell_unwatched(one, data)
             return whole(every, one.firsts[0], one.stops[-1]) if every else one
         if start is None and stop is None and every is None:
             unit = CADENCES.get(cadence, cadence)
@@ -133,9 +134,10 @@ class Workspace:
         last = _day(stop, "--to") or local_day(data.observed_until - timedelta(microseconds=1), data.zone) + timedelta(
             days=1
         )
+        found = whole(every, first, last) if every else Grid.of([first], [last], zone=data.zone, every="custom")
+        _tell_unwatched(found, data)
         if not every:
-            return Grid.of([first], [last], zone=data.zone, every="custom")
-        found = whole(every, first, last)
+            return found
         for asked, given, edge in (("--from", start, found.firsts[0]), ("--to", stop, found.stops[-1])):
             if given is not None and str(given) != str(edge):
                 told = f"{asked} {given} is no edge of a {every}: whole {every}s are shown, which here means {edge}."
@@ -199,6 +201,17 @@ def _absent(given: Path, manifest: Path) -> WorkspaceError:
         f"{manifest} is not there, so this folder is no workspace.\n"
         f"{hint or 'Write one for your files: kpi init FILE.csv'}"
     )
+
+
+def _tell_unwatched(grid: Grid, data: Dataset) -> None:
+    """Say so where nobody looked: a count of nothing is no zero there."""
+    if grid.ends[-1] > data.observed_from and grid.starts[0] < data.observed_until:
+        return
+    since, last = (
+        local_day(at, data.zone) for at in (data.observed_from, data.observed_until - timedelta(microseconds=1))
+    )
+    told = f"nothing was observed from {grid.firsts[0]} to {grid.stops[-1]}: the data run from {since} to {last}, its end included."
+    warnings.warn(told, KpiWarning, stacklevel=3)
 
 
 def _day(day: str | date | None, option: str) -> date | None:

@@ -142,3 +142,17 @@ def test_what_has_no_meaning_is_refused_in_one_message(kpi: Kpi, stranger: Path,
     assert told in said.err
     assert len(said.err.strip().splitlines()) <= 6
     assert "Traceback" not in said.err
+
+
+def test_the_count_is_named_by_what_is_counted(kpi: Kpi, stranger: Path) -> None:
+    """With a value held the same somebody counts once for each value; with all attempts, once for each attempt."""
+    for options, head in (
+        ((), "users"),
+        (("--hold", "Country"), "user × Country"),
+        (("--unit", "session"), "sessions"),
+        (("--attempt", "all"), "attempts"),
+    ):
+        lines = kpi(*STEPS, *options, "--workspace", stranger).out.splitlines()
+        words = " ".join(lines[: next(at for at, row in enumerate(lines) if row.startswith("1 "))]).split()
+        assert set(head.split()) <= set(words)
+        assert ("users" in words) == (head == "users")

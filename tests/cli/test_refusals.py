@@ -98,6 +98,34 @@ def test_a_step_that_never_occurs_is_zero_and_said(kpi: Kpi, stranger: Path) -> 
     assert "Did you mean order" in said.json["warnings"][0]
 
 
+UNWATCHED = {
+    "funnel": ["--steps", "visit,order"],
+    "cohort": [],
+    "active": [],
+    "sessions": [],
+    "lifecycle": [],
+    "paths": [],
+    "habits": [],
+    "compute": ["dau"],
+}
+
+
+@pytest.mark.parametrize("verb", UNWATCHED)
+def test_a_period_that_nobody_watched_is_said(kpi: Kpi, stranger: Path, verb: str) -> None:
+    asked = [verb, *UNWATCHED[verb], "--workspace", stranger, "--json", "--period"]
+    for period in ("2020-01", "2031-01"):
+        said = kpi(*asked, period)
+        assert said.status == 0
+        assert f"nothing was observed from {period}-01 to {period[:4]}-02-01: the data run from 2026-" in said.err
+    assert "nothing was observed" not in kpi(*asked, "2026-03-03").err
+
+
+def test_a_lifecycle_of_what_nobody_watched_is_not_first_seen(kpi: Kpi, stranger: Path) -> None:
+    said = kpi("lifecycle", "--every", "month", "--workspace", stranger, "--period", "2020-01")
+    assert said.out.splitlines()[1].endswith("not watched")
+    assert "first seen here" not in said.out
+
+
 def test_debug_shows_where(kpi: Kpi, stranger: Path) -> None:
     from kpi_lib.core.errors import UsageError
 

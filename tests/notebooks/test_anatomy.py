@@ -79,6 +79,16 @@ def test_what_is_handed_over_is_what_was_shown(path: Path) -> None:
         assert all(name in handed for each in told for name in each.split(", "))
 
 
+@pytest.mark.parametrize("name", ["20-funnel", "25-engagement", "28-paths", "30-cohorts"])
+def test_a_story_of_behaviour_says_for_whom_since_when_and_what_next(name: str) -> None:
+    told = [source(cell) for cell in read(PACK / f"{name}.ipynb")["cells"]]
+    heads = {text.splitlines()[0] for text in told}
+    assert {"## For whom is it different?", "## What have we learned?", "## What next?"} <= heads
+    (parts,) = [text for text in told if "segment_columns()" in text]
+    assert parts.splitlines()[-1] == "parts"
+    assert any("grid.back(" in text or "kpi.intake(" in text for text in told)
+
+
 def plant(at: int, text: str) -> Callable[[Book], None]:
     """Replace the text of a cell."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from kpi_lib.core.errors import ReportError, UsageError
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.reporting.pack import find_notebook, pack
 from kpi_lib.reporting.plan import Request, _segments, cells, plan, render, title
-from kpi_lib.shapes.funnel import Funnel
+from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.sources.workspace import Workspace, open_workspace
 
 TOML = """
@@ -184,6 +184,20 @@ def test_where_no_funnel_is_declared_the_commonest_events_are_a_start(workspace:
     assert declared_funnel(workspace).steps == ("a", "b")
     with pytest.raises(UsageError, match="unknown funnel 'checkout'"):
         declared_funnel(workspace, "checkout")
+
+
+def test_an_event_may_be_a_question_or_hold_an_at_sign(workspace: Workspace) -> None:
+    """A mark at the end of a name makes no step optional, and a name with an @ asks for no n-th event."""
+    from kpi_lib.reporting.notebooks import declared_funnel
+
+    times = [datetime(2026, 1, 5, hour, tzinfo=UTC) for hour in range(4)]
+    names = ["need help?", "me@home", "sure??", "me@home"]
+    events = pl.DataFrame({"user_id": ["ann"] * 4, "time": times, "event": names})
+    until = datetime(2026, 2, 1, tzinfo=UTC)
+    seen = SimpleNamespace(data=replace(Dataset.of({"events": events}, observed_until=until), funnels={}))
+    found = declared_funnel(seen)  # type: ignore[arg-type]
+    assert (found.events, found.required) == (("need help?", "sure??"), (0, 1))
+    assert [row["units"] for row in funnel(seen.data, found).to_dict()["steps"]] == [1, 1]
 
 
 def test_a_review_of_orders_takes_the_first_funnel_made_of_purchases(workspace: Workspace) -> None:

@@ -34,3 +34,10 @@ def test_the_way_to_a_goal_tells_what_comes_right_before_it() -> None:
         plain(at_once.phrase)
         == "Of 1 session that holds this path (of 2), each begins with buy: nothing in it leads there."
     )
+
+
+def test_sessions_of_one_event_are_told_as_what_they_are() -> None:
+    data = log([(f"u{user}", 0.0, "buy", None) for user in range(4)])
+    assert plain(say(paths(data)).phrase) == "Of 4 sessions, each begins with buy, none goes on to another event."
+    told = plain(say(paths(data, from_event="buy")).phrase)
+    assert told == "Of 4 sessions, none goes on to another event."

@@ -141,3 +141,14 @@ def test_faces_take_any_data(data: Dataset) -> None:
             if isinstance(part, Picture):
                 assert json.dumps(drawable(part.wide))
                 assert part.alt
+
+
+def test_pairs_of_user_and_value_are_no_users() -> None:
+    rows = [
+        ("a", 0.0, "look", "free"),
+        ("a", 1.0, "look", "pro"),
+        ("a", 2.0, "cart", "pro"),
+        ("b", 0.0, "look", "free"),
+    ]
+    held = funnel(log(rows), Funnel(("look", "cart"), hold="plan"))
+    assert "33.3\u202f% of 3 pairs of user and plan got from look to cart" in plain(say(held).phrase)

@@ -366,6 +366,12 @@ def test_the_lifecycle_tells_its_last_whole_period() -> None:
     assert "cannot be told yet" in plain(say(lifecycle(log(rows, days=7))).phrase)
 
 
+def test_where_nobody_is_new_no_segment_won_the_most() -> None:
+    rows = [(f"u{user}", 24.0 * 7 * week, "look", "pro" if user else "free") for user in range(3) for week in range(3)]
+    told = plain(say(lifecycle(log(rows, days=21).with_by(("plan",)))).phrase)
+    assert told == "In the week of 19 January 2026, nobody came for the first time; pro has the most active people: 2."
+
+
 def test_habits_tell_days_and_rhythm() -> None:
     rows = [("a", 24.0 * day, "look", None) for day in range(6)] + [("b", 0.0, "look", None), ("b", 48.0, "look", None)]
     assert plain(say(habits(log(rows, days=6), window=6)).phrase) == (
