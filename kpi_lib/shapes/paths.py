@@ -92,8 +92,9 @@ def paths(
         raise UsageError(
             f"paths of {max_steps} steps with {top} events a step are not possible: at least 2 steps and 1 event."
         )
+    declared = {name for funnel in data.funnels.values() for name in funnel.names}
     for name in (from_event, to_event):
-        if name is not None:
+        if name is not None and name not in declared:  # what a funnel declares is known before it ever happens
             qualifying(data, (name,))
     stays = _stays(data, gap, grid, collapse=collapse)
     walks = _cut(stays, from_event, to_event)

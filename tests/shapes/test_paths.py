@@ -1,6 +1,7 @@
 """Paths against the brute-force oracle, flows that conserve, and the rules one by one."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -173,6 +174,14 @@ def test_nothing_is_nothing_and_nonsense_is_refused() -> None:
         paths(told(SHOP), from_event="hom")
     with pytest.raises(UsageError, match="at least 2 steps and 1 event"):
         paths(told(SHOP), max_steps=1)
+
+
+def test_a_step_that_a_funnel_declares_may_be_yet_to_happen() -> None:
+    """A week without a purchase leaves its paths empty; a name that nobody declares is still refused."""
+    data = replace(told(SHOP), funnels={"way": Funnel(("home", "refund"))})
+    assert paths(data, to_event="refund").to_dict()["sessions"] == 0
+    with pytest.raises(UsageError, match="unknown event 'refnd'"):
+        paths(data, to_event="refnd")
 
 
 def test_every_segment_has_its_totals() -> None:
