@@ -12,7 +12,7 @@ UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hash
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := report
-.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis clean help
+.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis bench-explorers clean help
 
 report: setup $(DEMO)/kpi.toml ## set up and render the demo reports (the default)
 	@for workspace in $(WORKSPACES); do \
@@ -60,6 +60,9 @@ bench: ## measure side by side with other engines, in an environment of its own 
 
 bench-kpis: setup ## measure the whole catalogue on the demo company (BENCH="--users 10000,20000 --runs 3")
 	@$(BIN)/python benchmarks/catalogue.py $(BENCH)
+
+bench-explorers: setup ## measure how soon explorers answer (BENCH="--events 1000000 --runs 5")
+	@$(BIN)/python benchmarks/explorers.py $(BENCH)
 
 lock: setup-dev ## choose new versions of all requirements and lock them by hash (UPGRADE= keeps the old where it can)
 	@echo uv | $(UV_COMPILE) $(UPGRADE) --no-annotate - -o requirements/bootstrap.lock

@@ -66,7 +66,11 @@ _PLACES = {
     "show.standings": ("teams",),
     "show.tables": ("table",),
     "show.tiles": ("headline", "tiles"),
-    "show.widgets": ("FunnelExplorer", "explore_funnel"),
+    "show.explore_cohorts": ("CohortExplorer", "explore_cohorts"),
+    "show.explore_funnel": ("FunnelExplorer", "explore_funnel"),
+    "show.explore_paths": ("PathExplorer", "explore_paths"),
+    "show.explore_scorecard": ("ScorecardExplorer", "explore_scorecard"),
+    "show.explore_segments": ("SegmentExplorer", "explore_segments"),
 }
 _HOME = {name: place for place, names in _PLACES.items() for name in names}
 

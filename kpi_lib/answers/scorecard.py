@@ -14,6 +14,7 @@ from kpi_lib.answers.targets import TargetStatus
 from kpi_lib.answers.targets import targets as judged
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import EVERY, Grid, begin, label, local_day
+from kpi_lib.core.progress import counted
 from kpi_lib.kpis.registry import Kpi, base_of, find
 
 STAR, PRIMARY, COMPANION = "north_star", "primary", "companion"
@@ -177,7 +178,7 @@ def scorecard(
     wanted = {each["kpi"]: each for each in targets}  # of several for one KPI the last
     left_out: dict[str, str] = {}
     standings = []
-    for name, role in roles.items():
+    for name, role in counted(roles.items(), "KPI", len(roles)):
         if lacking[name]:
             left_out[name] = "needs " + ", ".join(lacking[name])
             continue

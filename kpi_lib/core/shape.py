@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.progress import told
 from kpi_lib.core.store import tracing
 
 P = ParamSpec("P")
@@ -27,6 +28,7 @@ def shape(make: Callable[Concatenate[Dataset, P], pl.LazyFrame]) -> Callable[Con
 
 def once(data: Dataset, key: Any, make: Callable[[], Result]) -> Result:  # noqa: ANN401 - any name of a result
     """A result that several figures share, made at first use. It goes with the data set."""
+    told()
     choices = (
         data.counting and data.parts is not None,
         data.activity,

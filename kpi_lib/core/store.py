@@ -12,6 +12,7 @@ import polars as pl
 
 from kpi_lib.core.errors import DataError
 from kpi_lib.core.period import INSTANT, local_date
+from kpi_lib.core.progress import counted
 
 Part = TypeVar("Part")
 Partial = TypeVar("Partial")
@@ -117,7 +118,11 @@ def mapped(work: Callable[[Part], Partial], parts: tuple[Part, ...]) -> list[Par
     if len(parts) == 1:
         return [work(parts[0])]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, parts))
+        try:
+            return list(counted(pool.map(work, parts), "part", len(parts)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # whoever gives up does not wait for parts not yet begun
+            raise
 
 
 _TRACE: ContextVar[list[dict[str, str]] | None] = ContextVar("trace", default=None)

@@ -1,25 +1,22 @@
 """A chooser of KPIs; its twin without a browser is `kpi.stage`: the same arguments give the same advice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import ipywidgets
-
+from kpi_lib.answers.demands import available
 from kpi_lib.answers.stages import GOALS, LIMIT, PROFILES, STAGES, Advice, stage
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import KpiError
-from kpi_lib.show.advice import advice_table, gaps, sentence
-from kpi_lib.show.markup import tag
-from kpi_lib.show.render import html
-from kpi_lib.show.widgets import dropdown, refusal, styled
+from kpi_lib.show.controls import NOTHING, choice, number, toggle
+from kpi_lib.show.explorer import Explorer, written
 
-NONE = ""
+GOAL = "goal_"  # leads the names of the controls of goals
+PLAIN = ("stage", "profile", "north_star", "limit")
 
 
-class KpiChooser:
-    """Choose stage, goals, profile and how many; the KPIs with their reasons and the line of code follow.
+class KpiChooser(Explorer[Advice]):
+    """Choose stage, goals, product, north star and how many; the KPIs with their reasons and the line of code follow.
 
-    `advice` is what is on show (None while the choice is impossible), `code` the line and `command` the command for it.
+    `result` is the advice on show (None while the choice is impossible), `code` the line and `command` the command for it.
     """
 
     def __init__(
@@ -29,71 +26,74 @@ class KpiChooser:
         stage: str | None = None,
         goals: Sequence[str] = (),
         profile: str | None = None,
+        north_star: str | None = None,
         new_features: bool = False,
         limit: int = LIMIT,
     ) -> None:
         """Begin with these choices."""
         self.data = data
-        self.advice: Advice | None = None
-        self.error = ""
-        self.stage = dropdown("Stage", [("none", NONE), *((name, name) for name in STAGES)], stage or NONE)
-        self.profile = dropdown("Product", [("any", NONE), *((name, name) for name in PROFILES)], profile or NONE)
-        self.goals = {name: ipywidgets.Checkbox(value=name in goals, description=name) for name in GOALS}
-        self.new_features = ipywidgets.Checkbox(value=new_features, description="new features are planned")
-        self.limit = ipywidgets.BoundedIntText(value=limit, min=1, max=12, description="At most")
-        self._shown = ipywidgets.HTML()
-        controls = [self.stage, self.profile, self.limit, *self.goals.values(), self.new_features]
-        for control in controls:
-            control.observe(self._changed, names="value")
-        wrap = ipywidgets.Layout(flex_flow="row wrap")
-        rows = [ipywidgets.HBox(part, layout=wrap) for part in (controls[:3], controls[3:])]
-        self.box = ipywidgets.VBox([*rows, self._shown])
-        self.refresh()
+        there = available(data) if data is not None else {}
+        stars = sorted(
+            {*(name for name, lacking in there.items() if not lacking), *([north_star] if north_star else [])}
+        )
+        controls = {
+            "stage": choice("Stage", "none", STAGES, stage or NOTHING),
+            "profile": choice("Product", "any", PROFILES, profile or NOTHING),
+            "north_star": choice("North star", "as proposed", stars, north_star or NOTHING),
+            "limit": number("At most", limit, 1, 12),
+        }
+        aims = {GOAL + name: toggle(f"Goal: {name}", on=name in goals) for name in GOALS}
+        planned = {"new_features": toggle("New features are planned", on=new_features)}
+        super().__init__(controls | aims | planned, [PLAIN, [*aims, *planned]])
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The choices on show, as `kpi.stage` takes them."""
+        value = {name: control.value for name, control in self.controls.items()}
+        star = {"north_star": value["north_star"]} if value["north_star"] else {}
         return {
-            "stage": self.stage.value or None,
-            "goals": tuple(name for name, control in self.goals.items() if control.value),
-            "profile": self.profile.value or None,
-            "new_features": bool(self.new_features.value),
-            "limit": int(self.limit.value),
-        }
+            "stage": value["stage"] or None,
+            "goals": tuple(name for name in GOALS if value[GOAL + name]),
+            "profile": value["profile"] or None,
+            "new_features": bool(value["new_features"]),
+            "limit": int(value["limit"]),
+        } | star
 
-    @property
-    def code(self) -> str:
-        """The line of code that reproduces what is shown."""
-        return f"kpi.stage(data, {', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+    def ask(self, **arguments: Any) -> Advice:  # noqa: ANN401 - the twin's own
+        """The advice for these choices."""
+        return stage(self.data, **arguments)
+
+    def code_of(self, **arguments: Any) -> str:  # noqa: ANN401 - the twin's own
+        """The line for these choices."""
+        return written("kpi.stage", "data", **arguments)
+
+    def lines(self, **arguments: Any) -> dict[str, str]:  # noqa: ANN401 - the twin's own
+        """The line of code, and the command that writes the choice down."""
+        return super().lines(**arguments) | {"To write it into kpi.toml:": command_of(**arguments)}
 
     @property
     def command(self) -> str:
         """The command that writes the choice into kpi.toml."""
-        asked = self.arguments
-        said = [f"--{name} {asked[name]}" for name in ("stage", "profile") if asked[name]]
-        said += [f"--goal {goal}" for goal in asked["goals"]]
-        said += ["--new-features"] if asked["new_features"] else []
-        said += [f"--limit {asked['limit']}"] if asked["limit"] != LIMIT else []
-        return " ".join(["kpi stage", *said, "--write"])
+        return command_of(**self.arguments)
 
-    def refresh(self) -> None:
-        """Compute and show the choices as they are now."""
-        try:
-            self.advice, self.error = stage(self.data, **self.arguments), ""
-        except KpiError as error:
-            self.advice, self.error = None, str(error)
-        self._shown.value = self._told(self.advice) if self.advice is not None else refusal(self.error)
 
-    def _told(self, advice: Advice) -> str:
-        parts = (sentence(advice), gaps(advice), advice_table(advice))
-        words = [html(part).text for part in parts if part is not None]
-        for label, line in (("The same in one line:", self.code), ("To write it into kpi.toml:", self.command)):
-            words += [tag("p", label, class_="kpi-note").text, tag("pre", tag("code", line)).text]
-        return f'{styled()}<div class="kpi-block" aria-live="polite">{"".join(words)}</div>'
+def command_of(
+    *,
+    stage: str | None,
+    goals: Sequence[str],
+    profile: str | None,
+    new_features: bool,
+    limit: int,
+    north_star: str | None = None,
+) -> str:
+    """The command for these choices.
 
-    def _changed(self, _: Mapping[str, Any]) -> None:
-        self.refresh()
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - the notebook's calling convention
-        """Show the controls in a notebook."""
-        return self.box._repr_mimebundle_(**options)
+    >>> command_of(stage="growth", goals=("revenue",), profile=None, new_features=False, limit=5)
+    'kpi stage --stage growth --goal revenue --write'
+    """
+    said = [f"--{option} {value}" for option, value in (("stage", stage), ("profile", profile)) if value]
+    said += [f"--goal {goal}" for goal in goals]
+    said += [f"--north-star {north_star}"] if north_star else []
+    said += ["--new-features"] if new_features else []
+    said += [f"--limit {limit}"] if limit != LIMIT else []
+    return " ".join(["kpi stage", *said, "--write"])

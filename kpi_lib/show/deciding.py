@@ -8,10 +8,11 @@ import ipywidgets
 
 from kpi_lib.answers.decisions import TYPES, Decision, Taken
 from kpi_lib.core.errors import KpiError
+from kpi_lib.show.controls import dropdown
 from kpi_lib.show.decisions import taken_sentence, taken_table
+from kpi_lib.show.panel import framed, refusal
 from kpi_lib.show.phrases import title_of
 from kpi_lib.show.render import html
-from kpi_lib.show.widgets import dropdown, refusal, styled
 
 WIDE = "min(100%, 34em)"
 
@@ -76,7 +77,7 @@ class DecisionForm:
         parts = [html(taken_sentence(found)), *([html(taken_table(found))] if found.decisions else [])]
         told = "".join(part.text for part in parts)
         wrong = refusal(self.error) if self.error else ""
-        self._shown.value = f'{styled()}<div class="kpi-block" aria-live="polite">{told}</div>{wrong}'
+        self._shown.value = framed(told) + wrong
 
     def _clicked(self, _: Any) -> None:  # noqa: ANN401 - ipywidgets is untyped
         self.record()

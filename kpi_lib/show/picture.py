@@ -52,7 +52,7 @@ def picture_bundle(picture: Picture) -> dict[str, Any]:
         "narrow": narrow,
         "narrow_svg": still(narrow) if narrow is not None else None,
         "alt": clean(picture.alt),
-        "below": _below(picture).text,
+        "below": below(picture).text,
         "tile": html(picture.tile).text if picture.tile is not None else None,
     }
     on_white = {**wide, "background": "#ffffff"}  # a dark JupyterLab would swallow the dark ink
@@ -64,7 +64,7 @@ def picture_bundle(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _below(picture: Picture) -> Html:
+def below(picture: Picture) -> Html:
     """The note under a chart and its figures folded away."""
     note = tag("p", inline(picture.note), class_="kpi-note") if picture.note else None
     figures = html(picture.table) if picture.table is not None else None

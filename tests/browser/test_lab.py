@@ -1,267 +1,251 @@
-"""`kpi lab` as people use it: the notebook in a real JupyterLab, its charts drawn offline, every control of the explorer."""
+"""`kpi lab` as people use it: notebooks in a real JupyterLab, charts drawn offline, every control of every explorer."""
 
-import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+import html
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
 
 import kpi_lib as kpi
+from kpi_lib.show.faces import faces
+from kpi_lib.show.panel import panel
+from tests.browser.lab import ROOT, Lab, Shown, run_all, running_lab
+from tests.show.results import figures
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from kpi_lib.cli.main import main; main()"]
-QUIET = {
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # cells out of sight are there as well
+OPEN = """import kpi_lib as kpi
+ws = kpi.open_workspace(".")
+data, grid = ws.data, ws.grid(cadence="week")"""
+EXPLORERS = {
+    "cohorts": "kpi.CohortExplorer(data)",
+    "paths": "kpi.PathExplorer(data, max_steps=4)",
+    "segments": 'kpi.SegmentExplorer(data, "wau", every="week")',
+    "scorecard": 'kpi.ScorecardExplorer(data, ["actions_per_user"], grid, north_star="wau", targets=ws.targets, history=6)',
+    "kpis": 'kpi.KpiChooser(data, stage="growth")',
 }
-SLOW = 90_000  # ms; a busy machine must not fail the test
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A running JupyterLab."""
-
-    address: str
-    token: str
-    workspace: Path
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """`kpi lab` on a copy of the click-stream, with a notebook of its own to save into."""
-    folder = tmp_path_factory.mktemp("lab")
-    workspace = folder / "clickstream"
-    shutil.copytree(ROOT / "data" / "clickstream", workspace)
-    (workspace / "notebooks").mkdir()
-    shutil.copy(ROOT / "notebooks" / "20-funnel.ipynb", workspace / "notebooks")
-    for name, content in QUIET.items():
-        place = folder / "settings" / f"{name}.jupyterlab-settings"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(content), "utf-8")
-    port, token = free_port(), secrets.token_hex(16)
-    places = {
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTERLAB_WORKSPACES_DIR": "desks",
-    }
-    env = {**os.environ, **{key: str(folder / name) for key, name in places.items()}, "JUPYTER_TOKEN": token}
-    env |= {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-    command = [*COMMAND, "--workspace", str(workspace), "lab", "--port", str(port), "--no-browser"]
-    with (folder / "log.txt").open("w") as log:
-        running = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
-        try:
-            found = Lab(f"http://127.0.0.1:{port}", token, workspace)
-            until_up(found, running, folder / "log.txt")
-            yield found
-        finally:
-            running.terminate()
-            running.wait(30)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
-
-
-def status(lab: Lab, path: str, token: str = "") -> int:
-    """How the server answers a request."""
-    asked = urllib.request.Request(lab.address + path, headers={"Authorization": f"token {token}"} if token else {})
-    try:
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        refused.close()
-        return refused.code
-
-
-def until_up(lab: Lab, running: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until the server answers."""
-    for _ in range(240):
-        assert running.poll() is None, log.read_text("utf-8")
-        try:
-            if status(lab, "/api/status", lab.token) == 200:
-                return
-        except OSError:
-            time.sleep(0.25)
-    raise AssertionError(log.read_text("utf-8"))
-
-
-def test_without_the_token_nothing_is_served(lab: Lab) -> None:
-    assert status(lab, "/api/contents", lab.token) == 200
-    assert status(lab, "/api/contents") == 403
-    assert status(lab, "/api/contents", "0" * 32) == 403
-    assert status(lab, "/api/kernels") == 403
-
-
-@dataclass
-class Opened:
-    """The notebook in a browser, with all its cells run."""
-
-    page: Any
-    requests: list[str]
-
-    @property
-    def explorer(self) -> Any:  # noqa: ANN401 - playwright's locator
-        """The area of the explorer."""
-        return self.page.locator(".jp-OutputArea-output .widget-vbox").first
-
-    def line(self) -> str:
-        """The line of code under the picture."""
-        return str(self.explorer.locator("pre code").inner_text())
-
-    def until(self, words: str) -> None:
-        """Wait until the line of code holds these words."""
-        self.explorer.locator("pre code", has_text=words).wait_for(timeout=SLOW)
-
-    def figures(self) -> dict[tuple[str, str], float]:
-        """Every printed figure of the explorer, by its place."""
-        read = "all => all.map(one => ({...one.dataset}))"
-        shown = self.explorer.locator("data.kpi-figure").evaluate_all(read)
-        return {(each["by"], each["field"]): float(each["value"]) for each in shown}
-
-    def control(self, label: str) -> Any:  # noqa: ANN401 - playwright's locator
-        """A control by its label."""
-        return self.explorer.get_by_label(label, exact=True)
+    """One JupyterLab with 20-funnel and a notebook of explorers."""
+    books = {"20-funnel": ROOT / "notebooks" / "20-funnel.ipynb", "explorers": [OPEN, *EXPLORERS.values()]}
+    with running_lab(tmp_path_factory.mktemp("lab"), books) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def opened(lab: Lab, browser: Any) -> Iterator[Opened]:  # noqa: ANN401 - playwright's own type
+def opened(lab: Lab, browser: Any) -> Iterator[Any]:  # noqa: ANN401 - playwright's own type
     """20-funnel, run from top to bottom."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    context.set_default_timeout(SLOW)
-    page, requests = context.new_page(), []
-    page.on("request", lambda asked: requests.append(asked.url))
-    page.goto(f"{lab.address}/lab/tree/20-funnel.ipynb?reset&token={lab.token}")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # earlier, Lab would ask for a kernel
-    page.locator("li.lm-MenuBar-item", has_text="Run").click()
-    page.locator("li.lm-Menu-item", has_text="Run All Cells").first.click()
-    page.locator(".kpi-lineage").first.wait_for(state="attached")
-    yield Opened(page, requests)
-    context.close()
+    with run_all(browser, lab, "20-funnel") as (page, requests):
+        page.locator(".kpi-lineage").first.wait_for(state="attached")
+        yield page, requests
 
 
-def test_charts_draw_without_any_network(opened: Opened) -> None:
-    drawn = opened.page.locator(".jp-OutputArea-output canvas, .jp-OutputArea-output svg")
-    assert drawn.count() >= 3
-    assert opened.page.locator(".vega-embed canvas, .vega-embed svg").count() >= 2
-    box = opened.page.locator(".vega-embed canvas, .vega-embed svg").first.bounding_box()
+@pytest.fixture(scope="module")
+def explorers(lab: Lab, browser: Any) -> Iterator[dict[str, Shown]]:  # noqa: ANN401 - playwright's own type
+    """All explorers but the funnel's, by name."""
+    with run_all(browser, lab, "explorers") as (page, _):
+        cells = page.locator(".jp-CodeCell")
+        yield {name: Shown(cells.nth(at).locator(".widget-vbox").first) for at, name in enumerate(EXPLORERS, 1)}
+
+
+@pytest.fixture(scope="module")
+def ws(lab: Lab) -> kpi.Workspace:
+    """The same workspace, opened here."""
+    return kpi.open_workspace(str(lab.workspace))
+
+
+def same(shown: Shown, twin: Any, ws: kpi.Workspace) -> None:  # noqa: ANN401 - any result
+    """The figures on the screen are those that the twin's own panel prints, and the line gives the twin's result."""
+    assert eval(shown.line(), {"kpi": kpi, "data": ws.data, "ws": ws}).to_dict() == twin.to_dict()
+    assert shown.figures() == printed(twin)
+    assert shown.box.locator("figure svg text").all_text_contents() == drawn(twin)
+    assert shown.box.locator("[role=alert]").count() == 0
+
+
+def printed(result: Any) -> dict[tuple[str, str, str], float]:  # noqa: ANN401 - any result
+    """Every figure of the parts that show a result, by its place."""
+    found: dict[tuple[str, str, str], float] = {}
+    for figure in figures(faces(result)):
+        by = ";".join(f"{column}={value}" for column, value in figure.by)
+        if figure.value is not None:
+            found[figure.kpi, f"{figure.start}/{by}", figure.field] = float(figure.value)
+    return found
+
+
+def drawn(result: Any) -> list[str]:  # noqa: ANN401 - any result
+    """Every word and number in the charts of a result, in both widths."""
+    return [html.unescape(each) for each in re.findall(r"<text\b[^>]*>([^<]*)", panel(result, {}))]
+
+
+def test_without_the_token_nothing_is_served(lab: Lab) -> None:
+    assert lab.status("/api/contents", lab.token) == 200
+    assert lab.status("/api/contents") == 403
+    assert lab.status("/api/contents", "0" * 32) == 403
+    assert lab.status("/api/kernels") == 403
+
+
+def test_charts_draw_without_any_network(opened: Any) -> None:  # noqa: ANN401 - page and requests
+    page, requests = opened
+    assert page.locator(".jp-OutputArea-output canvas, .jp-OutputArea-output svg").count() >= 3
+    assert page.locator(".vega-embed canvas, .vega-embed svg").count() >= 2
+    box = page.locator(".vega-embed canvas, .vega-embed svg").first.bounding_box()
     assert box["width"] > 300
     assert box["height"] > 60
-    assert opened.page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-    assert opened.page.get_by_text("Error loading script").count() == 0
-    hosts = {urlparse(each).hostname for each in opened.requests if each.startswith("http")}
+    assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert page.get_by_text("Error loading script").count() == 0
+    hosts = {urlparse(each).hostname for each in requests if each.startswith("http")}
     assert hosts == {"127.0.0.1"}
 
 
-def test_every_control_gives_what_its_twin_gives(opened: Opened, lab: Lab) -> None:
-    data = kpi.open_workspace(lab.workspace).data
-    begun = {"steps": ("product_view", "add_to_cart", "purchase"), "within": "24h"}
-    opened.until("within='24h'")
-    same(opened, data, begun)
+@dataclass
+class Case:
+    """An explorer on the screen, its twin, and the arguments that the controls stand for by now."""
 
-    opened.control("Step 4").select_option(label="account_page")
-    opened.until("'account_page'")
-    begun["steps"] = (*begun["steps"], "account_page")
-    same(opened, data, begun)
+    shown: Shown
+    ws: kpi.Workspace
+    twin: Callable[..., Any]
+    given: dict[str, Any]
 
-    opened.control("Step 4").select_option(label="–")
-    opened.control("Step 1").select_option(label="catalog")
-    opened.until("'catalog'")
-    begun["steps"] = ("catalog", "add_to_cart", "purchase")
-    same(opened, data, begun)
+    def begin(self, words: str) -> None:
+        """Wait for the first answer."""
+        self.shown.until(words)
+        self.same()
 
-    within = opened.control("Within")
-    within.fill("30m")
-    within.press("Enter")
-    opened.until("within='30m'")
-    begun["within"] = "30m"
-    same(opened, data, begun)
+    def same(self) -> None:
+        """The answer is that of the twin."""
+        given = {name: one for name, one in self.given.items() if one is not None}
+        same(self.shown, self.twin(self.ws.data, **given), self.ws)
 
-    opened.control("Order").select_option(label="unordered")
-    opened.until("order='unordered'")
-    begun["order"] = "unordered"
-    same(opened, data, begun)
-
-    opened.control("Split by").select_option(label="platform")
-    opened.until("with_by(('platform',))")
-    begun["by"] = "platform"
-    same(opened, data, begun)
-
-    rarer_rules(opened, data, begun)
-
-    within.fill("soon")
-    within.press("Enter")
-    opened.explorer.locator("[role=alert]").wait_for()
-    assert "soon" in opened.explorer.locator("[role=alert]").inner_text()
+    def change(self, label: str, value: str, words: str, **more: Any) -> None:  # noqa: ANN401 - the twin's arguments
+        """Change one control, wait until these words stand in the line, and compare with the twin's answer."""
+        self.shown.set(label, value)
+        self.shown.until(words)
+        self.given |= more
+        self.same()
 
 
-def rarer_rules(opened: Opened, data: Any, begun: dict[str, Any]) -> None:  # noqa: ANN401 - a dataset
-    """The rules that are folded away, and the comparison of segments, change the answer as they change the twin's."""
-    opened.explorer.get_by_text("More rules").click()
-    for label, choice, words in (
-        ("Attempt", "first", "attempt='first'"),
-        ("Ended by", "support_chat", "exclude=('support_chat',)"),
-        ("It ends", "unit", "exclusion='unit'"),
-        ("Same", "platform", "hold='platform'"),
-        ("Rules of", "amplitude", "preset('amplitude'"),
+def test_every_control_of_cohorts_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
+    case = Case(explorers["cohorts"], ws, kpi.explore_cohorts, {})
+    case.begin("kpi.cohorts(data, ")
+    case.shown.box.get_by_text("More rules").click()
+    case.change("Split by", "platform", "with_by(('platform',))", by="platform")
+    case.change("Split by", "nothing", "cohorts(data,", by=None)
+    case.change("Start", "catalog", "start_event='catalog'", start_event="catalog")
+    case.change("Coming back", "purchase", "return_event='purchase'", return_event="purchase")
+    case.change("By", "month", "grain='month'", grain="month")
+    case.change("Clock", "elapsed", "clock='elapsed'", clock="elapsed")
+    case.change("Periods", "3", "periods=3", periods=3)
+    case.change("Events at least", "2", "min_events=2", min_events=2)
+    case.change("Gone after", "2", "gone_after=2", gone_after=2)
+    case.change("Gone after", "", "periods=3, min_events=2", gone_after=None)
+    case.change("Start anew in every period", "on", "recurring=True", recurring=True)
+    case.change("Came back", "then or later", "mode='on_or_after'", mode="on_or_after")
+    case.shown.set("Came back", "in a span of periods")
+    assert "write them as in 1-3, 4-7" in case.shown.refused()
+    case.change("Spans", "1-2", "((1, 2),)", mode="bracket", brackets=((1, 2),))
+
+
+def test_every_control_of_paths_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
+    case = Case(explorers["paths"], ws, kpi.explore_paths, {"max_steps": 4})
+    case.begin("kpi.paths(data, ")
+    case.change("From", "catalog", "from_event='catalog'", from_event="catalog")
+    case.change("To", "purchase", "to_event='purchase'", to_event="purchase")
+    case.change("Steps", "3", "max_steps=3", max_steps=3)
+    case.change("Events a step", "2", "top=2", top=2)
+    case.change("The same event in a row is one step", "off", "collapse=False", collapse=False)
+    case.change("Split by", "platform", "with_by(('platform',))", by="platform")
+
+
+def test_every_control_of_segments_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
+    begun = {"name": "wau", "every": "week", "by": "platform"}
+    case = Case(explorers["segments"], ws, kpi.explore_segments, begun)
+    case.begin("kpi.compute('wau', data, ")
+    case.change("KPI", "Actions per user", "'actions_per_user'", name="actions_per_user")
+    case.change("Every", "month", "last_complete('month'", every="month")
+    case.change("Periods", "4", "back(4)", periods=4)
+    case.change("Only", "platform=mobile", "data.only('platform=mobile')", only="platform=mobile")
+    case.change("Split by", "nothing", "back(4))", by=None)
+
+
+def test_every_control_of_targets_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
+    begun = {"names": ["actions_per_user"], "north_star": "wau", "targets": ws.targets, "history": 6}
+    case = Case(explorers["scorecard"], ws, kpi.explore_scorecard, {**begun, "period": "2024-W25"})
+    case.begin("kpi.explore_scorecard(data, ")
+    case.change("Target: Weekly active users", "150", "{'wau': 150.0}", what_if={"wau": 150.0})
+    case.change(
+        "Target: Actions per user", "12", "'actions_per_user': 12.0", what_if={"wau": 150.0, "actions_per_user": 12.0}
+    )
+    case.change("All due", "2024-12-31", "due='2024-12-31'", due="2024-12-31")
+    case.change("History", "8", "history=8", history=8)
+    case.change("Period", "2024-W24", "period='2024-W24'", period="2024-W24")
+    case.shown.set("Target: Weekly active users", "lots")
+    assert "is no number" in case.shown.refused()
+
+
+def test_every_control_of_the_chooser_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
+    case = Case(explorers["kpis"], ws, kpi.stage, {"stage": "growth"})
+    case.begin("kpi.stage(data, ")
+    case.change("Product", "app", "profile='app'", profile="app")
+    case.change("North star", "dau", "north_star='dau'", north_star="dau")
+    case.change("At most", "3", "limit=3", limit=3)
+    case.change("Goal: engagement", "on", "('engagement',)", goals=("engagement",))
+    case.change("Goal: revenue", "on", "'revenue')", goals=("engagement", "revenue"))
+    case.change("Goal: satisfaction", "on", "'satisfaction')", goals=("engagement", "revenue", "satisfaction"))
+    case.change("New features are planned", "on", "new_features=True", new_features=True)
+    case.change("Stage", "mature", "stage='mature'", stage="mature")
+    case.shown.set("Goal: engagement", "off")
+    case.shown.set("Goal: revenue", "off")
+    case.shown.set("Goal: satisfaction", "off")
+    case.shown.set("Stage", "none")
+    assert "name a stage" in case.shown.refused()
+
+
+def test_every_control_of_the_funnel_gives_what_its_twin_gives(opened: Any, ws: kpi.Workspace) -> None:  # noqa: ANN401
+    steps = ("product_view", "add_to_cart", "purchase")
+    shown = Shown(opened[0].locator(".jp-OutputArea-output .widget-vbox").first)
+    case = Case(shown, ws, kpi.explore_funnel, {"steps": steps, "within": "24h"})
+    case.begin("within='24h'")
+    same_funnel(case)
+    shown.box.get_by_text("More rules").click()
+    for label, value, words, more in (
+        ("Step 4", "account_page", "'account_page'", {"steps": (*steps, "account_page")}),
+        ("Step 4", "–", "'purchase')", {"steps": steps}),
+        ("Step 1", "catalog", "'catalog'", {"steps": ("catalog", *steps[1:])}),
+        ("Within", "30m", "within='30m'", {"within": "30m"}),
+        ("Order", "unordered", "order='unordered'", {"order": "unordered"}),
+        ("Split by", "platform", "with_by(('platform',))", {"by": "platform"}),
+        ("Attempt", "first", "attempt='first'", {"attempt": "first"}),
+        ("Ended by", "support_chat", "exclude=('support_chat',)", {"exclude": ("support_chat",)}),
+        ("It ends", "unit", "exclusion='unit'", {"exclusion": "unit"}),
+        ("Same", "platform", "hold='platform'", {"hold": "platform"}),
+        ("Rules of", "amplitude", "preset('amplitude'", {"preset": "amplitude"}),
+        ("Order", "ordered", "order='ordered'", {"order": "ordered"}),
+        ("Step times", "1h, -", "within_step=('1h', '-')", {"within_step": ("1h", "-")}),
     ):
-        opened.control(label).select_option(label=choice)
-        opened.until(words)
-    begun |= {
-        "attempt": "first",
-        "exclude": ("support_chat",),
-        "exclusion": "unit",
-        "hold": "platform",
-        "preset": "amplitude",
-    }
-    same(opened, data, begun)
-
-    opened.control("Order").select_option(label="ordered")
-    times = opened.control("Step times")
-    times.fill("1h, -")
-    times.press("Enter")
-    opened.until("within_step=('1h', '-')")
-    begun |= {"order": "ordered", "within_step": ("1h", "-")}
-    same(opened, data, begun)
-
-    opened.control("Compare segments").check()
-    opened.until("kpi.compare_funnels")
-    compared = kpi.explore_funnel(data, **begun, compare=True)
-    assert eval(opened.line(), {"kpi": kpi, "data": data}).table.equals(compared.table)
-    opened.control("Compare segments").uncheck()
-    opened.explorer.locator("pre code", has_text="compare_funnels").wait_for(state="detached")
+        case.change(label, value, words, **more)
+        same_funnel(case)
+    case.change("Compare segments", "on", "kpi.compare_funnels", compare=True)
+    shown.set("Within", "soon")
+    assert "soon" in shown.refused()
 
 
-def same(opened: Opened, data: Any, arguments: dict[str, Any]) -> None:  # noqa: ANN401 - a dataset
-    """The figures on the screen are those of the twin, and so is the line of code."""
-    result = kpi.explore_funnel(data, **arguments)
+def same_funnel(case: Case) -> None:
+    """The figures on the screen are those of the twin's table, read without any of the words around them."""
+    result = kpi.explore_funnel(case.ws.data, **case.given)
     names = [*result.by, "step"]
     rows = {";".join(f"{name}={row[name]}" for name in names): row for row in result.table.to_dicts()}
-    shown = opened.figures()
-    assert len(shown) >= 4
-    for (place, field), value in shown.items():
-        row = rows[place]
+    found = case.shown.figures()
+    assert len(found) >= 4
+    for (_, place, field), value in found.items():
+        row = rows[place.removeprefix("/")]
         if field.startswith("lost"):
-            before = rows[f"step={row['step'] - 1}"]["units"]
+            before = rows[place.removeprefix("/").rpartition("=")[0] + f"={row['step'] - 1}"]["units"]
             wanted = before - row["units"] if field == "lost" else 1 - row["units"] / before
         else:
             wanted = row[field]
         assert value == wanted, (place, field)
-    assert eval(opened.line(), {"kpi": kpi, "data": data}).table.equals(result.table)
-    assert opened.explorer.locator("figure svg").count() == 1

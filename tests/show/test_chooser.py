@@ -26,31 +26,31 @@ def test_widget_twin_and_code_agree(chosen: str, goal: str) -> None:
     data = visits()
     chooser = KpiChooser(data, stage=chosen or None, goals=[goal] if goal else [], profile="saas")
     if not chosen and not goal:
-        assert chooser.advice is None
+        assert chooser.result is None
         assert "name a stage" in chooser.error
         assert 'role="alert"' in chooser.box.children[-1].value
         return
-    assert chooser.advice == stage(data, **chooser.arguments)
-    assert eval(chooser.code, {"kpi": kpi, "data": data}) == chooser.advice
+    assert chooser.result == stage(data, **chooser.arguments)
+    assert eval(chooser.code, {"kpi": kpi, "data": data}) == chooser.result
 
 
 def test_controls_change_advice_line_and_command() -> None:
     chooser = KpiChooser(visits(), stage="growth")
-    chooser.goals["engagement"].value = True
-    chooser.new_features.value = True
-    chooser.limit.value = 3
-    chooser.profile.value = "app"
-    assert chooser.advice is not None
-    assert [row["kpi"] for row in chooser.advice.primary] == ["dau", "mau", "avg_session_duration"]
-    assert "release_velocity" in [row["kpi"] for row in chooser.advice.secondary]
+    chooser.controls["goal_engagement"].value = True
+    chooser.controls["new_features"].value = True
+    chooser.controls["limit"].value = 3
+    chooser.controls["profile"].value = "app"
+    assert chooser.result is not None
+    assert [row["kpi"] for row in chooser.result.primary] == ["dau", "mau", "avg_session_duration"]
+    assert "release_velocity" in [row["kpi"] for row in chooser.result.secondary]
     assert (
         chooser.command == "kpi stage --stage growth --profile app --goal engagement --new-features --limit 3 --write"
     )
-    chooser.stage.value = ""
-    chooser.goals["engagement"].value = False
-    assert chooser.advice is None
-    chooser.stage.value = "early"
-    assert chooser.advice is not None
+    chooser.controls["stage"].value = ""
+    chooser.controls["goal_engagement"].value = False
+    assert chooser.result is None
+    chooser.controls["stage"].value = "early"
+    assert chooser.result is not None
     assert chooser.error == ""
 
 

@@ -1,6 +1,4 @@
-"""The explorer shows what its twin computes, for the same arguments, and says in words what is impossible."""
-
-import asyncio
+"""The explorer of funnels shows what its twin computes, for the same arguments, and says in words what is impossible."""
 
 import pytest
 
@@ -8,7 +6,9 @@ import kpi_lib as kpi
 from kpi_lib.core.errors import UsageError
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
-from kpi_lib.show.widgets import WAIT, FunnelExplorer, explore_funnel, segment_columns, step_choices
+from kpi_lib.show.controls import segment_columns
+from kpi_lib.show.explore_funnel import RARER as FOLDED
+from kpi_lib.show.explore_funnel import FunnelExplorer, explore_funnel, step_choices
 from tests.show.results import HOSTILE, log, shop, visits
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -28,8 +28,8 @@ def test_controls_change_the_result_and_the_line() -> None:
     explorer = FunnelExplorer(visits(), ("look", "buy"), within="24h")
     explorer.steps[1].value = "cart"
     explorer.steps[2].value = "buy"
-    explorer.order.value = "unordered"
-    explorer.by.value = "plan"
+    explorer.controls["order"].value = "unordered"
+    explorer.controls["by"].value = "plan"
     assert explorer.arguments == {"steps": ("look", "cart", "buy"), "within": "24h", "by": "plan", "order": "unordered"}
     assert isinstance(explorer.result, FunnelResult)
     assert explorer.result.table.height == 6
@@ -38,11 +38,11 @@ def test_controls_change_the_result_and_the_line() -> None:
 
 def test_what_is_impossible_is_said_and_can_be_mended() -> None:
     explorer = FunnelExplorer(visits(), ("look", "buy"))
-    explorer.within.value = "soon"
+    explorer.controls["within"].value = "soon"
     assert explorer.result is None
     assert "is no duration" in explorer.error
     assert 'role="alert"' in explorer.box.children[-1].value
-    explorer.within.value = ""
+    explorer.controls["within"].value = ""
     assert explorer.result is not None
     assert explorer.error == ""
     explorer.steps[1].value = ""
@@ -71,7 +71,7 @@ def test_rarer_rules_reach_the_twin_and_the_line(name: str) -> None:
     explorer.steps[2].value = "look"
     for rule, value in RARER.items():
         if name in (rule, "all") or (rule, name) == ("exclude", "exclusion"):
-            explorer.rules[rule].value = value
+            explorer.controls[rule].value = value
     assert explorer.error == ""
     assert isinstance(explorer.result, FunnelResult)
     twin = explore_funnel(data, **explorer.arguments)
@@ -87,9 +87,9 @@ def test_rarer_rules_reach_the_twin_and_the_line(name: str) -> None:
 def test_segments_can_be_compared_where_there_are_any() -> None:
     data = visits()
     explorer = FunnelExplorer(data, ("look", "buy"), within="24h")
-    explorer.compare.value = True
+    explorer.controls["compare"].value = True
     assert "choose a column under Split by" in explorer.error
-    explorer.by.value = "plan"
+    explorer.controls["by"].value = "plan"
     assert isinstance(explorer.result, FunnelComparison)
     twin = explore_funnel(data, **explorer.arguments)
     written = eval(explorer.code, {"kpi": kpi, "data": data})
@@ -98,13 +98,13 @@ def test_segments_can_be_compared_where_there_are_any() -> None:
     assert explorer.code.startswith("kpi.compare_funnels(kpi.funnel(data.with_by(('plan',)), ")
     explorer.steps[0].value = "buy"
     explorer.steps[1].value = "look"
-    explorer.within.value = "1s"
+    explorer.controls["within"].value = "1s"
     assert "<figure" in explorer.box.children[-1].value
 
 
 def test_a_comparison_of_nobody_has_no_picture() -> None:
     explorer = FunnelExplorer(log([("u", 0.0, "look", "free"), ("u", 1.0, "buy", "free")]), ("look", "buy"), by="plan")
-    explorer.compare.value = True
+    explorer.controls["compare"].value = True
     assert "There are no two groups" in explorer.box.children[-1].value
     assert "<figure" not in explorer.box.children[-1].value
 
@@ -116,48 +116,25 @@ def test_rules_that_contradict_each_other_are_said_in_words() -> None:
         ("within_step", "1h, 2h", "2 windows for 1 steps"),
         ("exclude", "look", "a step and an excluded event at once"),
     ):
-        explorer.rules[name].value = value
+        explorer.controls[name].value = value
         assert words in explorer.error, name
         assert 'role="alert"' in explorer.box.children[-1].value
-        explorer.rules[name].value = ""
+        explorer.controls[name].value = ""
         assert explorer.error == ""
 
 
 def test_what_few_ask_for_is_folded_away() -> None:
     more = FunnelExplorer(visits(), ("look", "buy")).box.children[2]
     assert (more.titles, more.selected_index) == (("More rules",), None)
-    assert len(more.children[0].children) == len(RARER)
-
-
-def test_every_control_has_a_label() -> None:
-    explorer = FunnelExplorer(visits(), ("look", "buy"))
-    first, second, more, _ = explorer.box.children
-    labels = [control.description for row in (first, second, more.children[0]) for control in row.children]
-    assert all(labels)
-    assert len(labels) == len(set(labels))
+    assert len(more.children[0].children) == len(RARER) == len(FOLDED)
 
 
 def test_hostile_names_stay_text() -> None:
     data = log([("u", at * 1.0, name, name) for at, name in enumerate((*HOSTILE, "look", "buy"))])
     explorer = FunnelExplorer(data, (HOSTILE[0], "buy"), within=None, by="plan")
     assert "<script>" not in explorer.box.children[-1].value
-    explorer.within.value = HOSTILE[0]
+    explorer.controls["within"].value = HOSTILE[0]
     assert "<script>" not in explorer.box.children[-1].value
-
-
-def test_quick_changes_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    explorer = FunnelExplorer(visits(), ("look", "buy"))
-    calls: list[object] = []
-    monkeypatch.setattr("kpi_lib.show.widgets.explore_funnel", lambda *_, **more: calls.append(more))
-    monkeypatch.setattr("kpi_lib.show.widgets.shown", lambda *_: "")
-
-    async def typing() -> None:
-        for order in ("strict", "unordered", "strict"):
-            explorer.order.value = order
-        await asyncio.sleep(WAIT * 2)
-
-    asyncio.run(typing())
-    assert len(calls) == 1
 
 
 def test_choices_come_from_the_data() -> None:
@@ -169,8 +146,3 @@ def test_choices_come_from_the_data() -> None:
 def test_the_twin_refuses_like_the_library() -> None:
     with pytest.raises(UsageError):
         explore_funnel(visits(), steps=("look",))
-
-
-def test_it_shows_in_a_notebook() -> None:
-    bundle = FunnelExplorer(visits(), ("look", "buy"))._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
