@@ -22,7 +22,7 @@ from benchmarks.data import STEPS, generate  # noqa: E402
 
 Change = tuple[str, object, object]  # a control, and the two values between which it goes to and fro
 Made = Callable[[kpi.Dataset], Any]
-HEADS = ("explorer", "change", "wall s", "CPU s", "first time s")
+HEADS = ("explorer", "control", "set to", "wall s", "CPU s", "the first time")
 TARGETS = ({"kpi": "wau", "value": 100_000, "every": "week"},)
 
 
@@ -53,20 +53,15 @@ EXPLORERS: dict[str, tuple[Made, tuple[Change, ...]]] = {
 }
 
 
-async def measured(explorer: Any, change: Change, runs: int) -> tuple[float, float, float]:  # noqa: ANN401
-    """Median wall and CPU seconds from a change to the redrawn answer, and the wall seconds of the first change."""
-    name, *values = change
-    walls, works = [], []
-    for run in range(runs + 1):
-        began, used = time.perf_counter(), time.process_time()
-        explorer.controls[name].value = values[run % 2]
-        while explorer.busy:
-            await asyncio.sleep(0.002)
-        walls.append(time.perf_counter() - began)
-        works.append(time.process_time() - used)
-        if explorer.error:
-            raise SystemExit(f"{name} = {values[run % 2]!r}: {explorer.error}")
-    return median(walls[1:]), median(works[1:]), walls[0]
+async def measured(explorer: Any, name: str, value: object) -> tuple[float, float]:  # noqa: ANN401
+    """Wall and CPU seconds from a change of a control to the redrawn answer."""
+    began, used = time.perf_counter(), time.process_time()
+    explorer.controls[name].value = value
+    while explorer.busy:
+        await asyncio.sleep(0.002)
+    if explorer.error:
+        raise SystemExit(f"{name} = {value!r}: {explorer.error}")
+    return time.perf_counter() - began, time.process_time() - used
 
 
 async def everything(data: kpi.Dataset, names: list[str], runs: int) -> list[tuple[str, ...]]:
@@ -78,10 +73,16 @@ async def everything(data: kpi.Dataset, names: list[str], runs: int) -> list[tup
         explorer.wait()
         if explorer.error:
             raise SystemExit(f"{name}: {explorer.error}")
-        for change in changes:
-            figures = await measured(explorer, change, runs)
-            rows.append((name, change[0], *(f"{each:.2f}" for each in figures)))
-            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+        for control, there, back in changes:
+            took: dict[object, list[tuple[float, float]]] = {there: [], back: []}
+            for _ in range(runs):
+                for value in (there, back):
+                    took[value].append(await measured(explorer, control, value))
+            for value, pairs in took.items():
+                wall, cpu = (median(figures) for figures in zip(*pairs, strict=True))
+                told = (name, control, repr(value), f"{wall:.2f}", f"{cpu:.2f}", f"{pairs[0][0]:.2f}")
+                rows.append(told)
+                print(" | ".join(told), file=sys.stderr, flush=True)
     return rows
 
 

@@ -10,7 +10,7 @@ from kpi_lib.core.period import Grid, local_date, local_day, micros, midnight, p
 from kpi_lib.shapes.activity import by_day, first_events, qualifying
 from kpi_lib.shapes.cohort_rules import LENGTHS, Cohorts
 from kpi_lib.shapes.curve import lives_of
-from kpi_lib.shapes.day_pass import comebacks
+from kpi_lib.shapes.day_pass import comebacks, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,27 @@ def _calendar_only(spec: Cohorts) -> bool:
 def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> tuple[pl.DataFrame, pl.DataFrame, int | None] | None:
     """Members, their returns and the last period as counts of users, without user and entry; None where those matter."""
     until = local_day(data.observed_until, data.zone)
-    if spec.mode != "on" or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
+    if spec.mode == "bracket" or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
         return None
     found = comebacks(data, spec.grain, "cohorts", rest=True)
     if found is None or found.is_empty():
         return None
+    stayed = spans(data, spec.grain, "cohorts", rest=True) if spec.mode == "on_or_after" else None
     begun = pl.col("first") < until
     if grid is not None:
         begun &= grid.day_period(pl.col("first")).is_not_null()
     start = period_start(pl.col("first"), spec.grain, week_start=data.week_start)
     nothing = {"entry": pl.lit(None, pl.Int64), "worth": pl.lit(None, pl.Float64), "events": pl.lit(1, pl.Int64)}
-    rows = found.filter(begun).with_columns(cohort=number_of(pl.col("first"), data, spec), start=start, **nothing)
-    rows = rows.with_columns(watched=_watched(data, spec), k=pl.col("number") - pl.col("cohort"))
-    returns = rows.group_by(pl.exclude("first", "number", "users")).agg(pl.col("users").sum())
-    return returns.filter(pl.col("k") == 0), returns, found["number"].max()  # type: ignore[return-value]
+
+    def placed(counts: pl.DataFrame) -> pl.DataFrame:
+        cohort = number_of(pl.col("first"), data, spec)
+        rows = counts.filter(begun).with_columns(cohort=cohort, start=start, **nothing)
+        rows = rows.with_columns(watched=_watched(data, spec), k=pl.col("number") - pl.col("cohort"))
+        return rows.group_by(pl.exclude("first", "number", "users")).agg(pl.col("users").sum())
+
+    came = placed(found)
+    members = came.filter(pl.col("k") == 0)
+    return members, came if stayed is None else placed(stayed), found["number"].max()  # type: ignore[return-value]
 
 
 def number_of(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:
@@ -190,7 +197,10 @@ def _seen(spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:
     seen = returns.filter((pl.col("events") >= spec.min_events) & (pl.col("k") > 0))
     if spec.mode != "on_or_after":
         return seen
-    last = seen.group_by(pl.exclude("k", "events", "worth")).agg(pl.col("k").max().alias("last"))
+    if "user_id" in seen.columns:
+        last = seen.group_by(pl.exclude("k", "events", "worth")).agg(pl.col("k").max().alias("last"))
+    else:
+        last = seen.rename({"k": "last"})  # counts of users by the last period in which they came
     return last.with_columns(k=pl.int_ranges(1, pl.col("last") + 1, dtype=pl.Int64)).explode("k")
 
 

@@ -66,3 +66,15 @@ def comebacks(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFr
     once = rows.filter(pl.col("fresh") | (pl.col("number") != pl.col("number").shift(1)))
     counts = once.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
     return data.parts.once(("comebacks", data.zone, grain, data.week_start), counts.collect)
+
+
+def spans(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFrame | None:
+    """Users by their first day and the last period in which they were active: first, number, users."""
+    days = days_of(data, shape, rest=rest)
+    if days is None or data.parts is None:
+        return None
+    last = (pl.col(USER) != pl.col(USER).shift(-1)).fill_null(True)
+    number = period_number(pl.col("day"), grain, zone=data.zone, week_start=data.week_start)
+    rows = days.select(number=number, first=pl.when(FIRST).then("day").forward_fill(), last=last).filter("last")
+    counts = rows.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
+    return data.parts.once(("spans", data.zone, grain, data.week_start), counts.collect)

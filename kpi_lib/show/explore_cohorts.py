@@ -9,7 +9,7 @@ from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.cohort import CohortResult, cohorts
 from kpi_lib.shapes.cohort_rules import CHOICES, Cohorts
 from kpi_lib.show.controls import choice, dropdown, number, split_by, text, toggle
-from kpi_lib.show.explorer import Explorer, seen, written
+from kpi_lib.show.explorer import Cuts, Explorer, seen, written
 
 FIRST, SIGNUP = "first", "signup"
 MODES = {"on": "in a period", "on_or_after": "then or later", "bracket": "in a span of periods"}
@@ -31,7 +31,7 @@ class CohortExplorer(Explorer[CohortResult]):
 
     def __init__(self, data: Dataset, *, grain: str = "week", clock: str = "calendar", by: str | None = None) -> None:
         """Begin with these choices."""
-        self.data = data
+        self.data, self.cut = data, Cuts(data)
         names = sorted(event_names(data))
         signs = [(SIGNUP, SIGNUP)] if "signup_ts" in data.columns("users") else []
         starts = [("first activity", FIRST), *signs, *((name, name) for name in names if name not in (FIRST, SIGNUP))]
@@ -73,7 +73,8 @@ class CohortExplorer(Explorer[CohortResult]):
 
     def ask(self, **arguments: Any) -> CohortResult:  # noqa: ANN401 - the twin's own
         """The cohorts of these choices."""
-        return explore_cohorts(self.data, **arguments)
+        by = arguments.pop("by", None)
+        return explore_cohorts(self.cut(by), **arguments)
 
     def code_of(self, by: str | None = None, **rules: Any) -> str:  # noqa: ANN401 - the twin's own
         """The line for these choices."""

@@ -10,7 +10,7 @@ from kpi_lib.shapes.funnel import FunnelResult, funnel
 from kpi_lib.shapes.funnel_compare import FunnelComparison, compare_funnels
 from kpi_lib.shapes.funnel_rules import CHOICES, PRESETS, Funnel
 from kpi_lib.show.controls import NOTHING, choice, dropdown, split_by, text, toggle
-from kpi_lib.show.explorer import Explorer, seen
+from kpi_lib.show.explorer import Cuts, Explorer, seen
 
 MOST_STEPS = 8
 OCCURRENCES = (1, 2, 3, 5, 10)
@@ -91,7 +91,7 @@ class FunnelExplorer(Explorer[Explored]):
         order: str = "ordered",
     ) -> None:
         """Begin with these choices."""
-        self.data = data
+        self.data, self.cut = data, Cuts(data)
         names = step_choices(data, steps)
         given = [*steps, *[NOTHING] * MOST_STEPS][:MOST_STEPS]
         chosen = {f"step_{at}": choice(f"Step {at}", "–", names, name) for at, name in enumerate(given, 1)}
@@ -137,7 +137,10 @@ class FunnelExplorer(Explorer[Explored]):
 
     def ask(self, **arguments: Any) -> Explored:  # noqa: ANN401 - the twin's own
         """The funnel of these choices."""
-        return explore_funnel(self.data, **arguments)
+        by = arguments.pop("by", None)
+        if arguments.get("compare"):
+            return explore_funnel(self.data, by=by, **arguments)
+        return explore_funnel(self.cut(by), **arguments)
 
     def code_of(self, **arguments: Any) -> str:  # noqa: ANN401 - the twin's own
         """The line for these choices."""

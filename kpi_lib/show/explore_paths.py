@@ -6,7 +6,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.shapes.activity import event_names
 from kpi_lib.shapes.paths import Paths, paths
 from kpi_lib.show.controls import NOTHING, choice, number, split_by, toggle
-from kpi_lib.show.explorer import Explorer, seen, written
+from kpi_lib.show.explorer import Cuts, Explorer, seen, written
 
 PLAIN = ("from_event", "to_event", "max_steps", "top", "by", "collapse")
 
@@ -32,7 +32,7 @@ class PathExplorer(Explorer[Paths]):
         top: int = 5,
     ) -> None:
         """Begin with these choices."""
-        self.data = data
+        self.data, self.cut = data, Cuts(data)
         names = sorted({*event_names(data), *filter(None, (from_event, to_event))})
         controls = {
             "from_event": choice("From", "the start of the visit", names, from_event or NOTHING),
@@ -53,7 +53,8 @@ class PathExplorer(Explorer[Paths]):
 
     def ask(self, **arguments: Any) -> Paths:  # noqa: ANN401 - the twin's own
         """The paths of these choices."""
-        return explore_paths(self.data, **arguments)
+        by = arguments.pop("by", None)
+        return explore_paths(self.cut(by), **arguments)
 
     def code_of(self, by: str | None = None, **rules: Any) -> str:  # noqa: ANN401 - the twin's own
         """The line for these choices."""

@@ -8,7 +8,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import last_complete
 from kpi_lib.show.controls import NOTHING, choice, dropdown, number, segment_columns
-from kpi_lib.show.explorer import Explorer, written
+from kpi_lib.show.explorer import Cuts, Explorer, written
 from kpi_lib.show.phrases import title_of
 
 CADENCES = ("day", "week", "month", "quarter")
@@ -33,7 +33,7 @@ class SegmentExplorer(Explorer[Values]):
 
     def __init__(self, data: Dataset, name: str = "", *, by: str | None = None, every: str = "month") -> None:
         """Begin with these choices; where the data do not allow the KPI, with the first that they allow."""
-        self.data = data
+        self.data, self.cut = data, Cuts(data)
         names = sorted((each for each, lacking in available(data).items() if not lacking), key=title_of)
         self._columns = segment_columns(data)
         values = [f"{column}={value}" for column in self._columns for value in data.segments(column).drop_nulls()]
@@ -66,7 +66,8 @@ class SegmentExplorer(Explorer[Values]):
 
     def ask(self, **arguments: Any) -> Values:  # noqa: ANN401 - the twin's own
         """The figures of these choices."""
-        return explore_segments(self.data, **arguments)
+        by, only = arguments.pop("by", None), arguments.pop("only", "")
+        return explore_segments(self.cut(by, only), **arguments)
 
     def code_of(self, **arguments: Any) -> str:  # noqa: ANN401 - the twin's own
         """The line for these choices."""

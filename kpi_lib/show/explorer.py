@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import ipywidgets
 
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import KpiError
 from kpi_lib.core.progress import GivenUp, listening
 from kpi_lib.show.controls import folded, row
@@ -240,6 +241,23 @@ def _looped() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+class Cuts:
+    """The data as one change after another asks for them: the last cut is kept, with what figures share of it."""
+
+    def __init__(self, data: Dataset) -> None:
+        """Begin with all the data."""
+        self.data = data
+        self._last: tuple[tuple[str | None, str], Dataset] = ((None, ""), data)
+
+    def __call__(self, by: str | None, only: str = "") -> Dataset:
+        """The data in one segment (column=value; empty: all), cut by a column."""
+        last = self._last
+        if last[0] != (by, only):
+            seen = self.data.only(only)
+            last = self._last = ((by, only), seen.with_by((by,)) if by else seen)
+        return last[1]
 
 
 def written(name: str, *given: str, **rules: object) -> str:

@@ -63,15 +63,22 @@ def running_lab(folder: Path, books: Mapping[str, Path | list[str]]) -> Iterator
             cells = [nbformat.v4.new_code_cell(code) for code in book]
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), place)
+    with serving(folder, workspace, "lab") as lab:
+        yield lab
+
+
+@contextmanager
+def serving(folder: Path, workspace: Path, *words: str) -> Iterator[Lab]:
+    """A command of `kpi` that starts a JupyterLab, from its first answer to its end; its log is log.txt in the folder."""
     for name, content in QUIET.items():
         place = folder / "settings" / f"{name}.jupyterlab-settings"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(content), "utf-8")
-    lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), workspace)
+    port = free_port()
+    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), workspace)
     env = {**os.environ, **{key: str(folder / name) for key, name in PLACES.items()}, "JUPYTER_TOKEN": lab.token}
     env |= {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-    port = lab.address.rpartition(":")[2]
-    command = [*COMMAND, "--workspace", str(workspace), "lab", "--port", port, "--no-browser"]
+    command = [*COMMAND, "--workspace", str(workspace), *words, "--port", str(port), "--no-browser"]
     with (folder / "log.txt").open("w") as log:
         running = subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
         try:

@@ -79,7 +79,8 @@ def printed(result: Any) -> dict[tuple[str, str, str], float]:  # noqa: ANN401 -
 
 def drawn(result: Any) -> list[str]:  # noqa: ANN401 - any result
     """Every word and number in the charts of a result, in both widths."""
-    return [html.unescape(each) for each in re.findall(r"<text\b[^>]*>([^<]*)", panel(result, {}))]
+    texts = re.findall(r"<text\b[^>]*>(.*?)</text>", panel(result, {}), re.DOTALL)
+    return [html.unescape(re.sub(r"<[^>]*>", "", each)) for each in texts]
 
 
 def test_without_the_token_nothing_is_served(lab: Lab) -> None:

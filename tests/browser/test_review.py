@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from tests.browser.test_lab import COMMAND, QUIET, ROOT, Lab, free_port, status, until_up
+from tests.browser.lab import COMMAND, ROOT, Lab, serving
 
 pytestmark = pytest.mark.browser
 
@@ -35,29 +34,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def meeting(shop: Path) -> Iterator[Lab]:
     """`kpi review` as the person types it who leads the meeting."""
-    folder = shop.parent
-    for name, content in QUIET.items():
-        place = folder / "settings" / f"{name}.jupyterlab-settings"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(content), "utf-8")
-    port, token = free_port(), secrets.token_hex(16)
-    rooms = {
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTERLAB_WORKSPACES_DIR": "desks",
-    }
-    env = {**os.environ, **{key: str(folder / name) for key, name in rooms.items()}, "JUPYTER_TOKEN": token}
-    env |= {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-    given = ["--workspace", str(shop), "review", "--period", PERIOD, "--port", str(port), "--no-browser"]
-    with (folder / "log.txt").open("w") as log:
-        running = subprocess.Popen([*COMMAND, *given], env=env, cwd=folder, stdout=log, stderr=log)
-        try:
-            found = Lab(f"http://127.0.0.1:{port}", token, shop)
-            until_up(found, running, folder / "log.txt")
-            yield found
-        finally:
-            running.terminate()
-            running.wait(30)
+    with serving(shop.parent, shop, "review", "--period", PERIOD) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +56,10 @@ def page(meeting: Lab, browser: Any) -> Iterator[tuple[Any, list[str]]]:  # noqa
 
 
 def test_the_session_is_for_this_machine_and_its_token(meeting: Lab) -> None:
-    assert status(meeting, "/api/contents", meeting.token) == 200
-    assert status(meeting, "/api/contents") == 403
-    assert status(meeting, "/api/contents", "0" * 32) == 403
-    assert status(meeting, "/api/kernels") == 403
+    assert meeting.status("/api/contents", meeting.token) == 200
+    assert meeting.status("/api/contents") == 403
+    assert meeting.status("/api/contents", "0" * 32) == 403
+    assert meeting.status("/api/kernels") == 403
     told = (meeting.workspace.parent / "log.txt").read_text("utf-8")
     assert "127.0.0.1" in told
     assert ("--allow-root" in told) == (os.geteuid() == 0)
