@@ -35,7 +35,7 @@ beside = partial(kpi, stages=(), cadence="month", use=CONTEXTUAL)
     "else sales or registered users",
     ripeness=BY_NAME,
     counter=("new_customers",),
-    references=(COMPETING, f"{GEEKS}: acquisition"),
+    references=(COMPETING, GEEKS),
     sources_wrong="One source joins it with the size of the user base. Competitors that happen to be listed are not the market: "
     "without a row for all of it there is no share.",
 )

@@ -60,7 +60,7 @@ _declare = partial(
     formula="users who enter in the period and do goal_event within goal_within of an entry / users who enter in the period "
     "(an entry is start_event; without it a user's first event ever)",
     counter=("average_order_value",),
-    references=(FUNNEL, f"{NOTE}: conversion", f"{GEEKS}: acquisition", CLICKUP),
+    references=(FUNNEL, f"{NOTE}: conversion", f"{GEEKS}: acquisition"),
     sources_wrong='The bare word "conversion rate" means visits to sign-ups in one source, trials to payers in another.',
 )
 def goal_conversion_rate(
@@ -88,7 +88,7 @@ def goal_conversion_rate(
     inputs=EVENTS,
     formula="new users who do activation_event within activation_within of their sign-up (without one: their first event) / new users",
     counter=("retention_day_7",),
-    references=(f"{KPIS_101}: acquisition and activation",),
+    references=(FUNNEL,),
     sources_wrong="The source names neither the event nor the window.",
 )
 def activation_rate(

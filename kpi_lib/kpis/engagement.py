@@ -112,7 +112,7 @@ def mau(data: Dataset, grid: Grid, *, active_events: Sequence[str] = ANY) -> pl.
     cadence="month",
     formula="distinct users with at least n qualifying events in the period (n = active_min_events)",
     counter=("actions_per_user",),
-    references=(ADOPTED, ENGAGED, USED),
+    references=(ADOPTED, GEEKS, USED),
     sources_wrong="A count does not show stickiness, as one source says; that is daily over monthly actives.",
     use=SEMI,
 )
@@ -229,7 +229,7 @@ def actions_per_user(
     counter=("goal_conversion_rate",),
     references=(USED,),
     sources_wrong="The source gives no formula; more clicks may also mean friction.",
-    use=CONTEXTUAL,
+    use=ACTIONABLE,
 )
 def actions_per_session(
     data: Dataset, grid: Grid, *, action_events: Sequence[str] = ANY, session_gap: str | None = None

@@ -15,6 +15,7 @@ from kpi_lib.core.units import RATIO as TIMES
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     CLICKUP,
+    CONTEXTUAL,
     EARLY,
     GEEKS,
     GROWTH,
@@ -59,8 +60,9 @@ _standard = partial(_declare, references=(STANDARD,), sources_wrong="")
     stages=(EARLY, GROWTH, MATURE),
     formula="sum of the amounts of the period, refunds and credits negative in the period in which they happen",
     counter=("revenue_concentration",),
-    references=(REVENUE, f"{NOTE}: revenue", FINANCIAL, BUSINESS),
-    sources_wrong="",
+    references=(REVENUE, BUSINESS),
+    sources_wrong='One source joins it with growth by an "or": this is a level, revenue_growth_rate its change.',
+    use=CONTEXTUAL,
     signed=True,
 )
 def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
@@ -79,6 +81,7 @@ def total_revenue(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("revenue_concentration",),
     references=(REVENUE, f"{NOTE}: revenue", GEEKS, FINANCIAL),
     sources_wrong="One source gives the amount of the increase; growth is a rate: from 100 to 120 is 20 %.",
+    use=CONTEXTUAL,
     signed=True,
 )
 def revenue_growth_rate(total_revenue: pl.Expr, previous_total_revenue: pl.Expr) -> pl.Expr:

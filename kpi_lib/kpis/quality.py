@@ -217,7 +217,7 @@ def tests_executed(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("failed_tests",),
     references=(TESTING,),
     sources_wrong="A count alone misleads: it grows with the tests. The rate is 1 - failed_tests.",
-    use=CONTEXTUAL,
+    use=ACTIONABLE,
 )
 def tests_passed(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How many tests passed. One row per passed test and run."""

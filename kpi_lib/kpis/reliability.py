@@ -13,7 +13,7 @@ from kpi_lib.core.measure import RATIO
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, SECONDS, SHARE, UP
 from kpi_lib.core.units import RATIO as QUOTIENT
-from kpi_lib.kpis.registry import ACTIONABLE, GEEKS, KPIS_101, MATURE, NOTE, STANDARD, ChoiceNeeded, kpi
+from kpi_lib.kpis.registry import ACTIONABLE, CONTEXTUAL, GEEKS, KPIS_101, MATURE, NOTE, STANDARD, ChoiceNeeded, kpi
 from kpi_lib.shapes.outages import PLANNED, failures, in_use, outages
 from kpi_lib.shapes.records import MICRO, over, rows
 
@@ -123,6 +123,7 @@ def mtbf(data: Dataset, grid: Grid, *, planned_kinds: Sequence[str] = PLANNED) -
     counter=("mtbf",),
     references=(STABILITY,),
     sources_wrong="Named as if it were MTBF. Units that have not failed belong in: averaging only those that did halves it or worse.",
+    use=CONTEXTUAL,
 )
 def mttf(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """How long a unit that is not repaired lasts. One row per unit and period; `exposure` in microseconds, `failures`."""

@@ -8,7 +8,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import DERIVED, PROPORTION
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
-from kpi_lib.core.units import CONTEXT, DOWN, SECONDS, SHARE, UP, duration
+from kpi_lib.core.units import DOWN, SECONDS, SHARE, UP, duration
 from kpi_lib.kpis.registry import (
     ACTIONABLE,
     CLICKUP,
@@ -91,6 +91,7 @@ def retention_day_30(data: Dataset, grid: Grid, *, active_events: Sequence[str] 
     formula="users whose first event ever falls in the period and who are active in the k-th calendar day, week or month after it "
     "(as the periods asked for; months for longer ones) / all users of that cohort, for k = 1 … cohort_periods",
     ripeness="A cohort's k-th period counts once it is wholly observed; before that its users are counted as unripe.",
+    references=(ENGAGED, USED, GEEKS),
     sources_wrong="The sources name neither cohort, period nor mode, and one of them means customers.",
 )
 def user_retention_rate(
@@ -170,12 +171,11 @@ def customer_churn_rate(data: Dataset, grid: Grid) -> pl.LazyFrame:
     title="Average customer lifetime (from churn)",
     unit=SECONDS,
     measure=DERIVED,
-    direction=CONTEXT,
     inputs=RECURRING,
     window="1mo",
     formula="1 month / customer_churn_rate of the month that ends with the period; null where nobody left",
     ripeness=AT_THE_END,
-    counter=(),
+    counter=("arpa",),
     references=(UNDERSTANDING, CUSTOMER),
     sources_wrong="The mean over customers who have left is too short, because the present ones stay longer. 1 / churn takes churn as "
     "the same for everybody; where customers differ it is too short as well: kpi.lifetime shows by how much.",

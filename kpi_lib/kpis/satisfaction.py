@@ -69,6 +69,7 @@ def nps(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("nps_detractor_share",),
     references=(f"{CLICKUP}: business performance", STANDARD),
     sources_wrong="The source counts 7 and 8 as promoters: of the answers 10, 9, 8, 7, 6 two are promoters (40 %), not four.",
+    use=CONTEXTUAL,
 )
 def nps_promoter_share(data: Dataset, grid: Grid) -> pl.LazyFrame:
     """What share would recommend the product. One row per person and period; `hit` = 9 or 10."""

@@ -189,6 +189,7 @@ def ticket_volume(data: Dataset, grid: Grid) -> pl.LazyFrame:
     counter=("support_csat",),
     references=(GEEKS,),
     sources_wrong="The source lists it among what to watch for revenue and defines it nowhere.",
+    use=ACTIONABLE,
 )
 def customer_support_costs(
     data: Dataset, grid: Grid, *, support_categories: Sequence[str] | None = None

@@ -99,7 +99,7 @@ def total_costs(data: Dataset, grid: Grid) -> pl.LazyFrame:
     formula="(revenue − cost of goods sold) / revenue of the period; null without revenue or without any such cost booked",
     ripeness=AT_THE_END,
     counter=("total_revenue",),
-    references=(REVENUE, BUSINESS),
+    references=(REVENUE, CLICKUP),
     sources_wrong="One source gives it as an amount of money; that is gross profit.",
     signed=True,
 )
@@ -119,6 +119,7 @@ def gross_margin(cost_of_goods_sold: pl.Expr, total_revenue: pl.Expr) -> pl.Expr
     references=(f"{NOTE}: revenue", GEEKS, UNDERSTANDING, BUSINESS),
     sources_wrong="One source takes revenue − cost of production and delivery, which is an amount, and gross profit: of 100 with 30 for "
     "goods and 50 other costs the gross margin is 70 %, the profit margin 20 %.",
+    use=CONTEXTUAL,
     signed=True,
 )
 def profit_margin(total_costs: pl.Expr, total_revenue: pl.Expr) -> pl.Expr:
@@ -196,7 +197,7 @@ def roi(investment_cost: pl.Expr, attributed_revenue: pl.Expr) -> pl.Expr:
     window="1mo",
     formula="arpa × gross_margin / customer_churn_rate of the month that ends with the period; null where nobody left",
     counter=("cac",),
-    references=(CHURN, f"{GEEKS}: monetization", FINANCIAL, f"{CLICKUP}: customer"),
+    references=(REVENUE, CHURN, f"{GEEKS}: monetization", FINANCIAL, f"{CLICKUP}: customer"),
     sources_wrong="The sources multiply revenue by lifetime without the margin: at 20 a month, 80 % margin and 5 % churn it is 320, "
     "not 400. Where customers differ, 1 / churn is too short; kpi.lifetime sets other estimates beside it, "
     "`simple` among them with the churn of all months.",

@@ -79,8 +79,10 @@ def _series(values: Values, kpi: str, columns: tuple[str, ...]) -> Picture:
     sizes: dict[str, int] = {}
     for row in rows:
         name = group_of(row, columns) if columns else title
-        sizes[name] = sizes.get(name, 0) + row["n"]
-    largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST]
+        if row["value"] is not None:
+            sizes[name] = sizes.get(name, 0) + row["n"]
+    # by name, so that a segment has one colour in the charts of a page, whoever is larger
+    largest = sorted(sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST])
     at = tuple(
         dict.fromkeys(short_period(row["start"], row["end"]) for row in sorted(rows, key=lambda row: row["start"]))
     )
@@ -174,5 +176,5 @@ def _daily(result: Actives, **words: Any) -> Picture:  # noqa: ANN401 - the word
     sizes = (
         frame.group_by("series").agg(pl.col("value").sum()).sort("value", "series", descending=[True, False])["series"]
     )
-    colours = dict(zip(sizes.head(MOST), INK.categories, strict=False))
+    colours = dict(zip(sizes.head(MOST).sort(), INK.categories, strict=False))
     return lines_picture(Lines(points=frame, at=at, unit=RATIO, colours=colours), **words)

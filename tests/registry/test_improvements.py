@@ -186,7 +186,8 @@ BETTER: Mapping[str, tuple[tuple[Callable[[Tables], Tables], ...], str]] = {
     "subscriptions cost twice as much": ((with_("subscriptions", mrr=pl.col("mrr") * 2),), "arpa ltv"),
     "every second stays": (
         (staying,),
-        "customer_retention_rate customer_churn_rate grr nrr gross_mrr_churn net_mrr_churn quick_ratio relative_churn_rate",
+        "customer_retention_rate customer_churn_rate grr nrr gross_mrr_churn net_mrr_churn quick_ratio relative_churn_rate "
+        "avg_customer_lifetime",
     ),
     "all renew, and trials are paid for after a day": (
         (with_("subscriptions", renewed_ts="term_end", end=pl.lit(None, pl.Datetime("us", "UTC")), is_trial=pl.lit(False),

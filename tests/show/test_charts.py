@@ -181,6 +181,17 @@ def test_more_than_six_segments_turn_grey() -> None:
     assert any(row.get("text") == "(other)" for row in data_of(specs(picture)[0]))
 
 
+def test_a_segment_keeps_its_colour_whoever_is_larger() -> None:
+    found = []
+    for sizes in ({"app": 30, "web": 9}, {"app": 9, "web": 30}):
+        data = log([(f"{n}{at}", at * 20.0, "look", n) for n, size in sizes.items() for at in range(size)])
+        spec = specs(chart(compute("dau", data, WEEKS, ["plan"])))[0]
+        scale = next(value for key, value in walk(spec) if key == "scale" and "app" in value.get("domain", []))
+        found.append(dict(zip(scale["domain"], scale["range"], strict=True)))
+    assert found[0] == found[1]
+    assert found[0]["app"] != found[0]["web"]
+
+
 def test_the_north_star_stands_beside_its_tile() -> None:
     picture = north_star(scorecard(shop(), ["orders"], JUNE, north_star="active_customers"))
     assert isinstance(picture, Picture)

@@ -255,6 +255,11 @@ def test_plans_of_users_are_their_open_contracts(raw: dict[str, Rows]) -> None:
     assert set(owner.values()) <= {"free", "pro", "team"}
 
 
+def test_notices_go_to_people_of_the_teams(raw: dict[str, Rows]) -> None:
+    """So that they can be told by team."""
+    assert {row["member"] for row in raw["notifications"]} <= {row["assignee"] for row in raw["work_items"]}
+
+
 def test_messages_tell_the_same_as_their_tickets(raw: dict[str, Rows]) -> None:
     tickets = {row["ticket_id"]: row for row in raw["tickets"]}
     said: dict[str, Rows] = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from kpi_lib.sources.sample.delivery import MEMBERS, TEAMS
 from kpi_lib.sources.sample.people import People, busy_hour
 from kpi_lib.sources.sample.story import (
     BACKLOG_FACTOR,
@@ -226,13 +227,14 @@ def emails(story: Story, come: Visits) -> pl.DataFrame:
 
 
 def notifications(story: Story) -> pl.DataFrame:
-    """One row per notice to a member of the team, cleared or not."""
+    """One row per notice to somebody of the teams, cleared or not."""
     chance = story.chance("notifications")
     day = np.repeat(np.arange(story.days), chance.poisson(6 * (story.weekdays < 5)))
     time = np.sort(story.within(day, busy_hour(chance, len(day))))
     wait = (chance.lognormal(1.2, 1.4, len(day)) * HOUR).astype(np.int64)
     cleared = np.where(chance.random(len(day)) < 0.93, story.before_end(time + wait), NEVER)
+    people = [f"{team} {n}" for team in TEAMS for n in range(1, MEMBERS + 1)]
     return pl.DataFrame({
-        "member": names([f"member {n}" for n in range(1, 13)], chance.integers(0, 12, len(day))),
+        "member": names(people, chance.integers(0, len(people), len(day))),
         "time": instants(time), "cleared_ts": instants(cleared),
     })  # fmt: skip
