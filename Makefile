@@ -12,7 +12,7 @@ UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hash
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := report
-.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis bench-explorers clean help
+.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis bench-explorers bench-reports clean help
 
 report: setup $(DEMO)/kpi.toml ## set up and render the demo reports (the default)
 	@for workspace in $(WORKSPACES); do \
@@ -63,6 +63,9 @@ bench-kpis: setup ## measure the whole catalogue on the demo company (BENCH="--u
 
 bench-explorers: setup ## measure how soon explorers answer (BENCH="--events 1000000 --runs 5")
 	@$(BIN)/python benchmarks/explorers.py $(BENCH)
+
+bench-reports: setup ## measure ten monthly reports against ten empty notebooks (BENCH="--rounds 3")
+	@$(BIN)/python benchmarks/reports.py $(BENCH)
 
 lock: setup-dev ## choose new versions of all requirements and lock them by hash (UPGRADE= keeps the old where it can)
 	@echo uv | $(UV_COMPILE) $(UPGRADE) --no-annotate - -o requirements/bootstrap.lock

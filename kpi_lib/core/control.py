@@ -15,7 +15,6 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -60,6 +59,8 @@ def range_spread(values: Floats) -> float:
 
 def two_sided(statistic: float, freedom: float) -> float:
     """Chance of a Student's t at least so far from 0."""
+    from scipy.special import stdtr  # slow to import, and few reports ask for it
+
     return float(2 * stdtr(freedom, -abs(statistic)))
 
 
@@ -117,6 +118,8 @@ class Reference:
 
     def half(self, at: float, sampling: float | None, chance: float, periods: int = 1) -> float:
         """How far the mean of `periods` values around `at` goes from the expected but for this chance."""
+        from scipy.special import stdtrit
+
         return float(stdtrit(self.freedom, 1 - chance / 2)) * self.error(at, sampling, periods)
 
 

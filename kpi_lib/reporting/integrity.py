@@ -18,6 +18,7 @@ FIGURE = re.compile(r'<data class="kpi-figure"([^>]*)>')
 ATTRIBUTE = re.compile(r'data-([a-z]+)="([^"]*)"')
 TOLD_TOGETHER = {*ACTIVITY, "stickiness"}  # one row of actives holds several figures, each in its own column
 LISTED = 3
+Rows = dict[tuple[str, str], list[dict[str, Any]]]  # by KPI and first day
 
 
 def checklist(html: str, values: pl.DataFrame, facts: Mapping[str, Any]) -> list[tuple[bool, str]]:
@@ -53,9 +54,10 @@ def _held(count: int, odd: int, what: str, rule: str) -> str:
 
 def _figures(html: str, values: pl.DataFrame) -> Iterator[tuple[bool, str]]:
     """Every printed figure stands in values.parquet, to the last bit."""
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    rows: Rows = defaultdict(list)
     for row in values.to_dicts():
-        rows[row["kpi"]].append(row)
+        for start in {"", str(row.get("start"))}:  # a figure may name the period, or leave it out
+            rows[row["kpi"], start].append(row)
     printed = [{name: unescape(value) for name, value in ATTRIBUTE.findall(each)} for each in FIGURE.findall(html)]
     wrong = [each for each in printed if not _there(each, rows)]
     named = ", ".join(dict.fromkeys(f"{each['kpi']} ({each['field']})" for each in wrong[:LISTED]))
@@ -67,15 +69,14 @@ def _figures(html: str, values: pl.DataFrame) -> Iterator[tuple[bool, str]]:
     )
 
 
-def _there(figure: Mapping[str, str], rows: Mapping[str, list[dict[str, Any]]]) -> bool:
-    kpi, field, raw = figure["kpi"], figure["field"], figure["value"]
+def _there(figure: Mapping[str, str], rows: Rows) -> bool:
+    kpi, field, raw, start = figure["kpi"], figure["field"], figure["value"], figure.get("start", "")
     by = dict(pair.partition("=")[::2] for pair in figure.get("by", "").split(";") if pair)
-    places = [(rows[kpi], field)] if kpi in rows else []
-    places += [(rows["actives"], kpi)] if kpi in TOLD_TOGETHER and field == "value" and "actives" in rows else []
+    places = [(rows.get((kpi, start), []), field)]
+    if kpi in TOLD_TOGETHER and field == "value":
+        places.append((rows.get(("actives", start), []), kpi))
     for found, column in places:
         for row in found:
-            if figure.get("start") and str(row["start"]) != figure["start"]:
-                continue
             if any(str(row.get(name)) != value for name, value in by.items() if row.get(name) is not None):
                 continue
             value = row.get(column)

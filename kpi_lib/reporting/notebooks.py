@@ -29,6 +29,7 @@ from kpi_lib.shapes.funnel_rules import required_before
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.paths import Paths
+from kpi_lib.show.phrases import listed
 from kpi_lib.show.tiles import hits_of
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
@@ -150,7 +151,7 @@ def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequ
     if shares():
         told["withheld"] = f"figures about fewer than {shares()} people, and those that would give them away"
     if absent := _left_out(results):
-        told["left out"] = "; ".join(f"{name}: {why}" for name, why in absent.items())
+        told["left out"] = "; ".join(f"{listed(names)}: {why}" for why, names in _by_reason(absent).items())
     hand_over(values, facts)
     return lineage(told)
 
@@ -179,6 +180,14 @@ def _left_out(results: Sequence[object]) -> dict[str, str]:
     for result in results:
         absent |= dict(getattr(result, "left_out", {})) | (dict(result.reasons) if isinstance(result, Values) else {})
     return absent
+
+
+def _by_reason(absent: dict[str, str]) -> dict[str, list[str]]:
+    """Reasons, each once with the KPIs it holds for; alternatives in words."""
+    found: dict[str, list[str]] = {}
+    for name, why in absent.items():
+        found.setdefault(why.replace("|", " or ").replace("+", " with "), []).append(name)
+    return found
 
 
 def _headline(results: Sequence[object]) -> list[str]:

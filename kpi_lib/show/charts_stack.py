@@ -70,7 +70,7 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
         .encode(
             x=x,
             y=value_axis("value", scale).stack("zero"),
-            color=alt.Color("series:N", scale=hues, legend=legend),
+            color=alt.Color("series:N", scale=hues, legend=legend if len(order) > 1 else None),
             order="place:Q",
             opacity=alt.condition("datum.open", alt.value(0.45), alt.value(1.0)),
             tooltip=told,

@@ -43,18 +43,26 @@ def _picture(values: Values, kpi: str) -> Picture | None:
         return None
     periods = values.table["start"].n_unique()
     columns = groups(values, kpi)
-    if periods > 1:
+    if periods > 1 and not _once(rows, columns):
         return _series(values, kpi, columns)
     return _ranked(values, rows, columns) if columns else None
 
 
+def _once(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> bool:
+    """Whether every segment has one figure alone, as a version of a product has the month after its release."""
+    names = [group_of(row, columns) for row in rows]
+    return bool(columns) and len(names) > 1 and len(set(names)) == len(names)
+
+
 def _ranked(values: Values, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Picture:
-    """One period: the largest first."""
+    """The largest first; figures of several periods by time, the latest first."""
     unit = unit_of(rows[0]["kpi"], rows[0]["unit"])
+    dated = len({row["start"] for row in rows}) > 1
     rows = sorted(rows, key=lambda row: (-row["value"], group_of(row, columns)))
+    rows = sorted(rows, key=lambda row: row["start"], reverse=True) if dated else rows
     bars = [
         Row(
-            name=group_of(row, columns),
+            name=group_of(row, columns) + (f" · {short_period(row['start'], row['end'])}" if dated else ""),
             value=row["value"],
             text=written(row["value"], unit, values.currency),
             beside=f"n {whole(row['n'])}",
@@ -66,7 +74,7 @@ def _ranked(values: Values, rows: list[dict[str, Any]], columns: tuple[str, ...]
     ]
     note = "The line at the end of a bar is the 95 % interval." if any(bar.low is not None for bar in bars) else ""
     note += " Grey: too few to tell." if any(bar.quiet for bar in bars) else ""
-    note += f" The largest {BARS} of {len(rows)}." if len(rows) > BARS else ""
+    note += f" The {'latest' if dated else 'largest'} {BARS} of {len(rows)}." if len(rows) > BARS else ""
     return ranks_picture(
         Ranks(rows=tuple(bars)), alt=plain(sentence(values).phrase), note=note.strip(), table=values_table(values)
     )

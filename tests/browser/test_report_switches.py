@@ -66,8 +66,13 @@ def ages() -> Any:  # noqa: ANN401 - a Picture
 
 @pytest.fixture(scope="module")
 def html() -> str:
+    return shown_page(picture(), bars(), ages())
+
+
+def shown_page(*pictures: object) -> str:
+    """A report of these pictures."""
     cells = [nbformat.v4.new_markdown_cell("# How?\n## What moved?"), nbformat.v4.new_code_cell("shown")]
-    shown = [nbformat.v4.new_output("display_data", bundle(each)) for each in (picture(), bars(), ages())]
+    shown = [nbformat.v4.new_output("display_data", bundle(each)) for each in pictures]
     cells[-1].outputs.extend(shown)
     return page(nbformat.v4.new_notebook(cells=cells), Head(workspace="Shop", report="weekly", title="June"))
 
@@ -149,6 +154,15 @@ def test_a_stretch_drawn_with_the_mouse_chooses_its_periods(opened: Visit) -> No
     start, stop = figure.locator("select").evaluate_all("lists => lists.map(list => list.value)")
     assert "2026-01-01" < start < stop < "2026-10-01"
     assert opened.complaints == []
+
+
+def test_series_without_a_colour_of_their_own_share_a_box(visit: Callable[..., Visit]) -> None:
+    points = [{**point(month, "Daily"), "series": name} for name in "abcd" for month in MONTHS]
+    lines = Lines(points=points_of(points), at=MONTHS, unit=COUNT, colours={"a": "#1b5e8c", "b": "#d55e00"})
+    seen = visit(shown_page(lines_picture(lines, alt="Four.")))
+    boxes = seen.page.locator(".switches label:has(input)")
+    boxes.first.wait_for()
+    assert boxes.all_text_contents() == ["a", "b", "(other 2)"]
 
 
 def test_names_from_the_data_stay_words(opened: Visit) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from kpi_lib.reporting.handover import RUN_FOLDER, hand_over
+from kpi_lib.reporting.notebooks import _by_reason
 
 VALUES = pl.DataFrame({"kpi": ["orders"], "value": [3.0]})
 
@@ -30,3 +31,12 @@ def test_facts_that_json_cannot_hold_leave_nothing(tmp_path: Path, monkeypatch: 
     with pytest.raises(TypeError):
         hand_over(VALUES, {"x": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_left_out_for_one_reason_is_told_once() -> None:
+    why = "needs subscriptions.mrr|subscriptions.amount+interval"
+    told = _by_reason({"nrr": why, "arpa": why, "cac": "no spend"})
+    assert told == {
+        "needs subscriptions.mrr or subscriptions.amount with interval": ["nrr", "arpa"],
+        "no spend": ["cac"],
+    }

@@ -303,3 +303,17 @@ def test_long_labels_of_emoji_are_drawn(length: int) -> None:
     assert "plan" in still({"$schema": "https://vega.github.io/schema/vega-lite/v6.json", **lone})
     with pytest.raises(ValueError, match="failed"):
         still({"mark": "no mark"})
+
+
+def test_segments_with_one_figure_each_are_bars_by_time_and_no_scattered_dots() -> None:
+    grid = Grid.calendar("week", date(2026, 1, 5), date(2026, 1, 19), zone="UTC")
+    values = compute("actions_per_user", visits().with_by(("plan",)), grid)
+    first, second = grid.firsts
+    seen = {"free": first, "paid": second}
+    kept = [row for row in values.table.to_dicts() if seen.get(row["plan"]) == row["start"]]
+    assert len(kept) == 2
+    (picture,) = values_pictures(replace(values, table=pl.DataFrame(kept, schema=values.table.schema)))
+    named = [row["name"] for rows in picture.wide.to_dict()["datasets"].values() for row in rows if "name" in row]
+    assert list(dict.fromkeys(named)) == ["paid · 2026-01-12", "free · 2026-01-05"]
+    (lines,) = values_pictures(values)
+    assert not any("name" in row for rows in lines.wide.to_dict()["datasets"].values() for row in rows)

@@ -103,18 +103,25 @@ function controls(chart, spec, redraw) {
   if (bar.childElementCount) chart.after(bar);
 }
 
+// Series that have no colour of their own share one box.
+function told(series) {
+  const found = new Map();
+  series.forEach((colour, name) => found.set(colour, [...(found.get(colour) ?? []), name]));
+  return [...found].map(([colour, names]) => [names, colour]);
+}
+
 function boxes(chart, series, redraw) {
   const group = made("fieldset", made("legend", "Show in this chart", { className: "kpi-hidden" }));
   hidden.set(chart, new Set());
-  for (const [name, colour] of series) {
+  for (const [names, colour] of told(series)) {
     const box = made("input", "", { type: "checkbox", checked: true });
     box.style.accentColor = colour;
     box.addEventListener("change", () => {
-      hidden.get(chart)[box.checked ? "delete" : "add"](name);
+      names.forEach((name) => hidden.get(chart)[box.checked ? "delete" : "add"](name));
       redraw([chart]);
     });
     const label = made("label", box);
-    label.append(name);
+    label.append(names.length > 1 ? `(other ${names.length})` : names[0]);
     group.append(label);
   }
   return group;
