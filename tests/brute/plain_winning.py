@@ -60,8 +60,11 @@ def lead_to_sale_rate(w: Shop, p: Period) -> Found:
 
 @plain
 def sales_cycle_length(w: Shop, p: Period) -> Found:
-    rows = [(row["lead_ts"], w.known(row["closed_ts"]), row["won"]) for row in w.within("deals", p, "lead_ts")]
-    return half_done([(seconds((at or w.until) - lead), at is not None and won) for lead, at, won in rows])
+    waits = []
+    for row in w.within("deals", p, "lead_ts"):
+        begin, at = w.known(row["opportunity_ts"]) or row["lead_ts"], w.known(row["closed_ts"])
+        waits.append((seconds((at or w.until) - begin), at is not None and row["won"]))
+    return half_done(waits)
 
 
 @plain

@@ -109,10 +109,12 @@ def _subscription(number: int, start: datetime, draw: Random, users: Sequence[st
 
 
 def _deal(number: int, lead: datetime, draw: Random) -> dict[str, Any]:
-    closed = lead + timedelta(hours=draw.randrange(1, 24 * 12))
+    seen = lead + timedelta(hours=draw.randrange(24 * 4)) if draw.random() < 0.5 else None
+    closed = (seen or lead) + timedelta(hours=draw.randrange(1, 24 * 12))
     return {
         "deal_id": f"x{number}",
         "lead_ts": lead,
+        "opportunity_ts": seen,
         "closed_ts": closed,
         "won": draw.random() < 0.6,
         "amount": draw.randrange(1_000, 90_000),
