@@ -226,7 +226,9 @@ def _drift(walk: _Walk) -> Look | None:
     cut, step = step_at(flat)
     creeps = line <= step
     since = places[0] if creeps else places[cut]
-    first, last = (usual.slope * i for i in (since, at)) if creeps else (median(flat[:cut]), median(flat[cut:]))
+    # what is told is what was seen at both ends: a line through a beginning from nothing leads below nothing
+    ends = (walk.rules.run, -walk.rules.run) if creeps else (cut, cut)
+    first, last = median(flat[: ends[0]]), median(flat[ends[1] :])
     chance = mann_kendall(flat, alike=lag_one(rest))
     scale = (level + last, level + first, level + first, level + first)
     return _look(walk, (CREEP if creeps else SHIFT, since, at), scale, chance, part=DRIFT)

@@ -17,6 +17,7 @@ VERBS = {
     ("shift", False): "fell to a new level of", ("creep", True): "crept up to", ("creep", False): "crept down to",
 }  # fmt: skip
 SAID = 3
+MANY = 10
 
 
 def signals_sentence(result: Signals) -> Say:
@@ -79,9 +80,11 @@ def mostly(found: Contributions | None, currency: str) -> str:
 
 
 def size_of(signal: Signal) -> str:
-    """How far from what was expected, signed."""
+    """How far from what was expected, signed; many times as much is told as such."""
     if signal.size is None:
         return "—"
+    if not signal.points and signal.size >= MANY - 1:
+        return f"{significant(signal.size + 1, 2)} times as much"
     return moved(signal.size, unit_of(signal.kpi), points=signal.points, sign=True)
 
 

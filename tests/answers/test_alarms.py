@@ -89,6 +89,16 @@ def test_a_new_level_is_told_by_what_was_seen() -> None:
     assert level.observed < level.low < level.expected < level.high
 
 
+def test_a_creep_is_told_by_what_was_seen_at_both_ends() -> None:
+    """A start from nothing: a line through it would begin below what ever was."""
+    x = (2 + 9 * np.arange(24)) * np.exp(0.02 * np.random.default_rng(3).normal(size=24))
+    series = Series([2 * math.sqrt(v) for v in x], [1.0] * 24, 1.0, lambda z: (z / 2) ** 2, far)
+    (creep,) = [look for look in hits(watch(series, "month", 23)) if look.kind == CREEP]
+    seen = x[creep.since :]
+    assert creep.expected == pytest.approx(np.median(seen[:3]), rel=0.05)
+    assert creep.observed == pytest.approx(np.median(seen[-3:]), rel=0.05)
+
+
 def test_weekends_are_no_drops() -> None:
     assert hits(watch(of(steady("day", 200, 6)), "day", 70)) == []
 
