@@ -21,7 +21,7 @@ def next_set(sets: Sequence[KpiSet], primary: Sequence[str], secondary: Sequence
 
 
 def story(sets: Sequence[KpiSet], until: date | None = None) -> str:
-    """The version in force on a day and what changed with it; "" where none was.
+    """The version in force on a day, what changed with it, and when to look at it again; "" where none was.
 
     >>> old = {"version": 1, "since": date(2026, 1, 5), "primary": ["dau", "mau"], "secondary": ["arpu"]}
     >>> new = {"version": 2, "since": date(2026, 3, 2), "primary": ["dau", "arpu"], "why": "it must pay"}
@@ -29,6 +29,8 @@ def story(sets: Sequence[KpiSet], until: date | None = None) -> str:
     'version 2 since 2026-03-02: now primary arpu; dropped mau (it must pay)'
     >>> story([old, new], date(2026, 2, 1))
     'version 1 since 2026-01-05: the first'
+    >>> story([{**old, "look": date(2026, 4, 1)}], date(2026, 5, 1))
+    'version 1 since 2026-01-05: the first; a new look at it was due on 2026-04-01'
     """
     known = [each for each in sets if until is None or each["since"] <= until]
     if not known:
@@ -36,7 +38,14 @@ def story(sets: Sequence[KpiSet], until: date | None = None) -> str:
     now = known[-1]
     changes = "; ".join(changed(known[-2], now)) if len(known) > 1 else "the first"
     why = f" ({now['why']})" if now.get("why") else ""
-    return f"version {now['version']} since {now['since']}: {changes or 'the same figures'}{why}"
+    return f"version {now['version']} since {now['since']}: {changes or 'the same figures'}{why}{_look(now.get('look'), until)}"
+
+
+def _look(day: date | None, until: date | None) -> str:
+    """When the choice is to be looked at again: products change, and so does what tells about them."""
+    if day is None:
+        return ""
+    return f"; a new look at it {'was due on' if until and until > day else 'is due on'} {day}"
 
 
 def changed(before: KpiSet, now: KpiSet) -> list[str]:

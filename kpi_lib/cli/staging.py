@@ -1,12 +1,13 @@
 """The verb that chooses KPIs: which ones for stage, goals and product, why, and what they need beside them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kpi_lib.cli.listing import hanging, missing
-from kpi_lib.cli.options import Place, shared
+from kpi_lib.cli.options import Place, day_of, shared
 from kpi_lib.cli.text import plain
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ REASONS = {"limit": "beyond the first few"}
 @click.option("--limit", metavar="N", type=int, default=5, help="How many primary KPIs at most (default 5).")
 @click.option("--write", is_flag=True, help="Write the choice to kpi.toml, the KPIs as a new version of the KPI set.")
 @click.option("--why", metavar="TEXT", help="With --write: why the KPI set changes.")
+@click.option("--look", metavar="D", type=day_of, help="With --write: on which day to look at the KPI set again.")
 @shared
-def stage(place: Place, *, write: bool, why: str | None, **asked: Any) -> int:  # noqa: ANN401
+def stage(place: Place, *, write: bool, why: str | None, look: date | None, **asked: Any) -> int:  # noqa: ANN401
     """Choose KPIs for a stage, a goal or both; without them, for what [product] says, or what the data look like.
 
     \b
     Example:
       kpi stage --stage growth --goal revenue
-      kpi stage --goal satisfaction --write --why "people complain"
+      kpi stage --goal satisfaction --write --why "people complain" --look 2026-12-01
     """
     from kpi_lib.answers.kpi_sets import story
     from kpi_lib.answers.stages import stage as advise
@@ -51,8 +53,13 @@ def stage(place: Place, *, write: bool, why: str | None, **asked: Any) -> int:  
     document = advice.to_dict() | ({"proposed": proposed} if proposed else {})
     lines = _told(advice, "" if asked["north_star"] else " (proposed)") + _proposal(proposed, asked["stage"])
     if workspace is not None and write:
-        changed, workspace = _write(workspace, asked, advice, why)
+        versions = len(workspace.kpi_sets)
+        changed, workspace = _write(workspace, asked, advice, {"why": why, "look": look})
         lines += ["kpi.toml is changed." if changed else "kpi.toml says so already."]
+        if (why or look) and len(workspace.kpi_sets) == versions:
+            lines += hanging(
+                "", "The KPI set is the same, so --why and --look are not written; change them in kpi.toml."
+            )
     if workspace is not None and (set_ := story(workspace.kpi_sets)):
         document["kpi_set"] = set_
         lines += hanging("KPI set: ", set_)
@@ -105,7 +112,7 @@ def _proposal(proposed: Mapping[str, Any], chosen: str | None) -> list[str]:
 
 
 def _write(
-    workspace: "Workspace", asked: Mapping[str, Any], advice: "Advice", why: str | None
+    workspace: "Workspace", asked: Mapping[str, Any], advice: "Advice", more: Mapping[str, object]
 ) -> "tuple[bool, Workspace]":
     """Write the choice; the KPI set is dated by the day on which it was chosen."""
     from kpi_lib.answers.kpi_sets import next_set
@@ -118,7 +125,8 @@ def _write(
     today = local_day(workspace.now, workspace.config["workspace"].get("timezone", "UTC"))
     primary, secondary = ([row["kpi"] for row in rows] for rows in (advice.primary, advice.secondary))
     found = next_set(workspace.kpi_sets, primary, secondary, today)
-    changed = choose(workspace.folder, product, {**found, "why": why} if found and why else found)
+    told = {name: value for name, value in more.items() if value}
+    changed = choose(workspace.folder, product, {**found, **told} if found else found)
     return changed, open_workspace(workspace.folder, now=workspace.now)
 
 

@@ -249,7 +249,14 @@ TARGET: Mapping[str, Check] = {
     "definition": text,
     "statement": text,
 }
-KPI_SET: Mapping[str, Check] = {"version": whole, "since": day, "primary": texts, "secondary": texts, "why": text}
+KPI_SET: Mapping[str, Check] = {
+    "version": whole,
+    "since": day,
+    "primary": texts,
+    "secondary": texts,
+    "why": text,
+    "look": day,
+}
 REPORT: Mapping[str, Check] = {"notebook": text, "every": one_of(EVERY), "by": texts, "params": plain}
 FUNNEL: Mapping[str, Check] = {
     "steps": texts,

@@ -55,6 +55,13 @@ def test_the_choice_is_written_and_versioned_and_the_file_kept(kpi: Kpi, shop: P
     assert card.status == 0
 
 
+def test_a_choice_is_looked_at_again_on_its_day(kpi: Kpi, shop: Path) -> None:
+    asked = ("stage", "--goal", "satisfaction", "--write", "--look", "2099-01-31", "--workspace", shop)
+    assert "a new look at it is due on 2099-01-31" in " ".join(kpi(*asked).out.split())
+    assert "look = 2099-01-31" in (shop / "kpi.toml").read_text(encoding="utf-8")
+    assert "are not written; change them in kpi.toml" in " ".join(kpi(*asked).out.split())
+
+
 def test_a_stage_can_be_proposed_where_none_is_chosen(kpi: Kpi, stranger: Path) -> None:
     said = kpi("stage", "--workspace", stranger)
     assert said.status == 2  # two months tell no stage, and no goal is named

@@ -1,6 +1,7 @@
 """Control charts and trend tests: published charts, SciPy's answers, and what must hold for all numbers."""
 
 import math
+from itertools import pairwise
 from random import Random
 from statistics import mean, median
 
@@ -107,6 +108,22 @@ def test_the_spread_of_counts_is_never_below_their_sampling_error() -> None:
     usual = reference(range(20), x, [1.0] * 20, floor=1.0)
     assert usual.spread == 1.0
     assert reference(range(20), x, [1.0] * 20).spread < 0.2
+
+
+def test_shares_of_unlike_size_are_charted_in_multiples_of_their_sampling_error() -> None:
+    """Laney's p' chart, written out: z of each share, its spread by moving ranges / 1.128, limits of spread × own error."""
+    sizes = [100, 4_900] * 10
+    shares = [0.30, 0.21, 0.14, 0.19, 0.26, 0.20, 0.12, 0.215, 0.22, 0.185] * 2
+    errors = [0.4 / math.sqrt(n) for n in sizes]
+    found = reference(range(20), shares, errors, ranges=True)
+    flat = [share - found.slope * at - (found.centres[0] or 0.0) for at, share in enumerate(shares)]
+    z = [rest / error for rest, error in zip(flat, errors, strict=True)]
+    centred = [each - sum(z) / 20 for each in z]
+    alike = max(sum(a * b for a, b in pairwise(centred)) / sum(a * a for a in centred), 0.0)
+    ranges = sum(abs(b - a) for a, b in pairwise(z)) / 19 / (2 / math.sqrt(math.pi))
+    assert found.spread == pytest.approx(ranges / math.sqrt(1 - alike), rel=1e-9)
+    small, large = (found.error(20, 0.4 / math.sqrt(n)) for n in (100, 4_900))
+    assert small / large == pytest.approx(7)
 
 
 def test_an_unmoved_series_still_has_a_spread() -> None:
