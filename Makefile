@@ -12,7 +12,7 @@ UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --generate-hash
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := report
-.PHONY: report setup setup-dev test test-slow test-spark lint lock lab bench bench-kpis bench-explorers bench-reports clean help
+.PHONY: report setup setup-dev test test-slow test-spark mutants lint lock lab bench bench-kpis bench-explorers bench-reports clean help
 
 report: setup $(DEMO)/kpi.toml ## set up and render the demo reports (the default)
 	@for workspace in $(WORKSPACES); do \
@@ -46,6 +46,9 @@ test-spark: ## --engine spark against the answers of one machine, in an environm
 	@for lock in dev spark; do .venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--require-hashes -r requirements/$$lock.lock || exit $$?; done
 	@.venv-spark/bin/python -m pytest -n 0 -m spark tests/sources/test_cluster.py
+
+mutants: setup-dev ## plant small faults in the central modules and see which no test notices (MUTANTS="measure --every 3")
+	@$(BIN)/python -m tests.mutants.run $(MUTANTS)
 
 lint: setup-dev ## style, types and import floors alone
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

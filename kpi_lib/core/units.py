@@ -116,9 +116,9 @@ def money(amount: float, currency: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Write a duration in its two largest fitting parts.
+    """Write a duration in its two largest fitting parts, rounded to the smaller.
 
-    >>> span(45), span(150), span(5400), span(86400 * 3.5)
+    >>> span(45), span(150), span(5399), span(86400 * 3.5)
     ('45 s', '2 min 30 s', '1 h 30 min', '3 d 12 h')
     """
     if abs(seconds) < 60:
@@ -126,6 +126,9 @@ def span(seconds: float) -> str:
     parts = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     left = round(abs(seconds))
     at = next(i for i, (_, size) in enumerate(parts) if left >= size)
+    fine = parts[min(at + 1, 3)][1]
+    left = int(left / fine + 0.5) * fine
+    at = next(i for i, (_, size) in enumerate(parts) if left >= size)  # 23 h 59 min 40 s are a day
     (big, size), (small, fine) = parts[at], parts[min(at + 1, 3)]
     whole, rest = divmod(left, size)
     text = f"{whole} {big}" + (f" {rest // fine} {small}" if rest // fine else "")

@@ -105,7 +105,7 @@ class Tile:
     target: Target | None = None
     meaning: Phrase = ""
     facts: tuple[tuple[str, Phrase], ...] = ()
-    quiet: str = ""
+    quiet: Phrase = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _pill(pill: Pill) -> Html:
 
 @html.register
 def _(block: Tile) -> Html:
-    quiet = tag("p", block.quiet, class_="kpi-quiet") if block.quiet else None
+    quiet = tag("p", inline(block.quiet), class_="kpi-quiet") if block.quiet else None
     facts = [tag("div", tag("dt", name), tag("dd", inline(value))) for name, value in block.facts]
     listed = tag("dl", *facts, class_="kpi-lineage") if facts else None
     meaning = _fold("What it means", join(tag("p", inline(block.meaning)), listed)) if block.meaning else None

@@ -112,10 +112,11 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
     """One figure at a glance."""
     row, kpi = standing.row, standing.kpi
     few = row["status"] == "small_n"
-    number = "" if row["n"] is None else f": {row['n']:,}"
+    by = tuple(standing.part)
+    number = () if row["n"] is None else (": ", figure(row, "n", currency=scorecard.currency, by=by))
     return Tile(
         label=standing.title,
-        value=figure(row, currency=scorecard.currency, by=tuple(standing.part)),
+        value=figure(row, currency=scorecard.currency, by=by),
         change=compared(standing, scorecard.every) if row["value"] is not None else None,
         year=compared_year(standing, scorecard.every),
         spark=spark_of(standing, scorecard) if spark else None,
@@ -124,7 +125,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         target=target_of(standing.aim, scorecard.currency) if standing.aim else None,
         meaning=meaning(kpi),
         facts=tuple(_facts(standing, scorecard.currency)),
-        quiet=f"Few to go by{number}" if few else "",
+        quiet=("Few to go by", *number) if few else "",
     )
 
 

@@ -108,3 +108,21 @@ def test_a_duration_beyond_all_calendars_is_refused() -> None:
 )
 def test_minor_units_are_those_of_iso_4217(digits: int, codes: str) -> None:
     assert {code: minor_digits(code) for code in codes.split()} == dict.fromkeys(codes.split(), digits)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (387_558.0, "4 d 12 h"),
+        (86_380.0, "1 d"),
+        (3_599.7, "1 h"),
+        (3_570, "59 min 30 s"),
+        (5_369, "1 h 29 min"),
+        (5_370, "1 h 30 min"),
+        (59.9996, "60 s"),
+        (-5_399, "−1 h 30 min"),
+    ],
+)
+def test_durations_are_rounded_to_what_is_shown(seconds: float, text: str) -> None:
+    """They were cut off: 1 h 29 min 59 s read as 1 h 29 min."""
+    assert show(seconds, SECONDS) == text

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+from kpi_lib.show.phrases import named
+
 FIGURE = "\N{WHITE SQUARE}"  # stands for a figure in the text around it
 BLOCKS = frozenset(("p", "li", "td", "th", "dt", "dd", "summary", "h1", "h2", "h3", "caption"))
 HIDDEN = frozenset(("script", "style", "svg", "title", "pre"))  # drawings and code are no text of the page
@@ -159,7 +161,7 @@ def _scales(figure: Printed, text: str) -> tuple[int, ...]:
         return (100,)
     field, kpi = figure.attributes["data-field"], figure.attributes["data-kpi"]
     if field in ("change_low", "year_change_low", "previous_low") or (
-        kpi in ("funnel", "cohort_pooled", "cohort") and field in ("low", "rate")
+        kpi.startswith(("funnel", "cohort")) and field in ("low", "high", "rate")
     ):
         return (100, 1) if field != "previous_low" and "change" in field else (100,)
     return (1, 30) if kpi == "stickiness" else (1,)
@@ -178,7 +180,7 @@ def found(figure: Printed, rows: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
             continue
         if start and str(row["start"]) != start:
             continue
-        if any(str(row.get(name)) != value for name, value in by.items()):
+        if any(named(row.get(name)) != value for name, value in by.items()):
             continue
         value = row.get(column if own else kpi)
         if value is not None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import polars as pl
 
 from kpi_lib.core.errors import ReportError
 from kpi_lib.reporting import runner
@@ -39,21 +40,26 @@ def whole(folder: Path) -> int:
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     for name, digest in manifest["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
-    nbformat.read(folder / "report.ipynb", as_version=4)
     rows: int = manifest["parameters"]["rows"]
+    book = nbformat.read(folder / "report.ipynb", as_version=4)
+    if book.cells[-1].get("id") == "run":
+        assert book.cells[-1].source == f"run {rows}"
+        assert f", run {rows}." in (folder / "report.html").read_text("utf-8")
     return rows
 
 
-def without_kernel(values: Path) -> None:
-    """What a kernel leaves, without its seconds."""
+def without_kernel() -> None:
+    """What a kernel leaves, without its seconds; every file of a run tells which run it is of."""
 
     def execute(notebook: Any, parameters: Any, *, into: Path, stay: Any) -> None:  # noqa: ANN401
+        rows = parameters["rows"]
+        notebook.cells.append(nbformat.v4.new_markdown_cell(f"run {rows}", id="run"))
         into.write_text(nbformat.writes(notebook), "utf-8")
-        shutil.copy(values, stay.folder / "values.parquet")
-        (stay.folder / "facts.json").write_text(json.dumps({"fingerprint": str(parameters["rows"])}), "utf-8")
+        pl.DataFrame({"kpi": ["orders"], "value": [float(rows)]}).write_parquet(stay.folder / "values.parquet")
+        (stay.folder / "facts.json").write_text(json.dumps({"fingerprint": str(rows)}), "utf-8")
 
     runner.execute = execute
-    runner.page = lambda book, head, live=True: f"<p>{head.title}</p>" * 100
+    runner.page = lambda book, head, live=True: f"<p>{head.title}, {book.cells[-1].source}.</p>" * 100
 
 
 def child(act: Callable[[], int]) -> int:
@@ -167,13 +173,13 @@ def killed(notebook: Path, job: Job, count: int) -> list[list[int]]:
 
 
 def main(how: str, folder: Path, count: int) -> int:
-    """Do it in a folder that holds toy.ipynb and values.parquet."""
+    """Do it in a folder that holds toy.ipynb."""
     notebook = folder / "toy.ipynb"
     head = Head(workspace="Toy", report="toy", title="June 1998")
     place = folder / "reports" / "Toy" / "toy" / "1998-06"
     job = Job(head=head, period="1998-06", folder=place, timeout=120)
     if how != "random":
-        without_kernel(folder / "values.parquet")
+        without_kernel()
     assert ended(child(lambda: attempt(notebook, 1, job))) == FINE
     acts: dict[str, Callable[[Path, Job, int], list[list[int]]]] = {"race": races, "random": killed}
     act = acts.get(how, lambda *given: broken(how, *given))

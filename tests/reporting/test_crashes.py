@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from tests.reporting.conftest import Write
@@ -24,7 +23,6 @@ def tried(notebook: Write, tmp_path: Path) -> Callable[..., Any]:
 
     def ask(how: str, count: int = 0) -> Any:  # noqa: ANN401
         notebook()
-        pl.DataFrame({"kpi": ["orders"], "value": [1.0]}).write_parquet(tmp_path / "values.parquet")
         command = [sys.executable, "-m", "tests.reporting.crashing", how, str(tmp_path), str(count)]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
