@@ -37,11 +37,18 @@ def build(place: Place) -> int:
     """
     from kpi_lib.sources.workspace import open_workspace
 
-    def tell(stage: str, done: int, total: int) -> None:
-        width = 20 * done // max(total, 1)
-        click.echo(f"\r{stage:5} [{'#' * width}{'.' * (20 - width)}] {done}/{total}", err=True, nl=done >= total)
+    begun = False
 
-    document = open_workspace(place.folder).build_store(tell)
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal begun
+        width, begun = 20 * done // max(total, 1), done < total
+        click.echo(f"\r{stage:5} [{'#' * width}{'.' * (20 - width)}] {done}/{total}", err=True, nl=not begun)
+
+    try:
+        document = open_workspace(place.folder).build_store(tell)
+    finally:
+        if begun:  # what went wrong is told on a line of its own
+            click.echo(err=True)
     rows = [[name, f"{count:,}"] for name, count in document["tables"].items()]
     said = "built" if document["built"] else "up to date, nothing to do"
     text = f"{table(['table', 'rows'], rows)}\n{said}: {_size(document['bytes'])}, data {document['fingerprint']}"

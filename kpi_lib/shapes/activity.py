@@ -42,7 +42,8 @@ def qualifying(data: Dataset, events: Sequence[str] = ANY) -> pl.LazyFrame:
     there = event_names(data)
     for name in events:
         if there and name not in there:  # where nothing happened at all, nothing can be misspelt
-            raise unknown("event", name, there)
+            chosen = list(events) == list(data.settings.get("active_events", ()))
+            raise unknown("event", name, there, where="[settings] active_events" if chosen else "")
     return rows.filter(pl.col("event").is_in(list(events)))
 
 

@@ -120,6 +120,15 @@ def test_a_period_that_nobody_watched_is_said(kpi: Kpi, stranger: Path, verb: st
     assert "nothing was observed" not in kpi(*asked, "2026-03-03").err
 
 
+@pytest.mark.parametrize("verb", ["active", "lifecycle", "cohort", "habits"])
+def test_a_misspelt_event_of_the_settings_is_told_with_its_place(kpi: Kpi, stranger: Path, verb: str) -> None:
+    toml = stranger / "kpi.toml"
+    toml.write_text(toml.read_text("utf-8") + '\n[settings]\nactive_events = ["visti"]\n', encoding="utf-8")
+    said = kpi(verb, "--workspace", stranger)
+    assert (said.status, said.out) == (2, "")
+    assert "unknown event 'visti' in [settings] active_events. Did you mean visit?" in said.err
+
+
 def test_a_lifecycle_of_what_nobody_watched_is_not_first_seen(kpi: Kpi, stranger: Path) -> None:
     said = kpi("lifecycle", "--every", "month", "--workspace", stranger, "--period", "2020-01")
     assert said.out.splitlines()[1].endswith("not watched")

@@ -51,3 +51,15 @@ def test_explain_refuses_what_the_question_refuses(kpi: Kpi, stranger: Path) -> 
     said = kpi("explain", "--workspace", stranger, "funnel", "--steps", "visit")
     assert (said.status, said.out) == (2, "")
     assert "two steps or more" in said.err
+
+
+def test_what_stops_a_build_is_told_on_a_line_of_its_own(kpi: Kpi, stranger: Path) -> None:
+    toml = stranger / "kpi.toml"
+    lines = toml.read_text("utf-8").splitlines()
+    zones = [at for at, line in enumerate(lines) if line.startswith("timezone")]  # of the workspace, then of the table
+    kept = [line for at, line in enumerate(lines) if at not in zones[1:]]
+    toml.write_text("\n".join(kept), encoding="utf-8")
+    said = kpi("store", "build", "--workspace", stranger)
+    assert said.status == 2
+    assert "a time without a zone" in said.err
+    assert any(line.startswith("kpi: log export.csv") for line in said.err.splitlines())
