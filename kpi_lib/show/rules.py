@@ -27,7 +27,7 @@ def rules_sentence(result: Findings) -> Say:
     """Which rules hold, each by the figure that tells most."""
     judged = [each for each in result.findings if each.verdict != UNKNOWN]
     if not judged:
-        return Say("None of the named rules can be told yet: the tables or the history that they need are not there.")
+        return Say("No named rule can be told yet: the tables or the history that they need are not there.")
     count = f"{plural(len(judged), 'named rule')} could be looked at"
     if not result.holding:
         return Say(f"{count}, and none of them holds.")

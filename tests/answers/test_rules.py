@@ -181,7 +181,7 @@ def test_nothing_is_told_of_data_that_are_not_there() -> None:
     assert verdicts["nps_after_release"] == (UNKNOWN, "needs surveys.kind, surveys.score, surveys.time")
     assert all(verdict != YES for verdict, _ in verdicts.values())
     assert all(reason for verdict, reason in verdicts.values() if verdict == UNKNOWN)
-    assert plain(say(found).phrase).startswith("None of the named rules can be told yet")
+    assert plain(say(found).phrase).startswith("No named rule can be told yet")
 
 
 def test_a_score_is_compared_with_the_last_time_that_it_was_asked() -> None:
