@@ -71,6 +71,10 @@ def figure(picture: Mapping[str, Any], specs: Specs) -> str:
     below = picture.get("below") or ""
     if picture.get("tile"):
         return f'<section class="star">{picture["tile"]}<figure>{chart}{below}</figure></section>'
+    if picture.get("choice"):
+        kind, name = (escape(word) for word in picture["choice"])
+        named = f'<p class="option">{kind} <strong>{name}</strong></p>'
+        return f'<figure data-switch="{kind}" data-option="{name}">{named}{chart}{below}</figure>'
     return f"<figure>{chart}{below}</figure>"
 
 

@@ -3,15 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
+
 from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show.canvas import DESK, PHONE
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
 from kpi_lib.show.funnels import FEW, definition, description, groups, step_name, steps_table
-from kpi_lib.show.phrases import between, whole, written
+from kpi_lib.show.phrases import between, named, whole, written
 from kpi_lib.show.picture import Picture
 
-SEGMENTS = 12
+SEGMENTS, OWN = 12, 8
 
 
 def funnel_picture(result: FunnelResult) -> Picture:
@@ -29,6 +31,24 @@ def funnel_picture(result: FunnelResult) -> Picture:
     wide, narrow = rank_chart(ranks[0], DESK), rank_chart(ranks[1], PHONE)
     figures = replace(steps_table(result), note=" ".join(result.warnings))  # the rules stand above it already
     return Picture(wide=wide, narrow=narrow, alt=description(result), note=note, table=figures)
+
+
+def segment_pictures(result: FunnelResult) -> tuple[Picture, ...]:
+    """The steps of each segment on their own, the largest first, for readers to choose from; their figures stand under the whole."""
+    if not result.by or result.table.is_empty():
+        return ()
+    sizes = result.table.group_by(result.by).agg(pl.col("units").max())
+    chosen = sizes.filter(pl.col("units") > 0).sort("units", *result.by, descending=[True, *[False] * len(result.by)])
+    found = []
+    for row in chosen.head(OWN).to_dicts():
+        part = result.table.filter(pl.all_horizontal(pl.col(name).eq_missing(pl.lit(row[name])) for name in result.by))
+        own = replace(result, table=part.drop(result.by), by=())
+        name = " / ".join(named(row[column]) for column in result.by)
+        whole_one = funnel_picture(own)
+        note = "Percent of the step before, with the 95 % interval; times from the start."
+        alt = f"{name}: {description(own)}"
+        found.append(replace(whole_one, alt=alt, note=note, table=None, choice=(" / ".join(result.by), name)))
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _bar(steps: list[dict[str, Any]], at: int, *, short: bool) -> Row:

@@ -42,6 +42,7 @@ from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_adoption import breadth_picture
+from kpi_lib.show.charts_funnel import segment_pictures
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
@@ -76,6 +77,8 @@ def faces(result: object) -> tuple[object, ...]:
 def _(result: FunnelResult | Actives | Sessions | Lifecycle | Paths | Habits) -> tuple[object, ...]:
     if not _counts(result):
         return (say(result),)  # an empty picture would look like a broken one
+    if isinstance(result, FunnelResult):
+        return (say(result), chart(result), *segment_pictures(result))
     return (say(result), table(result) if isinstance(result, Sessions) else chart(result))
 
 

@@ -30,7 +30,8 @@ class Chart(Protocol):
 class Picture:
     """One question, one chart: `alt` states the finding in words, `note` stands under it, `table` unfolds the figures.
 
-    With a `tile` the two stand side by side as the north star of the report.
+    With a `tile` the two stand side by side as the north star of the report. Pictures in a row with the same first word of
+    `choice` are alternatives, as of one segment each: a live page shows the one that is chosen, any other all of them.
     """
 
     wide: Chart
@@ -39,6 +40,7 @@ class Picture:
     note: Phrase = ""
     table: Table | None = None
     tile: Tile | None = None
+    choice: tuple[str, str] | None = None
 
 
 def picture_bundle(picture: Picture) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def picture_bundle(picture: Picture) -> dict[str, Any]:
         "alt": clean(picture.alt),
         "below": below(picture).text,
         "tile": html(picture.tile).text if picture.tile is not None else None,
+        "choice": [clean(word) for word in picture.choice] if picture.choice else None,
     }
     on_white = {**wide, "background": "#ffffff"}  # a dark JupyterLab would swallow the dark ink
     return {

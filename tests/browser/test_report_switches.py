@@ -9,12 +9,15 @@ import pytest
 
 from kpi_lib.core.units import COUNT
 from kpi_lib.reporting.page import Head, page
+from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.show.blocks import Figure, Table
+from kpi_lib.show.charts_funnel import segment_pictures
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
 from kpi_lib.show.charts_stack import Stack, stack_picture
 from kpi_lib.show.notebook import bundle
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import axe, breaks
+from tests.show.results import log
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.browser
@@ -196,3 +199,25 @@ def test_the_choices_break_no_rule_of_accessibility(
     seen.page.screenshot(path=pictures / f"switches-{width}-{mode}.png", full_page=True)
     assert breaks(seen, axe) == []
     assert seen.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_of_alternatives_one_is_shown_and_the_keyboard_chooses(visit: Callable[..., Visit], axe: str) -> None:
+    rows = [(user, 0.0, "look", plan) for plan in ("free", "pro") for user in (f"{plan}{at}" for at in range(20))]
+    bought = [(user, 1.0, "buy", plan) for user, _, _, plan in rows[::2]]
+    way = funnel(log([*rows, *bought]).with_by(("plan",)), Funnel(("look", "buy"), within="7d"))
+    seen = visit(shown_page(*segment_pictures(way)))
+    group = seen.page.get_by_role("group", name="plan")
+    figures = seen.page.locator("figure")
+    assert group.get_by_role("radio").count() == figures.count() == 2
+    assert [each.is_visible() for each in figures.all()] == [True, False]
+    group.get_by_role("radio", name="free").focus()
+    seen.page.keyboard.press("ArrowRight")
+    assert [each.is_visible() for each in figures.all()] == [False, True]
+    figures.nth(1).locator(".live svg").wait_for()
+    assert breaks(seen, axe) == []
+    assert seen.complaints == []
+    seen.page.emulate_media(media="print")
+    assert figures.locator(":scope:visible").count() == 2
+    still = visit(shown_page(*segment_pictures(way)), scripts=False).page
+    assert still.locator("figure:visible").count() == 2
+    assert still.locator(".option").all_text_contents() == ["plan free", "plan pro"]

@@ -20,6 +20,7 @@ async function draw(chart) {
   const chosen = small.matches && both.narrow ? both.narrow : both.wide;
   const stage = chart.querySelector(".live");
   const place = document.createElement("div");
+  place.setAttribute("aria-hidden", "true"); // the stage around it says what the chart found
   const drawn = mouse.matches && periodsOf(chosen).length ? brushed(narrowed(chosen, chart)) : narrowed(chosen, chart);
   try {
     const spec = dark.matches ? dressed(drawn, "") : drawn;
@@ -54,6 +55,8 @@ for (const chart of charts) {
   controls(chart, wide, redraw);
   seen.observe(chart);
 }
+
+alternatives();
 
 const again = () => redraw(charts);
 dark.addEventListener("change", again);

@@ -176,11 +176,35 @@ function brushed(spec) {
 
 function listen(view, redraw) {
   let stretch = [];
-  view.container().querySelectorAll("[class*=stretch_brush]").forEach((each) => each.setAttribute("aria-hidden", "true"));
   view.addSignalListener("stretch", (_, value) => (stretch = value.at ?? []));
   view.container().addEventListener("pointerup", () => {
     const days = stretch.map(firstDay).filter(Boolean).sort();
     stretch = [];
     if (days.length > 1) choose(days[0], days.at(-1), redraw);
+  });
+}
+
+// Figures in a row that are alternatives: one is shown, and a list of buttons says which.
+function alternatives() {
+  const first = [...document.querySelectorAll("figure[data-switch]")].filter(
+    (each) => each.previousElementSibling?.dataset.switch !== each.dataset.switch,
+  );
+  first.forEach((figure, at) => {
+    const row = [];
+    for (let each = figure; each?.dataset.switch === figure.dataset.switch; each = each.nextElementSibling) row.push(each);
+    if (row.length < 2) return;
+    const show = (chosen) => row.forEach((each) => (each.hidden = each !== chosen));
+    const group = made("fieldset", made("legend", figure.dataset.switch));
+    for (const each of row) {
+      each.querySelector(".option").hidden = true; // the button says it
+      const dot = made("input", "", { type: "radio", name: `switch-${at}`, checked: each === figure });
+      dot.addEventListener("change", () => show(each));
+      const label = made("label", dot);
+      label.append(each.dataset.option);
+      group.append(label);
+    }
+    const bar = made("div", group, { className: "switches" });
+    figure.before(bar);
+    show(figure);
   });
 }
