@@ -20,12 +20,29 @@ pytestmark = pytest.mark.browser
 OPEN = """import kpi_lib as kpi
 ws = kpi.open_workspace(".")
 data, grid = ws.data, ws.grid(cadence="week")"""
+SLOW_ONE = """import time
+from kpi_lib.core.progress import counted
+from kpi_lib.show.controls import number
+from kpi_lib.show.explorer import Explorer
+
+class Slow(Explorer):
+    arguments = property(lambda self: {"size": self.controls["size"].value})
+
+    def ask(self, size):
+        [time.sleep(1 if size > 9 else 0) for _ in counted(range(size), "part", size)]
+        return kpi.stage(data, stage="growth")
+
+    def code_of(self, size):
+        return f"slow({size})"
+
+Slow({"size": number("Size", 2, 0, 100)}, [["size"]])"""
 EXPLORERS = {
     "cohorts": "kpi.CohortExplorer(data)",
     "paths": "kpi.PathExplorer(data, max_steps=4)",
     "segments": 'kpi.SegmentExplorer(data, "wau", every="week")',
     "scorecard": 'kpi.ScorecardExplorer(data, ["actions_per_user"], grid, north_star="wau", targets=ws.targets, history=6)',
     "kpis": 'kpi.KpiChooser(data, stage="growth")',
+    "slow": SLOW_ONE,
 }
 
 
@@ -47,7 +64,7 @@ def opened(lab: Lab, browser: Any) -> Iterator[Any]:  # noqa: ANN401 - playwrigh
 
 @pytest.fixture(scope="module")
 def explorers(lab: Lab, browser: Any) -> Iterator[dict[str, Shown]]:  # noqa: ANN401 - playwright's own type
-    """All explorers but the funnel's, by name."""
+    """All explorers but the funnel's, and one that is slow, by name."""
     with run_all(browser, lab, "explorers") as (page, _):
         cells = page.locator(".jp-CodeCell")
         yield {name: Shown(cells.nth(at).locator(".widget-vbox").first) for at, name in enumerate(EXPLORERS, 1)}
@@ -250,3 +267,24 @@ def same_funnel(case: Case) -> None:
         else:
             wanted = row[field]
         assert value == wanted, (place, field)
+
+
+def test_long_work_says_how_far_it_is_and_can_be_stopped_while_the_kernel_goes_on(
+    explorers: dict[str, Shown],
+) -> None:
+    shown = explorers["slow"]
+    shown.until("slow(2)")
+    shown.set("Size", "60")
+    shown.box.get_by_role("status").filter(has_text="Computing: part").wait_for()
+    stop = shown.box.get_by_role("button", name="Stop")
+    stop.click()
+    shown.box.get_by_role("status").filter(has_text="Stopped. What is shown belongs to the choices before").wait_for()
+    assert not stop.is_visible()
+    assert shown.line() == "slow(2)"
+    shown.set("Size", "3")
+    shown.until("slow(3)")
+    assert shown.box.get_by_role("status").filter(visible=True).count() == 0
+    shown.set("Size", "60")
+    shown.box.get_by_role("status").filter(has_text="Computing: part").wait_for()
+    shown.set("Size", "4")  # the newest wins: nobody waits a minute
+    shown.until("slow(4)")
