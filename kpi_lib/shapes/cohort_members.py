@@ -63,14 +63,19 @@ def added(parts: list[Followed], by: list[str]) -> Followed:
 
 def _calendar_only(spec: Cohorts) -> bool:
     """Whether nothing but the local days of any activity matters."""
-    plain = Cohorts(grain=spec.grain, mode=spec.mode, brackets=spec.brackets, periods=spec.periods, events=spec.events)
-    return spec == plain and "*" in spec.events
+    kept = ("grain", "mode", "brackets", "periods", "events", "gone_after")
+    return spec == Cohorts(**{name: getattr(spec, name) for name in kept}) and "*" in spec.events
 
 
 def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> tuple[pl.DataFrame, pl.DataFrame, int | None] | None:
     """Members, their returns and the last period as counts of users, without user and entry; None where those matter."""
     until = local_day(data.observed_until, data.zone)
-    if spec.mode == "bracket" or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
+    if (
+        spec.mode == "bracket"
+        or spec.gone_after
+        or not _calendar_only(spec)
+        or midnight(until, data.zone) != data.observed_until
+    ):
         return None
     found = comebacks(data, spec.grain, "cohorts", rest=True)
     if found is None or found.is_empty():

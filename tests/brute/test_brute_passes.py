@@ -97,6 +97,7 @@ def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> No
         periods=dice.choice((None, 3)),
         min_events=dice.choice((1, 1, 2)),
         clock=dice.choice(("calendar", "calendar", "elapsed")),
+        gone_after=dice.choice((None, 1, 3)) if mode == "on" else None,
     )
     by = dice.choice(((), (), ("plan",)))
     with traced() as trace:
