@@ -1,5 +1,6 @@
 """Cohorts against the brute-force oracle, by the hundred, and the rules one by one."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -157,3 +158,48 @@ def test_only_money_is_in_hundredths() -> None:
 def test_what_has_no_meaning_is_refused(options: dict[str, Any], told_so: str) -> None:
     with pytest.raises(UsageError, match=told_so):
         Cohorts(**options)
+
+
+def test_each_group_of_two_columns_has_its_own_pooled_rates() -> None:
+    """A group is told by both of its columns, not by one of them."""
+    data = told("a 01-05 x free\nb 01-05 x free\nb 02-05 x free\nc 01-05 x pro", until="03-01")
+    events = data.tables["events"].with_columns(city=pl.Series(["p", "q", "q", "p"]))
+    split = replace(data, tables={"events": events}).with_by(("plan", "city"))
+    groups = cohorts(split, Cohorts(grain="month")).to_dict()["groups"]
+    assert len(groups) == 3
+    for group in groups.values():
+        assert sum(one["size"] for one in group["cohorts"]) == group["pooled"][0]["eligible"] == 1
+    assert sorted(group["pooled"][1]["retained"] for group in groups.values()) == [0, 0, 1]
+
+
+def test_a_cell_in_which_nobody_paid_is_worth_nothing() -> None:
+    orders = "a 01-05 1000\na 03-05 500\nb 02-05 700"
+    found = cohorts(told(orders=orders, until="04-01"), Cohorts(grain="month", value="amount")).table
+    assert found.filter(pl.col("size") > 0).select("k", "value").rows() == [
+        (0, 10.0),
+        (1, 0.0),
+        (2, 5.0),
+        (0, 7.0),
+        (1, 0.0),
+    ]
+
+
+def test_who_came_back_in_no_period_is_counted_as_nobody_in_the_first_too() -> None:
+    data = told("a 01-05 in\na 01-06 out\nb 02-05 in\nb 03-05 out", until="04-01")
+    found = cohorts(data, Cohorts(grain="month", start_event="in", return_event="out")).to_dict()["cohorts"]
+    assert [one["same_period"] for one in found if one["size"]] == [1, 0]
+
+
+def test_a_first_period_that_is_older_than_the_data_is_told_where_it_can_be() -> None:
+    lines = [f"old{at} 01-02 x" for at in range(60)] + [
+        f"m{month}-{at} 0{month}-02 x" for month in range(2, 9) for at in range(6)
+    ]
+    data = told("\n".join(lines), since="01-01", until="09-01")
+    assert cohorts(data, Cohorts(grain="month")).warnings
+    assert cohorts(data, Cohorts(grain="month", recurring=True)).warnings == ()
+
+
+def test_nobody_has_cohorts_of_nobody() -> None:
+    empty = cohorts(told("-"), Cohorts(grain="month"))
+    assert empty.table.is_empty()
+    assert empty.to_dict()["cohorts"] == []
