@@ -15,6 +15,7 @@ _PLACES = {
     "shapes.adoption": ("Adoption", "adoption"),
     "shapes.bridge": ("MrrBridge", "mrr_bridge"),
     "shapes.cohort": ("CohortResult", "Cohorts", "cohorts"),
+    "shapes.early_depth": ("EarlyDepth", "early_depth"),
     "shapes.engagement": ("Habits", "habits"),
     "shapes.funnel": ("Funnel", "FunnelResult", "attempts", "funnel"),
     "shapes.funnel_compare": ("FunnelComparison", "compare_funnels"),

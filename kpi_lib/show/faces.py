@@ -27,6 +27,7 @@ from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.early_depth import EarlyDepth
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
@@ -236,6 +237,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Intake,
             FollowUp,
             Budget,
+            EarlyDepth,
             Findings,
             Taken,
             Opportunities,

@@ -24,6 +24,7 @@ from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.early_depth import EarlyDepth
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
@@ -42,6 +43,7 @@ from kpi_lib.show import (
     chances,
     cohorts,
     decisions,
+    depths,
     drilling,
     economics,
     flows,
@@ -103,6 +105,7 @@ say.register(MrrBridge, bridges.bridge_sentence)
 say.register(CohortRevenue, economics.brought_sentence)
 say.register(Budget, budgets.budget_sentence)
 say.register(Opportunities, chances.opportunities_sentence)
+say.register(EarlyDepth, depths.depth_sentence)
 say.register(UnitEconomics, economics.economics_sentence)
 say.register(Findings, rules.rules_sentence)
 say.register(Signals, signals.signals_sentence)

@@ -22,6 +22,7 @@ from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.early_depth import EarlyDepth
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
@@ -40,6 +41,7 @@ from kpi_lib.show import (
     chances,
     cohorts,
     decisions,
+    depths,
     drilling,
     economics,
     flows,
@@ -97,6 +99,7 @@ table.register(MrrBridge, bridges.bridge_table)
 table.register(CohortRevenue, economics.brought_table)
 table.register(Budget, budgets.budget_table)
 table.register(Opportunities, chances.opportunities_table)
+table.register(EarlyDepth, depths.depth_table)
 table.register(UnitEconomics, economics.economics_table)
 table.register(Findings, rules.rules_table)
 table.register(Signals, signals.signals_table)
