@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from kpi_lib.answers.change import Change
+from kpi_lib.answers.change import Change, better
 from kpi_lib.answers.compute import compute, segmentable
 from kpi_lib.answers.demands import available
 from kpi_lib.answers.rulebook import (
@@ -39,6 +39,7 @@ from kpi_lib.shapes.adoption import adoption
 
 ENGAGED = 10.0  # seconds: a shorter visit is no engaged one (the bound that Google Analytics 4 draws)
 SHORTER = 0.1  # visits are called shorter from so much on
+SATISFIED = 0.5  # where fewer are satisfied, most are not
 GROWS, FLAT = 0.05, 0.05  # revenue that grows by more, while active users move by less
 FALSE_SHARE, ONE_SIDED = 0.05, 0.025
 FEW = 30
@@ -197,6 +198,55 @@ def hidden_feature(book: Book) -> Judged:
 def idle_feature(book: Book) -> Judged:
     """A candidate to let go."""
     return _in_corner(book, "drop", "unused")
+
+
+def _falls(book: Book, name: str) -> Judged:
+    """Whether one figure is clearly worse than before."""
+    found = book.standings(name)
+    if not found or course(found[0]).amount is None:
+        return UNKNOWN, seen(found), ()
+    return YES if better(found[0].kpi, course(found[0])) is False else NO, seen(found), ()
+
+
+@rule(
+    title="A customer is worth less",
+    when="the gross profit of a customer over its life is clearly lower than before",
+    hint="Look at what new customers miss at first: activation, and the retention of the latest cohorts.",
+    source=UNDERSTANDING,
+    needs=("ltv",),
+)
+def customers_worth_less(book: Book) -> Judged:
+    """Lifetime value that goes down: people leave early, or pay less."""
+    return _falls(book, "ltv")
+
+
+@rule(
+    title="New products bring a smaller part of revenue",
+    when="the share of revenue from products launched of late is clearly lower than before",
+    hint="Update the product, or ask the market what it lacks.",
+    source=CLICKUP,
+    needs=("new_product_revenue_share",),
+)
+def old_products_carry(book: Book) -> Judged:
+    """A product that is not renewed."""
+    return _falls(book, "new_product_revenue_share")
+
+
+@rule(
+    title="Customers are not satisfied",
+    when=f"the share of satisfied answers is surely below {SATISFIED:.0%}, or clearly lower than before",
+    hint="Look at what the low answers say, by channel and topic, before anything else is built.",
+    source=UNDERSTANDING,
+    needs=("csat",),
+)
+def low_satisfaction(book: Book) -> Judged:
+    """A low or falling CSAT: work to do on the experience."""
+    found = book.standings("csat")
+    if not found:
+        return UNKNOWN, [], ()
+    bound = found[0].row["high"]
+    low = bound is not None and bound < SATISFIED
+    return YES if low or better(found[0].kpi, course(found[0])) is False else NO, seen(found), ()
 
 
 @rule(

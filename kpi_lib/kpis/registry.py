@@ -61,6 +61,7 @@ class Kpi:
     the greatest).
     `lookback` says what a KPI must know from before its period: "first" (what ever came before), "before" (the period
     before it) or nothing. `signed`: the value may be below 0 (a share: outside 0 to 1), and so may its interval.
+    `revision` counts how often its figures changed while its words stayed the same; it is part of the definition's hash.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Kpi:
     use: str
     headline: tuple[Any, ...] = ()
     signed: bool = False
+    revision: int = 1
 
     @property
     def summary(self) -> str:
@@ -125,6 +127,7 @@ class Kpi:
         text = "|".join(
             (self.name, self.formula, self.unit.name, str(self.window), repr(sorted(choices.items(), key=str)))
         )
+        text += f"|{self.revision}" if self.revision > 1 else ""
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def record(self, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -190,6 +193,7 @@ def kpi(
     lookback: str = "",
     headline: tuple[Any, ...] = (),
     signed: bool = False,
+    revision: int = 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Record the decorated function as a KPI under its own name."""
 
@@ -201,7 +205,7 @@ def kpi(
                 f"two KPIs are named {name}: {REGISTRY[name].function.__module__} and {function.__module__}"
             )
         meta = (title, unit, direction, measure, inputs, window, parts, lookback, stages, cadence)
-        rest = (formula, ripeness, counter, references, sources_wrong, use, headline, signed)
+        rest = (formula, ripeness, counter, references, sources_wrong, use, headline, signed, revision)
         REGISTRY[name] = Kpi(name, category, function, *meta, *rest)
         return function
 

@@ -122,12 +122,56 @@ def defects(bad: bool) -> Dataset:
     return told("a 01-01 open\na 02-27 open", until="06-01", tables=tables)
 
 
+def worth(bad: bool) -> Dataset:
+    """Two hundred customers at 10 a month, of whom twenty leave each month; from February on the rest pay 2, or as before."""
+    rows = []
+    for at in range(200):
+        leaves = moment(f"{1 + at % 2:02}-20") if at < 40 else None
+        cheap_now = bad and leaves is None
+        began, stops = moment("01-01") - timedelta(days=20), moment("02-05") if cheap_now else leaves
+        rows.append((f"s{at}", f"u{at:03}", began, stops, 1_000))
+        if cheap_now:
+            rows.append((f"t{at}", f"u{at:03}", moment("02-05"), None, 200))
+    table = frame_of("subscriptions", ["subscription_id", "user_id", "start", "end", "mrr"], rows)
+    span = {"observed_from": moment("01-01") - timedelta(days=31), "observed_until": moment("03-01")}
+    return Dataset.of({"subscriptions": table}, **span, settings={"gross_margin": 0.5})
+
+
+def novelties(bad: bool) -> Dataset:
+    """Sixty people who buy a new product and an old one each month; in February few take the new one."""
+    rows = []
+    for month in (1, 2):
+        for at, user in enumerate(PEOPLE):
+            new = at % 2 if not (bad and month == 2) else at % 10 == 0
+            rows.append((user, moment(f"{month:02}-0{1 + at % 9}"), 1_000, "new" if new else "old"))
+    sales = frame_of("transactions", ["user_id", "time", "amount", "product"], rows)
+    launches = frame_of(
+        "products", ["product", "launch_ts"], [("new", moment("01-01")), ("old", moment("01-01").replace(year=2020))]
+    )
+    tables = {"transactions": sales, "products": launches}
+    return Dataset.of(tables, observed_from=moment("01-01"), observed_until=moment("03-01"))
+
+
+def satisfaction(bad: bool) -> Dataset:
+    """Sixty answers a month, four of five satisfied; in February one of five, or as before."""
+    rows = []
+    for month in (1, 2):
+        for at, user in enumerate(PEOPLE):
+            content = at % 5 == 0 if bad and month == 2 else at % 5 > 0
+            rows.append((user, moment(f"{month:02}-10T10"), "csat", 5.0 if content else 2.0))
+    surveys = frame_of("surveys", ["user_id", "time", "kind", "score"], rows)
+    return told("a 01-01 open\na 02-27 open", tables={"surveys": surveys})
+
+
 LAST_MONTH = Grid.calendar("month", date(2025, 12, 1), date(2026, 1, 1), zone="UTC")
 HOLDS: dict[str, tuple[Callable[[bool], Dataset], Grid]] = {
     "shallow_visits": (shallow, FEBRUARY),
     "revenue_on_few": (few_payers, FEBRUARY),
     "dearer_channel": (channels, LAST_MONTH),
     "thin_economics": (lambda bad: company(gross_margin=0.5) if bad else cheap(), JANUARY),
+    "customers_worth_less": (worth, FEBRUARY),
+    "old_products_carry": (novelties, FEBRUARY),
+    "low_satisfaction": (satisfaction, FEBRUARY),
     "hidden_feature": (lambda bad: features(bad, often=True), FEBRUARY),
     "idle_feature": (lambda bad: features(bad, often=False), FEBRUARY),
     "nps_after_release": (answers, FEBRUARY),
