@@ -301,7 +301,7 @@ def _higher(share: float, n: int, whole: float, all_n: int) -> float:
     """Chance that a part is so much above the rest: the one-sided z test of two shares with their pooled variance.
 
     >>> round(_higher(0.2, 100, 0.15, 200), 4)
-    0.0239
+    0.0238
     """
     rest = all_n - n
     spread = whole * (1 - whole) * (1 / n + 1 / rest) if rest > 0 else 0.0

@@ -34,7 +34,7 @@ def stage(place: Place, *, write: bool, why: str | None, look: date | None, **as
     \b
     Example:
       kpi stage --stage growth --goal revenue
-      kpi stage --goal satisfaction --write --why "people complain" --look 2026-12-01
+      kpi stage --goal satisfaction --write --look 2026-12-01
     """
     from kpi_lib.answers.kpi_sets import story
     from kpi_lib.answers.stages import stage as advise

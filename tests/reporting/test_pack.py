@@ -101,6 +101,7 @@ def test_the_list_tells_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
 LIMITS = '\n[freshness]\nwarn_after = "2d"\nerror_after = "70d"\n'
 
 
+@pytest.mark.filterwarnings("ignore:nothing was observed")  # the data begin with the week after
 @pytest.mark.parametrize(("day", "month", "kind"), [(3, 3, ""), (20, 3, "warned"), (30, 6, "refused")])
 def test_old_data_warn_on_the_page_and_very_old_ones_are_refused(
     tmp_path: Path, day: int, month: int, kind: str
