@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.errors import DataError
-from kpi_lib.core.store import USER, Parts, ordered, user_days
+from kpi_lib.core.store import THREADS, USER, Parts, ordered, user_days
 
 ROWS = 1_500_000  # in one range: memory while building and while asking
 SLICE = 2  # ranges' worth of rows that are cut at a time
@@ -37,7 +37,7 @@ def write_ranges(rows: pl.LazyFrame, folder: Path, *, zone: str, tell: Tell = si
     when the disk is full.
     """
     count = rows.select(pl.len()).collect().item()
-    size = max(-(-count // ROWS), 1)
+    size = _ranges(count)
     tell("cut", 0, size)
     if size == 1:
         _write_all([lambda: _coded(rows).collect()], folder, zone=zone, tell=tell)
@@ -50,12 +50,22 @@ def write_ranges(rows: pl.LazyFrame, folder: Path, *, zone: str, tell: Tell = si
     shutil.rmtree(folder / UNSORTED)
 
 
+def _ranges(count: int) -> int:
+    """In how many ranges so many rows are cut: several are as many for each thread, so that none waits for the last.
+
+    >>> [_ranges(rows * 1_500_000) for rows in (0, 1, 2, 3, 7)]
+    [1, 1, 2, 4, 8]
+    """
+    needed = -(-count // ROWS)
+    return max(needed, 1) if needed < THREADS else -(-needed // THREADS) * THREADS
+
+
 def _cut(rows: pl.LazyFrame, count: int, raw: Path) -> None:
     """Cut rows into ranges of users: slices of the rows, each a file in the order of the ranges, in no order within one.
 
     One slice is in memory at a time; a file for each range, all of them open at once, takes many times as much.
     """
-    size, step = -(-count // ROWS), SLICE * ROWS
+    size, step = _ranges(count), SLICE * ROWS
     sample = rows.select("user_id").gather_every(SAMPLE).collect()["user_id"].sort()
     cuts = sample.gather([len(sample) * i // size for i in range(1, size)]).unique().sort()
     coded = _coded(rows)
