@@ -19,10 +19,11 @@ from kpi_lib.shapes.trials import trials
 MONTHS = 24
 DAY = 86_400_000_000
 HALF = 0.5  # Jeffreys' prior: half a payer and half a non-payer beforehand
-CUSTOMERS = "paying_customers"
-# a figure as the product of two others, exact by their definitions
+CUSTOMERS, NEW_A_DAY, DAYS_EACH = MADE = ("paying_customers", "new_a_day", "days_each")
+# a figure as the product of two others, exact by their definitions. Daily actives are also new users a day times the days
+# that each of them comes: in a steady state that is the sum of the retention curve (Little 1961, L = lambda × W)
 DRIVERS = {
-    "dau": ("mau", "stickiness"),
+    "dau": ("mau", "stickiness", NEW_A_DAY, DAYS_EACH),
     "mrr": ("arpa", CUSTOMERS),
     "total_revenue": ("arppu", "active_customers"),
 }
@@ -156,10 +157,12 @@ def _drivers(data: Dataset, name: str, wanted: float) -> list[tuple[Any, ...]]:
     find(name)
     if name not in DRIVERS:
         raise unknown("target with drivers", name, DRIVERS, where="--target")
-    series = {each: _series(data, each) for each in (name, *DRIVERS[name]) if each != CUSTOMERS}
+    series = {each: _series(data, each) for each in (name, *DRIVERS[name]) if each not in MADE}
     if CUSTOMERS in DRIVERS[name]:
         pairs = zip(series["mrr"], series["arpa"], strict=True)
         series[CUSTOMERS] = [mrr / arpa if mrr is not None and arpa else None for mrr, arpa in pairs]
+    if NEW_A_DAY in DRIVERS[name]:
+        series |= _intake(data, series[name])
     now = series[name][-1]
     if not now:
         raise UsageError(f"{name} has no value above 0 in the last whole month, so its drivers cannot be told.")
@@ -172,6 +175,19 @@ def _drivers(data: Dataset, name: str, wanted: float) -> list[tuple[Any, ...]]:
         enough = sum(value >= needed for value in known) if wanted > now else sum(value <= needed for value in known)
         rows.append((driver, known[-1], needed, wanted / now - 1, min(known), max(known), enough, len(known)))
     return rows
+
+
+def _intake(data: Dataset, actives: Sequence[float | None]) -> dict[str, list[float | None]]:
+    """New users a day, and on how many days each of them would come if daily actives came of such an intake alone."""
+    table, months = compute("new_users", data, _months(data)).table, _months(data)
+    days = [(stop - first).days for first, stop in zip(months.firsts, months.stops, strict=True)]
+    # in a first period that began before the data everybody looks new
+    new = [
+        row["value"] / size if row["status"] == "ok" and row["value"] else None
+        for row, size in zip(table.to_dicts(), days, strict=True)
+    ]
+    each = [a / n if a is not None and n else None for a, n in zip(actives, new, strict=True)]
+    return {NEW_A_DAY: new, DAYS_EACH: each}
 
 
 def _series(data: Dataset, name: str) -> list[float | None]:

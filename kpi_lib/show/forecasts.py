@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kpi_lib.answers.forecast import CUSTOMERS, Forecast
-from kpi_lib.core.units import COUNT, MONEY, Unit
+from kpi_lib.answers.forecast import CUSTOMERS, DAYS_EACH, NEW_A_DAY, Forecast
+from kpi_lib.core.units import COUNT, MONEY, PER_USER, Unit
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.phrases import moved, period_name, title_of, told, unit_of, written
 
+WORDS = {
+    CUSTOMERS: "paying customers",
+    NEW_A_DAY: "new users a day",
+    DAYS_EACH: "the days on which a new user comes (the sum of retention)",
+}
 NAMES = {"payers": "Payers from open trials", "mrr": "Monthly recurring revenue"}
 
 
@@ -61,12 +66,12 @@ def _figure(row: Mapping[str, Any], field: str, currency: str) -> Figure:
 
 def driver_name(name: str) -> str:
     """The words for a driver."""
-    return "paying customers" if name == CUSTOMERS else title_of(name)
+    return WORDS.get(name) or title_of(name)
 
 
 def unit_of_driver(name: str) -> Unit:
     """Its unit."""
-    return COUNT if name == CUSTOMERS else unit_of(name)
+    return PER_USER if name in (NEW_A_DAY, DAYS_EACH) else COUNT if name == CUSTOMERS else unit_of(name)
 
 
 def _driver(row: Mapping[str, Any], field: str, result: Forecast) -> Figure:

@@ -11,6 +11,7 @@ from kpi_lib.answers.forecast import CUSTOMERS, DAY, Forecast, expected_payers, 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import INSTANT
+from tests.build import dataset
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -86,6 +87,23 @@ def test_each_driver_alone_brings_the_target_about() -> None:
         assert row["change"] == pytest.approx(0.5)
         assert row["reached"] == 0
         assert row["lowest"] <= row["now"] <= row["highest"]
+
+
+def test_daily_actives_are_new_users_times_the_days_that_each_comes() -> None:
+    """Ten new people a day, each of whom comes on five days: once the first have gone there are fifty a day."""
+    rows = []
+    for day in range(200):
+        for at in range(10):
+            rows += [
+                (f"u{day:03}-{at}", (day + later) * 86_400_000_000 + at, "use", 0, {}) for later in range(0, 10, 2)
+            ]
+    found = forecast(dataset(rows, until=200 * 86_400_000_000), target=("dau", 75.0)).drivers
+    pairs = {row["driver"]: row for row in found.to_dicts()}
+    new, each = pairs["new_a_day"], pairs["days_each"]
+    assert (new["now"], each["now"]) == (pytest.approx(10), pytest.approx(5))
+    assert (new["needed"], each["needed"]) == (pytest.approx(15), pytest.approx(7.5))
+    assert pairs["mau"]["now"] * pairs["stickiness"]["now"] == pytest.approx(50)
+    assert new["reached"] == 0
 
 
 def test_what_is_missing_is_said() -> None:
