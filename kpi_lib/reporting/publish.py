@@ -100,15 +100,15 @@ def sweep(folder: Path, *, nested: bool = False) -> None:
 
 
 def _dead(left: Path) -> bool:
-    """Whether nobody works there any more."""
+    """Whether nobody works there any more; one that is as yet empty may be about to be locked."""
     try:
-        with (left / LOCK).open("r+") as lock:
+        with contextlib.suppress(FileNotFoundError), (left / LOCK).open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return time.time() - left.stat().st_mtime > _GRACE if left.exists() else False
+            if any(each.name != LOCK for each in left.iterdir()):
+                return True
+        return time.time() - left.stat().st_mtime > _GRACE
     except OSError:
         return False
-    return True
 
 
 def _mend(here: Path, folder: Path) -> None:
@@ -122,7 +122,9 @@ def _mend(here: Path, folder: Path) -> None:
 
 def _carry(source: Path, folder: Path) -> None:
     """Bring the segments' reports over from a folder of the whole that was taken away."""
-    if source.is_dir() and folder.is_dir():
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another run may clear up the same leftovers
         for inner in sorted(source.iterdir()):
             if inner.is_dir() and not (folder / inner.name).exists():
                 with contextlib.suppress(OSError):

@@ -1,15 +1,18 @@
 """Whatever a report is called, it lies under the folder that was asked for; and it appears in one piece."""
 
+import fcntl
 import os
+import shutil
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_lib.core.errors import ReportError
-from kpi_lib.reporting.publish import LOCK, NEW, OLD, folder_name, place, publish, sweep, workshop
+from kpi_lib.reporting.publish import LOCK, NEW, OLD, WORKING, folder_name, place, publish, sweep, workshop
 
 HOSTILE = [
     "..",
@@ -138,3 +141,58 @@ def test_a_workshop_about_to_be_locked_stays(tmp_path: Path) -> None:
     os.utime(young, (0, 0))
     sweep(tmp_path / "p")
     assert not young.exists()
+
+
+def test_a_workshop_about_to_be_locked_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, lock = tmp_path / "w" / "1998-06", fcntl.flock
+
+    def meanwhile(file: Any, operation: int) -> None:  # noqa: ANN401
+        monkeypatch.setattr(fcntl, "flock", lock)
+        sweep(folder)  # another run of the same report begins between the two steps
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with workshop(folder) as here:
+        assert (here / NEW).is_dir()
+
+
+def test_a_workshop_that_died_before_it_was_locked_is_swept_in_the_end(tmp_path: Path) -> None:
+    folder, left = tmp_path / "1998-06", tmp_path / f".1998-06.1-1{WORKING}"
+    left.mkdir()
+    (left / LOCK).touch()
+    sweep(folder)
+    assert left.is_dir()
+    for each in (left / LOCK, left):
+        os.utime(each, (0, 0))
+    sweep(folder)
+    assert not left.exists()
+
+
+def test_a_workshop_that_clears_up_while_it_is_looked_at_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, left = tmp_path / "1998-06", tmp_path / f".1998-06.1-1{WORKING}"
+    (left / NEW / "country=DE").mkdir(parents=True)
+    folder.mkdir()
+    seen = Path.stat
+
+    def vanishing(self: Path, **given: Any) -> Any:  # noqa: ANN401
+        found = seen(self, **given)
+        if self == left:
+            shutil.rmtree(left, ignore_errors=True)
+        return found
+
+    monkeypatch.setattr(Path, "stat", vanishing)
+    sweep(folder)
+    listed = Path.iterdir
+
+    def gone(self: Path) -> Any:  # noqa: ANN401
+        shutil.rmtree(left, ignore_errors=True)
+        return listed(self)
+
+    monkeypatch.setattr(Path, "stat", seen)
+    (left / NEW / "country=DE").mkdir(parents=True)
+    (left / LOCK).touch()
+    monkeypatch.setattr(Path, "iterdir", gone)
+    sweep(folder)
+    assert not left.exists()
