@@ -7,12 +7,13 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, micros
-from kpi_lib.shapes.chains import FOREVER, NEVER, Chains, Log, Pace, chains, detour
+from kpi_lib.shapes.chain_log import Log, Pace
+from kpi_lib.shapes.chains import FOREVER, NEVER, Chains, chains, detour
 from kpi_lib.shapes.funnel_rules import Funnel, microseconds
 from kpi_lib.shapes.sessions import labelled
 
 if TYPE_CHECKING:
-    from kpi_lib.shapes.chains import Ints
+    from kpi_lib.shapes.chain_log import Ints
 
 
 def attempts(data: Dataset, spec: Funnel, grid: Grid | None = None) -> pl.DataFrame:
@@ -42,6 +43,16 @@ def attempts(data: Dataset, spec: Funnel, grid: Grid | None = None) -> pl.DataFr
 
 def named_rows(data: Dataset, spec: Funnel) -> pl.LazyFrame:
     """The events that the steps and exclusions name; for strict order all events. Unknown columns are errors."""
+    refuse_unknown(data, spec)
+    lazy = labelled(data) if spec.unit == "session" else data.events()
+    lazy = _with_occurrences(lazy, spec)
+    if spec.order != "strict":
+        lazy = lazy.filter(pl.col("event").is_in([*spec.names, *spec.exclude]))
+    return lazy
+
+
+def refuse_unknown(data: Dataset, spec: Funnel) -> None:
+    """Raise UsageError where a rule reads a column that is not there, or adds up one that holds no numbers."""
     table = data.columns(data.activity) | {"event": pl.String()}
     for column in (spec.hold, spec.unit, spec.ties, spec.value):
         if column not in (None, "user", "session", "any", "strict") and column not in table:
@@ -49,11 +60,6 @@ def named_rows(data: Dataset, spec: Funnel) -> pl.LazyFrame:
     if spec.value is not None and not table[spec.value].is_numeric():
         numbers = ", ".join(name for name, kind in table.items() if kind.is_numeric())
         raise UsageError(f"column {spec.value!r} holds no numbers to add up. There are: {numbers or 'none'}.")
-    lazy = labelled(data) if spec.unit == "session" else data.events()
-    lazy = _with_occurrences(lazy, spec)
-    if spec.order != "strict":
-        lazy = lazy.filter(pl.col("event").is_in([*spec.names, *spec.exclude]))
-    return lazy
 
 
 def must_have(spec: Funnel) -> list[str]:

@@ -6,69 +6,16 @@ earliest row that may follow; taking the earliest one never closes a way that a 
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from kpi_lib.shapes.chain_log import Log, Pace
+from kpi_lib.shapes.chain_strict import consecutive
 
-    Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from kpi_lib.shapes.chain_log import Flags, Ints
 
 NEVER = -(2**62)
 FOREVER = 2**62
-
-
-@dataclass(frozen=True)
-class Log:
-    """The rows of a question as arrays: unit code, time in microseconds, tie group, one mask per step name."""
-
-    unit: "Ints"
-    time: "Ints"
-    group: "Ints"
-    masks: "dict[str, Flags]"
-    excluded: "Flags"
-
-    @cached_property
-    def group_start(self) -> "Ints":
-        """Index of the first row of each row's tie group."""
-        import numpy as np
-
-        starts = np.flatnonzero(np.r_[True, self.group[1:] != self.group[:-1]])
-        return np.repeat(starts, np.diff(np.r_[starts, len(self.group)]))
-
-    @cached_property
-    def group_end(self) -> "Ints":
-        """Index after the last row of each row's tie group."""
-        import numpy as np
-
-        starts = np.flatnonzero(np.r_[True, self.group[1:] != self.group[:-1]])
-        ends = np.r_[starts[1:], len(self.group)]
-        return np.repeat(ends, np.diff(np.r_[starts, len(self.group)]))
-
-    def reach(self, grace: int) -> "Ints":
-        """Index of the unit's first row that lies at most so many microseconds before each row."""
-        import numpy as np
-
-        times = np.unique(self.time)
-        span = len(times) + 1
-        have = self.unit * span + np.searchsorted(times, self.time)
-        found: Ints = np.searchsorted(have, self.unit * span + np.searchsorted(times, self.time - grace)).astype(
-            np.int64
-        )
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a chain may go on: microseconds from the entry and from step to step, the rule for ties, grace, repeats."""
-
-    within: int | None = None
-    windows: tuple[int | None, ...] = ()
-    ties: str = "any"
-    grace: int = 0
-    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +44,7 @@ def chains(log: Log, steps: tuple[str, ...], pace: Pace, order: str = "ordered")
 
     first = np.logical_or.reduce([log.masks[s] for s in steps]) if order == "unordered" else log.masks[steps[0]]
     entry = np.flatnonzero(first).astype(np.int64)
-    rows = {"ordered": _ordered, "strict": _consecutive, "unordered": _any_order}[order](log, steps, entry, pace)
+    rows = {"ordered": _ordered, "strict": consecutive, "unordered": _any_order}[order](log, steps, entry, pace)
     furthest = np.maximum.accumulate(rows, axis=1)
     levels = np.where(rows >= 0, log.time[furthest], NEVER)
     over = _limits(rows, levels, pace)
@@ -220,78 +167,6 @@ def _any_order(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "
     rows = np.sort(np.stack(columns, axis=1), axis=1)
     rows[rows == FOREVER] = -1
     return rows
-
-
-def _consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "Ints":
-    """Strict order: no other event of the unit between two steps, for some order of the tied events."""
-    import numpy as np
-
-    rows = np.full((len(entry), len(steps)), -1, dtype=np.int64)
-    names = [tuple(name for name in dict.fromkeys(steps) if log.masks[name][row]) for row in range(len(log.unit))]
-    for i, row in enumerate(entry.tolist()):
-        reached = _walk(log, (steps, names), row, pace)
-        for start in sorted(set(reached.values())):
-            levels = [level for level, at in sorted(reached.items()) if at == start and level > 1]
-            group = [r for r in range(start, int(log.group_end[start])) if r != row]
-            _, owner = _fits([names[r] for r in group], tuple(steps[level - 1] for level in levels))
-            rows[i, [level - 1 for level in levels]] = start
-            for place, want in owner.items():
-                rows[i, levels[want] - 1] = group[place]
-        rows[i, 0] = row
-    return rows
-
-
-def _walk(log: Log, labels: "tuple[tuple[str, ...], list[tuple[str, ...]]]", row: int, pace: Pace) -> dict[int, int]:
-    """Level -> first row of the tie group in which it is first reached, from one entry."""
-    steps, names = labels
-    start, stop = int(log.group_start[row]), int(log.group_end[row])
-    others = [names[r] for r in range(start, stop) if r != row]
-    inside = {1} | ({1 + m for m in _fits(others, steps[1:])[0]} if pace.ties != "strict" else set())
-    found = dict.fromkeys(sorted(inside), start)
-    # with strict ties nothing is known to be next to an event that shares its instant
-    known = pace.ties != "strict" or not others or (pace.repeats and _again(others, steps[:1]))
-    states = inside if known else set()
-    while states and stop < len(log.unit) and log.unit[stop] == log.unit[row]:
-        start, stop = stop, int(log.group_end[stop])
-        if pace.within is not None and log.time[start] - log.time[row] > pace.within:
-            break
-        group, states_next = [names[r] for r in range(start, stop)], set()
-        for k in states:
-            reach = _fits(group, steps[k:])[0] if pace.ties != "strict" or len(group) == 1 else []
-            for m in reach:
-                found.setdefault(k + m, start)
-            passed = [0, *reach] if pace.repeats else reach
-            states_next |= {
-                k + m for m in passed if m == len(group) or (pace.repeats and _again(group, steps[k - 1 : k + m]))
-            }
-        states = states_next
-    return found
-
-
-def _again(group: "list[tuple[str, ...]]", current: tuple[str, ...]) -> bool:
-    """Whether every row of a tie group is one of the current steps, so that what is not needed is a repeat."""
-    return all(set(has) & set(current) for has in group)
-
-
-def _fits(group: "list[tuple[str, ...]]", wanted: tuple[str, ...]) -> tuple[list[int], dict[int, int]]:
-    """The lengths m ≥ 1 for which the first m wanted names can be matched to distinct rows of a tie group; the matching."""
-    lengths: list[int] = []
-    owner: dict[int, int] = {}
-
-    def place(want: int, tried: set[int]) -> bool:
-        for row, has in enumerate(group):
-            if wanted[want] in has and row not in tried:
-                tried.add(row)
-                if row not in owner or place(owner[row], tried):
-                    owner[row] = want
-                    return True
-        return False
-
-    for m in range(min(len(wanted), len(group))):
-        if not place(m, set()):
-            break
-        lengths.append(m + 1)
-    return lengths, owner
 
 
 def _kills(log: Log, found: "tuple[Ints, Ints, Ints]", over: "Ints") -> "tuple[Flags, Ints]":

@@ -16,17 +16,16 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.distribution import seconds_of
 from kpi_lib.core.engine import over_users, spread
-from kpi_lib.core.errors import UsageError, nearest
+from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import wilson
 from kpi_lib.core.period import Grid
 from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
-from kpi_lib.shapes.activity import event_names
-from kpi_lib.shapes.attempts import attempts, choose, must_have, named_rows
+from kpi_lib.shapes.attempts import attempts, choose
 from kpi_lib.shapes.funnel_counts import TIMES, Counts, counts_of, levels, merged
 from kpi_lib.shapes.funnel_pass import passed
+from kpi_lib.shapes.funnel_range import by_range, warnings_of
 from kpi_lib.shapes.funnel_rules import PRESETS, Funnel, required_before
-from kpi_lib.shapes.newcomers import older_than_data, weekly_firsts
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["PRESETS", "Funnel", "FunnelResult", "attempts", "choose", "funnel"]
@@ -103,7 +102,9 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
     found = merged(over_users(data, partial(_counts, spec=spec, grid=grid)), data.by)
 
     def people() -> pl.DataFrame:
-        return _answered(data, spec, {"asked": _found(data, spec, grid)})[1]()  # ties matter not
+        found = by_range(data, spec, partial(_made_by, spec=spec, grid=grid), why="who they are is asked", ids=True)
+        together: pl.DataFrame = pl.concat(found, how="vertical_relaxed")
+        return together
 
     return _result(data, spec, found, grid=grid, axis=axis, people=people)
 
@@ -111,7 +112,19 @@ def funnel(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -> FunnelRe
 def _counts(data: Dataset, *, spec: Funnel, grid: Grid | None) -> Counts:
     """What the funnel of these users comes to: in one pass where its rules and the form of the data allow it."""
     quick = passed(data, spec, grid)
-    return _answered(data, spec, found_by_ties(data, spec, grid))[0] if quick is None else quick
+    if isinstance(quick, Counts):
+        return quick
+    return merged(by_range(data, spec, partial(_general, spec=spec, grid=grid), why=quick), data.by)
+
+
+def _general(data: Dataset, *, spec: Funnel, grid: Grid | None) -> Counts:
+    """What the funnel comes to by the general rules."""
+    return _answered(data, spec, found_by_ties(data, spec, grid))[0]
+
+
+def _made_by(data: Dataset, *, spec: Funnel, grid: Grid | None) -> pl.DataFrame:
+    """Who got how far; ties do not matter."""
+    return _answered(data, spec, {"asked": _found(data, spec, grid)})[1]()
 
 
 def found_by_ties(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, pl.DataFrame]:
@@ -175,7 +188,7 @@ def _result(
         .otherwise(pl.lit("ok"))
     )
     rows = table.with_columns(status=status).drop("open")
-    return FunnelResult(rows, _definition(data, spec, grid), data.by, _warnings(data, spec), people)
+    return FunnelResult(rows, _definition(data, spec, grid), data.by, warnings_of(data, spec), people)
 
 
 def _sensitive(variants: Mapping[str, pl.DataFrame], spec: Funnel) -> pl.Series:
@@ -300,20 +313,3 @@ def _definition(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, Any
         "zone": data.zone,
         "observed_until": data.observed_until.isoformat(),
     }
-
-
-def _warnings(data: Dataset, spec: Funnel) -> tuple[str, ...]:
-    """What is no error, but must be said: steps that never occur, rows that belong to no unit, sums that mislead."""
-    there = event_names(data)
-    names = dict.fromkeys([*spec.names, *spec.exclude])
-    said = [f"no event is named {name!r} in the data. {nearest(name, there)}" for name in names if name not in there]
-    for column in must_have(spec):
-        empty = named_rows(data, spec).select(pl.col(column).is_null().sum()).collect().item()
-        if empty:
-            rows = "1 row has no {} and belongs" if empty == 1 else f"{empty:,} rows have no {{}} and belong"
-            said.append(f"{rows.format(column)} to nobody: left out.")
-    if data.by and spec.attribution == "all":
-        said.append("with attribution all a unit counts in every segment that it enters: segments do not add up.")
-    if spec.attempt == "first_ever" and spec.unit == "user" and spec.names[0] in there:
-        said += older_than_data(data, weekly_firsts(data, spec.names[0]), "week")
-    return tuple(said)

@@ -1,11 +1,10 @@
 """The common funnel in one pass over ordered rows: the same attempts as `attempts` follows, without a row for each entry.
 
-Covered are ordered steps, each named once, with the best attempt of each user, any window, both clocks, both ways with
-unripe attempts, and segments. Whatever else is asked goes the general way.
+Covered are steps in every order, each named once, with the best or first attempt of each user, any window, both clocks,
+both ways with unripe attempts, and segments. Whatever else is asked goes the general way.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.period import INSTANT, Grid, micros
 from kpi_lib.core.store import USER, used
 from kpi_lib.shapes.funnel_counts import Counts, counts_of, merged
+from kpi_lib.shapes.funnel_follow import Track, follow
 from kpi_lib.shapes.funnel_rules import Funnel, microseconds
 from kpi_lib.shapes.rows import Rows, over
 
@@ -29,22 +29,21 @@ if TYPE_CHECKING:
 
 NEVER = -(2**62)
 STEP = "\x00step"
+COVERED = ("within", "order", "attempt", "time_to_convert", "unripe", "repeats", "system")
 FORMS = {"store": "ranges of users, sorted", "scan": "the columns of the files, sorted for this question"}
 
 
-def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | None:
-    """The units and their counted attempts added up, or None where the question or the data need the general way."""
+def passed(data: Dataset, spec: Funnel, grid: Grid | None) -> Counts | str:
+    """The units and their counted attempts added up, or why the question or the data need the general way."""
     if why := _needs_more(data, spec):
-        used("funnel", "tables", why)
-        return None
+        return why
     parts = data.parts
     if parts is None:
         raise TypeError("no parts")
     found = over(data, partial(_wanted, data=data, spec=spec), partial(_part, data=data, spec=spec, grid=grid))
     done = [each for each in found if each is not None]
     if len(done) < len(found):
-        used("funnel", "tables", "entries at one instant lie in different segments: the order of the table decides")
-        return None
+        return "entries at one instant lie in different segments: the order of the table decides"
     used("funnel", parts.form, f"{len(parts.events)} parts: {FORMS[parts.form]}; every rule asked for is covered")
     return merged(done, data.by)
 
@@ -53,9 +52,8 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     """Why the pass cannot answer; empty when it can."""
     if data.parts is None or data.activity != "events":
         return "the events are in memory: the tables came from files"
-    common = {name: getattr(spec, name) for name in ("within", "time_to_convert", "unripe", "system")}
-    if spec != Funnel(spec.steps, **common):
-        return "the general rules for order, attempts, ties, units or exclusions are asked for"
+    if spec.attempt == "all" or spec != Funnel(spec.steps, **{name: getattr(spec, name) for name in COVERED}):
+        return "the general rules for attempts, ties, units, times of steps or exclusions are asked for"
     names = set(data.sizes("events", "event")["event"])
     if spec.names != spec.steps or not names.issuperset(spec.steps):
         return "a step is named twice, is an occurrence, may be left out, or never occurs"
@@ -67,23 +65,36 @@ def _part(rows: Rows, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Coun
     import numpy as np
 
     parts = data.parts
-    step = rows.frame[STEP].to_physical().to_numpy()
-    entry = np.flatnonzero(step == 0)
+    step = rows.frame[STEP].to_physical().fill_null(255).to_numpy()
+    entry = np.flatnonzero(step == 0) if spec.order != "unordered" else np.arange(len(step))
+    unit = np.cumsum(rows.new_user, dtype=np.int32)
+    if spec.attempt == "first_ever":
+        entry = entry[_earliest(unit[entry], rows.time[entry])]
     if grid is not None:
         inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
         entry = entry[rows.frame["time"][entry].to_frame("time").select(inside).to_series().to_numpy()]
     if parts is not None and not parts.ordered and _ambiguous(rows, entry, data.by):
         return None
     within = microseconds(spec.within)
-    unit = np.cumsum(rows.new_user, dtype=np.int32)
-    log = _Log(rows.time, step, unit, rows.new_time, len(spec.steps), within)
-    levels = _follow(log, entry, strict=False)
+    log = Track(rows.time, step, unit, rows.new_time, len(spec.steps), within, spec.order, spec.repeats)
+    levels = follow(log, entry, strict=False)
     ripe = np.ones(len(entry), bool) if within is None else rows.time[entry] + within <= micros(data.observed_until)
-    usable = ripe if spec.unripe == "exclude" else np.ones(len(entry), bool)
+    usable = ripe.copy() if spec.unripe == "exclude" else np.ones(len(entry), bool)
     depth = _depth(levels, len(entry))
+    if spec.attempt != "best":
+        usable[usable] = _earliest(unit[entry[usable]], rows.time[entry[usable]])
     best = _best(log, entry[usable], depth[usable], latest=spec.time_to_convert == "fastest")
     chosen = np.flatnonzero(usable)[best]
     return _told(rows, log, data=data, spec=spec, entries=(entry, chosen, ripe, depth, levels), usable=usable)
+
+
+def _earliest(unit: "Ints", time: "Ints") -> "Flags":
+    """Which entries, in order, lie at their unit's first instant."""
+    import numpy as np
+
+    first = np.flatnonzero(np.append(True, unit[1:] != unit[:-1])) if len(unit) else unit
+    earliest: Flags = time == np.repeat(time[first], np.diff(np.append(first, len(unit))))
+    return earliest
 
 
 def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
@@ -99,18 +110,6 @@ def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
     return not one.equals(other)
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
-    """The rows of a part: time, place of the step, unit, where an instant begins; how many steps, and the window."""
-
-    time: "Ints"
-    step: "NDArray[np.uint8]"
-    unit: "NDArray[np.int32]"
-    new_time: "Flags"
-    width: int
-    within: int | None
-
-
 def _wanted(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel) -> tuple[pl.LazyFrame, list[pl.Expr]]:
     """The rows of the steps, with the place of each step and what segments need."""
     kinds = dict(scan.collect_schema())
@@ -119,11 +118,11 @@ def _wanted(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel) -> tuple[pl.Lazy
         names = kind.categories.to_list()
         places = pl.Series([name if name in spec.steps else None for name in names], dtype=steps)
         wanted = pl.Series([name for name in spec.steps if name in names], dtype=kind)
-        scan = scan.filter(event.is_in(wanted.implode()))
+        scan = scan.filter(event.is_in(wanted.implode())) if spec.order != "strict" else scan
         step = pl.lit(places).gather(event.to_physical())
     else:
-        scan = scan.filter(event.is_in(list(spec.steps)))
-        step = event.cast(steps)
+        scan = scan.filter(event.is_in(list(spec.steps))) if spec.order != "strict" else scan
+        step = event.cast(steps, strict=False)
     own = [column for column in data.by if plain_name(column) in kinds]
     more = [_segment(data, plain_name(column), kinds).alias(column) for column in own]
     if len(own) < len(data.by):
@@ -137,46 +136,6 @@ def _segment(data: Dataset, column: str, kinds: Mapping[str, pl.DataType]) -> pl
     return pl.col(column) if plain else data.segment(column)
 
 
-def _follow(log: _Log, entry: "Ints", *, strict: bool) -> "list[tuple[Ints, Ints]]":
-    """For each step the entries that reach it and the rows where they do: always the first row that may follow."""
-    import numpy as np
-
-    edge = _edges(log, strict=strict)
-    alive, row = np.arange(len(entry)), entry
-    levels: list[tuple[Ints, Ints]] = [(alive, row)]
-    for place in range(1, log.width):
-        hits = log.step == place
-        at, upto = np.flatnonzero(hits), np.cumsum(hits, dtype=np.int32)
-        before = row if edge is None else edge[row]
-        # rows of the step before the edge: the next one is the first that may follow
-        nth = np.where(
-            before < len(hits),
-            upto[np.minimum(before, len(hits) - 1)] - hits[np.minimum(before, len(hits) - 1)],
-            len(at),
-        )
-        there = nth < len(at)
-        alive, found = alive[there], at[nth[there]]
-        start = entry[alive]
-        good = log.unit[found] == log.unit[start]
-        if log.within is not None:
-            good &= log.time[found] - log.time[start] <= log.within
-        alive, row = alive[good], found[good]
-        levels.append((alive, row))
-    return levels
-
-
-def _edges(log: _Log, *, strict: bool) -> "Ints | None":
-    """For each row the first row that may follow it: at its instant, or with strict ties after it."""
-    import numpy as np
-
-    if log.new_time.all() and not strict:
-        return None
-    starts = np.flatnonzero(log.new_time)
-    sizes = np.diff(np.append(starts, len(log.time)))
-    edges: Ints = np.repeat(np.append(starts[1:], len(log.time)) if strict else starts, sizes)
-    return edges
-
-
 def _depth(levels: "list[tuple[Ints, Ints]]", entries: int) -> "NDArray[np.int8]":
     import numpy as np
 
@@ -186,7 +145,7 @@ def _depth(levels: "list[tuple[Ints, Ints]]", entries: int) -> "NDArray[np.int8]
     return depth
 
 
-def _best(log: _Log, entry: "Ints", depth: "NDArray[np.int8]", *, latest: bool) -> "Ints":
+def _best(log: Track, entry: "Ints", depth: "NDArray[np.int8]", *, latest: bool) -> "Ints":
     """Of each unit the place of its deepest entry; of equally deep ones the earliest, or the first of the latest instant."""
     import numpy as np
 
@@ -206,20 +165,20 @@ def _best(log: _Log, entry: "Ints", depth: "NDArray[np.int8]", *, latest: bool) 
     return last
 
 
-def _sensitive(log: _Log, entry: "Ints", usable: "Flags", depth: "NDArray[np.int8]") -> "Ints":
+def _sensitive(log: Track, entry: "Ints", usable: "Flags", depth: "NDArray[np.int8]") -> "Ints":
     """Units whose depth depends on whether tied events may stand in either order; only units with ties can be."""
     import numpy as np
 
     tied = np.unique(log.unit[~log.new_time])
-    if not len(tied):
-        return tied
+    if not len(tied) or log.order == "unordered":  # unordered steps do not know ties
+        return tied[:0]
     mine = np.zeros(int(log.unit[-1]) + 1, dtype=bool)
     mine[tied] = True
     kept = np.flatnonzero(mine[log.unit])
-    part = _Log(log.time[kept], log.step[kept], log.unit[kept], log.new_time[kept], log.width, log.within)
+    part = log.of(kept)
     asked = usable & mine[log.unit[entry]]
     entries = np.searchsorted(kept, entry[asked])
-    strict = _depth(_follow(part, entries, strict=True), len(entries))
+    strict = _depth(follow(part, entries, strict=True), len(entries))
     if not len(entries):
         return tied[:0]
     unit = part.unit[entries]
@@ -231,7 +190,7 @@ def _sensitive(log: _Log, entry: "Ints", usable: "Flags", depth: "NDArray[np.int
 
 def _told(
     rows: Rows,
-    log: _Log,
+    log: Track,
     *,
     data: Dataset,
     spec: Funnel,
@@ -250,7 +209,7 @@ def _told(
     shown[counted] = chosen
     young = np.logical_or.reduceat(~ripe, first) if len(first) else ripe
     sensitive = np.isin(own, _sensitive(log, entry, usable, depth), assume_unique=True)
-    done = counted & (depth[shown] == log.width)
+    done = counted & ((depth[shown] == log.width) | (spec.attempt != "best"))
     frame = rows.frame.select(USER, *(c for c in rows.frame.columns if c in data.by or c == "user_id"))[entry[shown]]
     marks = {"usable": counted, "open": young & ~done, "counted": counted, "sensitive": sensitive}
     flags = {name: pl.Series(each, dtype=pl.Boolean) for name, each in marks.items()}

@@ -5,6 +5,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import local_date, local_day, period_start
 from kpi_lib.shapes.activity import first_events
+from kpi_lib.shapes.range_data import in_ranges
 
 SEVERAL = 3  # later periods that it takes to know what is usual
 TIMES = 2  # so many times as large as usual is a first period in which old people look new
@@ -42,5 +43,11 @@ def weekly_firsts(data: Dataset, event: str) -> pl.DataFrame:
     """How many users have their first such event in each week: start, size."""
     day = local_date(pl.col("time"), data.zone)
     start = period_start(day, "week", week_start=data.week_start)
-    found = first_events(data, events=(event,)).group_by(start=start).agg(size=pl.len().cast(pl.Int64))
-    return found.collect(engine="in-memory")
+
+    def counted(part: Dataset) -> pl.DataFrame:
+        found = first_events(part, events=(event,)).group_by(start=start).agg(size=pl.len().cast(pl.Int64))
+        return found.collect(engine="in-memory")
+
+    why = "the first event of one name is asked"
+    found = pl.concat(in_ranges(data, "first events", counted, why=why, events=[event]))
+    return found.group_by("start").agg(pl.col("size").sum())

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, local_day
 from kpi_lib.core.store import traced
 from kpi_lib.shapes.cohort import Cohorts, cohorts
@@ -39,9 +40,13 @@ def question(seed: int, log: Log) -> tuple[Funnel, Grid | None, tuple[str, ...]]
     early, late = sorted(dice.choice(log.instants) for _ in range(2))
     window = dice.choice((late - early, late - early + 1, max(1, late - early - 1), None))
     whole = None if not window or window % 1_000_000 else f"{window // 1_000_000}s"
+    order = dice.choice(("ordered", "ordered", "strict", "unordered"))
     spec = Funnel(
         tuple(dice.sample(("a", "b", "c", "x"), dice.choice((2, 3, 4)))),
         within=whole,
+        order=order,
+        repeats=order == "strict" and dice.random() < 0.5,
+        attempt=dice.choice(("best", "best", "first", "first_ever")),
         time_to_convert=dice.choice(("earliest", "fastest")),
         unripe=dice.choice(("exclude", "include")),
     )
@@ -69,7 +74,54 @@ def test_a_funnel_is_the_same_in_every_form(seed: int, form: str) -> None:
     assert quick.to_dict() == slow.to_dict()
     covered = {row.event for row in log.rows}.issuperset(spec.steps)
     if form == "store" or not covered or "plan" not in by:
-        assert [each["form"] for each in trace] == [form if covered else "tables"]
+        told = [(each["form"], "general" in each["why"]) for each in trace if each["shape"] == "funnel"]
+        assert told == [("store", not covered) if form == "store" else (form if covered else "tables", False)]
+
+
+def rarer(seed: int) -> Funnel:
+    """A funnel that no pass covers, by a rule that few ask for."""
+    dice = Random(seed + 40_000)
+    steps = dice.choice((("a", "b", "c"), ("b", "a", "b"), ("a", "b@2"), ("c", "x", "a")))
+    rules: dict[str, object] = {"attempt": dice.choice(("best", "first", "first_ever", "all"))}
+    rules |= {"within": dice.choice((None, "1h", "1d")), "unripe": dice.choice(("exclude", "include"))}
+    rules |= dice.choice(
+        (
+            {"exclude": ("y",), "exclusion": dice.choice(("attempt", "unit"))},
+            {"hold": "plan"},
+            {"unit": "session", "attempt": "best"},
+            {"ties": dice.choice(("seq", "strict"))},
+            {"within_step": (*("1h", None)[: len(steps) - 1],)},
+            {"order": "strict", "attempt": "all"},
+            {"value": "seq", "attempt": "all"},
+            {"attribution": "last"},
+        )
+    )
+    return Funnel(steps, **rules)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_funnel_is_the_same_range_by_range(seed: int) -> None:
+    plain, spec = data_of(random_log(seed)), rarer(seed)
+    by = Random(seed).choice(((), ("plan",), ("level",), ("plan", "level")))
+    with traced() as trace:
+        quick = funnel(parted(plain).with_by(by), spec)
+    slow = funnel(plain.with_by(by), spec)
+    assert_frame_equal(quick.table, slow.table)
+    assert quick.to_dict() == slow.to_dict()
+    assert {each["form"] for each in trace} == {"store"}
+    assert_frame_equal(quick.users(), slow.users())
+
+
+def test_a_column_that_is_not_there_is_refused_with_all_that_are() -> None:
+    plain = data_of(random_log(1))
+    for rules in ({"hold": "plam"}, {"value": "plan"}):
+        spec = Funnel(("a", "b"), **rules)  # type: ignore[arg-type]
+        said = []
+        for data in (parted(plain), plain):
+            with pytest.raises(UsageError) as refused:
+                funnel(data, spec)
+            said.append(str(refused.value))
+        assert said[0] == said[1]
 
 
 def test_a_scan_with_entries_of_two_segments_at_one_instant_goes_the_general_way() -> None:

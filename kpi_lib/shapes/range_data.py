@@ -1,0 +1,69 @@
+"""The users of each range of a store as data of their own, so that any question over users needs the memory of two ranges."""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable
+from contextvars import Context
+from dataclasses import replace
+from typing import TypeVar
+
+import polars as pl
+
+from kpi_lib.core.dataset import Dataset, Whole, plain_name
+from kpi_lib.core.store import USER, mapped, used
+from kpi_lib.shapes.activity import event_names
+
+Partial = TypeVar("Partial")
+
+
+def in_ranges(
+    data: Dataset,
+    shape: str,
+    work: Callable[[Dataset], Partial],
+    *,
+    why: str,
+    events: Iterable[str] | None = None,
+    columns: Iterable[str] = (),
+    ids: bool = False,
+) -> list[Partial]:
+    """What `work` makes of the users of each range of a store, two at a time; without a store of all users at once.
+
+    Answers must be such that those of parts which share no user add up. `events`: the only ones that matter; `columns`:
+    those that matter besides user, time, event and segments. Users are numbers, of a range alone, unless their `ids` matter
+    or the table of users tells their segment. `why` says to whoever asks for it why no faster way was taken.
+    """
+    parts = data.parts
+    if parts is None or not parts.ordered or data.activity != "events":
+        used(shape, "tables", why)
+        return [work(data)]
+    used(shape, "store", f"{len(parts.events)} ranges of users, by the general rules: {why}")
+    kinds = parts.schema()
+    whole = Whole(frozenset(event_names(data)), {plain_name(column): None for column in data.by})
+    wanted = _selected(data, dict(kinds), columns, ids=ids or not set(map(plain_name, data.by)) <= set(kinds))
+    kept = None if events is None else list(events)
+
+    def worked(scan: pl.LazyFrame) -> Partial:
+        rows = scan if kept is None else scan.filter(_among(kinds["event"], kept))
+        found = rows.select(wanted).collect(engine="in-memory")
+        tables = ChainMap({"events": found}, data.tables)  # type: ignore[arg-type]
+        part = replace(data, tables=tables, parts=None, kept={}, whole=whole)
+        return Context().run(work, part)  # what others ask of the whole is not asked of a part
+
+    return mapped(worked, parts.events)
+
+
+def _selected(data: Dataset, kinds: dict[str, pl.DataType], columns: Iterable[str], *, ids: bool) -> list[pl.Expr]:
+    """The columns of a range as the tables have them: codes are text again, and segments cut."""
+    own = {column: data.segment(plain_name(column)) for column in data.by if plain_name(column) in kinds}
+    own = {column: each.alias(column) for column, each in own.items()}
+    others = [c for c in dict.fromkeys(("time", "event", *columns)) if c in kinds and c not in own and c != "user_id"]
+    user = pl.col("user_id") if ids else pl.col(USER).alias("user_id")
+    plain = [pl.col(c).cast(pl.String) if isinstance(kinds[c], pl.Enum) else pl.col(c) for c in others]
+    return [user, *plain, *own.values()]
+
+
+def _among(kind: pl.DataType, names: list[str]) -> pl.Expr:
+    """Whether an event is one of these names."""
+    if isinstance(kind, pl.Enum):
+        wanted = pl.Series([name for name in names if name in kind.categories], dtype=kind)
+        return pl.col("event").is_in(wanted.implode())
+    return pl.col("event").is_in(names)
