@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpi_lib.core.errors import ReportError, shown
+from kpi_lib.reporting import drawing
 from kpi_lib.reporting.handover import LEAST, RUN_FOLDER
 from kpi_lib.reporting.outputs import plain
+from kpi_lib.show.picture import LATER, STILLS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -47,7 +49,8 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
     logging.getLogger("papermill").setLevel(logging.ERROR)
     deadline = time.monotonic() + stay.timeout
-    running = Running(notebook, stay.progress)
+    env = environment(stay.folder, stay.least)
+    running = Running(notebook, stay.progress, env)
 
     def play() -> None:
         papermill.execute_notebook(
@@ -57,7 +60,7 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            kernel_manager_class=_kernel_class(environment(stay.folder, stay.least), stay.cwd),
+            kernel_manager_class=_kernel_class(env, stay.cwd),
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
             timeout_func=lambda _cell: max(min(deadline - time.monotonic(), stay.cell_timeout), 0.01),
             shutdown_kernel="immediate",
@@ -112,6 +115,7 @@ def environment(folder: Path, least: int = 0) -> dict[str, str]:
     ours = {
         RUN_FOLDER: str(folder),
         LEAST: str(least),
+        STILLS: LATER,
         "IPYTHONDIR": str(folder / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
@@ -129,10 +133,14 @@ def secrets() -> list[str]:
 
 
 class Running:
-    """Which cell runs, and how many are done; tells the progress when a cell begins and when it ends."""
+    """Which cell runs, and how many are done; tells the progress when a cell begins and when it ends.
 
-    def __init__(self, notebook: "NotebookNode", progress: Progress | None) -> None:
+    The first chart starts the drawing engine, which makes itself ready while the other cells run.
+    """
+
+    def __init__(self, notebook: "NotebookNode", progress: Progress | None, env: Mapping[str, str]) -> None:
         """Count the cells."""
+        self.env = env
         self.total = (
             sum(1 for cell in notebook.cells if cell.cell_type == "code") + 1
         )  # and the one with the parameters
@@ -148,8 +156,10 @@ class Running:
         self.source = cell.source
         self.tell(self.done, self.total, self.question)
 
-    def end(self, **_: object) -> None:
+    def end(self, cell: Any, **_: object) -> None:  # noqa: ANN401 - a notebook cell
         """A cell is done."""
+        if any(drawing.undrawn(cell)):
+            drawing.begin(self.env)
         self.done += 1
         self.tell(self.done, self.total, self.question)
 

@@ -5,18 +5,20 @@ import html
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from kpi_lib.core.errors import KpiError, ReportError, UsageError
+from kpi_lib.reporting.drawing import draw, undrawn
 from kpi_lib.reporting.handover import FACTS, VALUES
 from kpi_lib.reporting.integrity import checklist, checklist_html
-from kpi_lib.reporting.kernel import Progress, Stay, execute, secrets
+from kpi_lib.reporting.kernel import Progress, Stay, environment, execute, secrets
 from kpi_lib.reporting.leaks import refuse_leaks
 from kpi_lib.reporting.page import Head, page
 from kpi_lib.reporting.parameters import checked, declared
@@ -117,11 +119,14 @@ def _make(
         least=job.least,
         progress=progress,
     )
+    env, until = environment(kernel, job.least), time.monotonic() + job.timeout
     try:
         execute(source, values, into=new / NOTEBOOK, stay=stay)
-    finally:
+        tidy(new / NOTEBOOK, _hidden(here), draw=partial(draw, env=env, until=until))
+    except KpiError:
         if (new / NOTEBOOK).exists():
             tidy(new / NOTEBOOK, _hidden(here))
+        raise
     for left in (VALUES, FACTS):
         if not (kernel / left).is_file():
             raise ReportError(f"{notebook.name} left no {left}. Its last cell hands the figures over.")
@@ -153,8 +158,8 @@ def _hidden(here: Path) -> dict[str, str]:
     return {**hidden, str(here): "(run)", **known}
 
 
-def tidy(file: Path, hidden: Mapping[str, str]) -> None:
-    """Take out of an executed notebook what differs from run to run or belongs to this machine alone."""
+def tidy(file: Path, hidden: Mapping[str, str], draw: Callable[["NotebookNode"], None] | None = None) -> None:
+    """Take out of an executed notebook what differs from run to run or belongs to this machine alone; draw its charts."""
     import nbformat
 
     notebook = nbformat.read(file, as_version=4)
@@ -168,6 +173,10 @@ def tidy(file: Path, hidden: Mapping[str, str]) -> None:
             cell["id"] = f"parameters-{at}"
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("filename", None)
+    if draw is not None:
+        draw(notebook)
+    for data in (data for cell in notebook.cells for data in undrawn(cell)):
+        data.pop("image/svg+xml", None)  # of a run that failed: a viewer draws the spec
     file.write_text(_blotted(nbformat.writes(notebook), hidden, as_json=True), "utf-8")
 
 

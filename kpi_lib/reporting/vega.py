@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from kpi_lib.core.errors import ReportError
-from kpi_lib.show.picture import VEGALITE_VERSION
+from kpi_lib.show.stills import VEGALITE_VERSION
 
 # The three carry the same terms (BSD, three clauses), which ask to stand with every copy.
 _NOTICE = """/*!

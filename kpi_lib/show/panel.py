@@ -12,8 +12,9 @@ from kpi_lib.show import theme
 from kpi_lib.show.faces import faces
 from kpi_lib.show.markup import tag
 from kpi_lib.show.notebook import stylesheet
-from kpi_lib.show.picture import Chart, Picture, below, drawable, still
+from kpi_lib.show.picture import Chart, Picture, below, drawable
 from kpi_lib.show.render import html
+from kpi_lib.show.stills import still
 
 PEN = Lock()  # the theme and its checks belong to the whole process: one drawing at a time
 MARK = re.compile(r'(<(?:path|rect|text)\b[^>]*\saria-label="([^"]+)"[^>]*)/>')

@@ -1,27 +1,26 @@
 """A chart in two layouts, one for a desk and one for a phone, drawn twice: as a still picture and as a live spec."""
 
-import re
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Protocol
 
 from kpi_lib.show import theme
 from kpi_lib.show.blocks import Phrase, Table, Tile
 from kpi_lib.show.markup import Html, clean, join, tag
 from kpi_lib.show.render import html, inline
+from kpi_lib.show.stills import over_texts, still
 
 HTML_MIME = "application/vnd.kpi.html"
 PICTURE_MIME = "application/vnd.kpi.picture+json"
 VEGALITE_MIME = "application/vnd.vegalite.v5+json"  # the newest that JupyterLab knows; it draws 6.x specs too
-VEGALITE_VERSION = "6.4"
-_BEYOND = re.compile("[\U00010000-\U0010ffff]")
+STILLS = "KPI_STILLS"  # set to LATER where the run that executes a notebook draws its charts
+LATER = "later"
 
 
 class Chart(Protocol):
     """Anything that gives a Vega-Lite spec, such as an Altair chart."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, *, validate: bool = True) -> dict[str, Any]:
         """The Vega-Lite spec."""
         ...
 
@@ -47,12 +46,13 @@ def picture_bundle(picture: Picture) -> dict[str, Any]:
     """What a notebook keeps of a picture: both layouts for the report, and a fallback for JupyterLab."""
     wide = drawable(picture.wide)
     narrow = drawable(picture.narrow) if picture.narrow is not None else None
-    wide_svg = still(wide)
+    draw = still if os.environ.get(STILLS) != LATER else _undrawn
+    wide_svg = draw(wide)
     kept = {
         "wide": wide,
         "wide_svg": wide_svg,
         "narrow": narrow,
-        "narrow_svg": still(narrow) if narrow is not None else None,
+        "narrow_svg": draw(narrow) if narrow is not None else None,
         "alt": clean(picture.alt),
         "below": below(picture).text,
         "tile": html(picture.tile).text if picture.tile is not None else None,
@@ -65,6 +65,11 @@ def picture_bundle(picture: Picture) -> dict[str, Any]:
         "image/svg+xml": wide_svg,
         "text/plain": f"[chart] {clean(picture.alt)}",
     }
+
+
+def _undrawn(_: dict[str, Any]) -> str:
+    """What stands for a still until it is drawn."""
+    return ""
 
 
 def below(picture: Picture) -> Html:
@@ -87,42 +92,15 @@ def chart_bundle(spec: dict[str, Any], description: str = "") -> dict[str, Any]:
 
 
 def drawable(chart: Chart) -> dict[str, Any]:
-    """The spec of a chart in the house's theme, whichever is enabled, with every text in it drawable."""
+    """The spec of a chart in the house's theme, whichever is enabled, with every text in it drawable.
+
+    It is not checked against the schema of Vega-Lite, which takes longer than all the rest; tests check every chart's.
+    """
     with theme.worn():
-        return drawn_spec(chart.to_dict())
+        return drawn_spec(chart.to_dict(validate=False))
 
 
 def drawn_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """Clean all texts of a spec: the drawing engine ends the whole process on a control character."""
-    cleaned: dict[str, Any] = _over_texts(spec, clean)
+    cleaned: dict[str, Any] = over_texts(spec, clean)
     return cleaned
-
-
-def _over_texts(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Apply a change to every string of a JSON value, names of fields included."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {change(str(key)): _over_texts(each, change) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_over_texts(each, change) for each in value]
-    if isinstance(value, float) and not isfinite(value):
-        return None  # JSON has no word for it, and no chart a place
-    return value
-
-
-def still(spec: dict[str, Any]) -> str:
-    """Draw a spec as SVG, without any network and without any script.
-
-    The engine cuts long labels between the halves of a character beyond the first plane, such as an emoji, and then fails on
-    the half; such a drawing is made once more with a sign in their place.
-    """
-    import vl_convert
-
-    try:
-        return vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE_VERSION, allowed_base_urls=[])
-    except ValueError:
-        narrow: dict[str, Any] = _over_texts(spec, lambda text: _BEYOND.sub("\N{WHITE SQUARE}", text))
-        if narrow == spec:
-            raise
-        return vl_convert.vegalite_to_svg(narrow, vl_version=VEGALITE_VERSION, allowed_base_urls=[])

@@ -63,8 +63,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "a secret printed": Fault(
         REPORTING + "runner.py",
-        "            tidy(new / NOTEBOOK, _hidden(here))",
-        "            tidy(new / NOTEBOOK, {})",
+        "        tidy(new / NOTEBOOK, _hidden(here), draw=",
+        "        tidy(new / NOTEBOOK, {}, draw=",
         "tests/reporting/test_runner.py::test_secrets_reach_neither_kernel_nor_files",
     ),
     "a wrong suppression": Fault(

@@ -13,8 +13,9 @@ from kpi_lib.show.blocks import Table
 from kpi_lib.show.charts import chart
 from kpi_lib.show.faces import faces
 from kpi_lib.show.phrases import plain
-from kpi_lib.show.picture import Picture, drawable, still
+from kpi_lib.show.picture import Picture, drawable
 from kpi_lib.show.say import say
+from kpi_lib.show.stills import still
 from kpi_lib.show.tables import table
 from tests.build import told
 from tests.shapes.test_adoption import CROWD, FOUR

@@ -7,8 +7,10 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import altair as alt
 import polars as pl
 import pytest
+from altair.utils.schemapi import SchemaValidationError
 from hypothesis import Phase, given, settings
 
 from kpi_lib.answers.actives import actives
@@ -32,7 +34,8 @@ from kpi_lib.show.charts_line import Lines, line_chart, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
-from kpi_lib.show.picture import Picture, drawable, still
+from kpi_lib.show.picture import Picture, drawable
+from kpi_lib.show.stills import still
 from tests.show.results import HOSTILE, log, logs, shop, visits
 
 MONTHS = Grid.calendar("month", date(2026, 1, 1), date(2026, 7, 1), zone="UTC")
@@ -92,6 +95,15 @@ def test_every_chart_has_two_widths_a_finding_and_figures(drawn: dict[str, Pictu
             drawing = still(spec)
             width = float(drawing.split('width="')[1].split('"')[0])
             assert width <= most + 6, (name, width)
+
+
+def test_every_chart_keeps_to_the_schema_of_vega_lite(drawn: dict[str, Picture]) -> None:
+    for picture in drawn.values():
+        for each in (picture.wide, picture.narrow):
+            assert each is not None
+            each.to_dict(validate=True)  # raises where it does not
+    with pytest.raises(SchemaValidationError, match="no such mark"):
+        alt.Chart({"values": []}, mark="no such mark").to_dict(validate=True)
 
 
 def test_only_colours_of_the_theme_are_used(drawn: dict[str, Picture]) -> None:

@@ -11,7 +11,8 @@ from kpi_lib.show.blocks import Say
 from kpi_lib.show.charts import chart
 from kpi_lib.show.cohort_curves import cohort_means, cohort_survival
 from kpi_lib.show.phrases import plain
-from kpi_lib.show.picture import Picture, drawable, still
+from kpi_lib.show.picture import Picture, drawable
+from kpi_lib.show.stills import still
 from kpi_lib.show.tables import table
 from tests.build import told
 from tests.show.results import figures, log, visits

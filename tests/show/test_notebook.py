@@ -15,7 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from kpi_lib.show.blocks import Say, Table, Tile, marked
 from kpi_lib.show.markup import clean, safe
 from kpi_lib.show.notebook import bundle, register
-from kpi_lib.show.picture import HTML_MIME, PICTURE_MIME, VEGALITE_MIME, Picture, drawn_spec, still
+from kpi_lib.show.picture import HTML_MIME, PICTURE_MIME, VEGALITE_MIME, Picture, drawn_spec
+from kpi_lib.show.stills import still
 
 NASTY = "a\x00\x01\x08\x1b\ufffe\uffff\ud800\u2028\u2029b"
 
