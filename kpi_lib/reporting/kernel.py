@@ -17,6 +17,7 @@ from kpi_lib.show.picture import LATER, STILLS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+    from traitlets.config import Config
 
 Progress = Callable[[int, int, str], None]  # cells done, of how many, what the running one answers
 
@@ -44,7 +45,6 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     """Run all cells and write the notebook with its outputs; a stop of any kind is a `ReportError`."""
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from traitlets.config import Config
 
     # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -60,8 +60,9 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
             kernel_name="python3",
             language="python",
             progress_bar=False,
+            request_save_on_cell_execute=False,  # else it is written twice for each cell, which takes longer than the kernel
             kernel_manager_class=_kernel_class(env, stay.cwd),
-            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+            config=_encrypted(),
             timeout_func=lambda _cell: max(min(deadline - time.monotonic(), stay.cell_timeout), 0.01),
             shutdown_kernel="immediate",
             store_widget_state=False,
@@ -74,12 +75,20 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     except papermill.PapermillExecutionError as error:
         raise ReportError(_stopped(error)) from None
     except CellTimeoutError:
+        running.keep(into)
         raise ReportError(_too_slow(running.source, stay, late=time.monotonic() >= deadline)) from None
     except DeadKernelError:
-        told = f"the kernel died while the notebook ran {_first(running.source)}; out of memory is the usual reason."
-        raise ReportError(told) from None
+        running.keep(into)
+        raise ReportError(_dead(running.source)) from None
     except RuntimeError as error:  # a kernel that does not come up
         raise ReportError(f"the kernel did not start: {plain(str(error))}") from None
+
+
+def _encrypted() -> "Config":
+    """What passes between us and a kernel is not for other users of the machine, where the kernel can."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport_encryption": "auto"}})
 
 
 def _with_a_second_start(play: Callable[[], None]) -> None:
@@ -141,6 +150,7 @@ class Running:
     def __init__(self, notebook: "NotebookNode", progress: Progress | None, env: Mapping[str, str]) -> None:
         """Count the cells."""
         self.env = env
+        self.notebook, self.reached = notebook, list[Any]()
         self.total = (
             sum(1 for cell in notebook.cells if cell.cell_type == "code") + 1
         )  # and the one with the parameters
@@ -149,6 +159,7 @@ class Running:
 
     def begin(self, cell: Any, cell_index: int, **_: object) -> None:  # noqa: ANN401 - a notebook cell
         """A cell begins; Markdown cells are passed as well and say which question the next ones answer."""
+        self.reached.append(cell)
         if cell.cell_type == "markdown":
             heading = _HEADING.search(cell.source)
             self.question = heading.group(1) if heading else self.question
@@ -162,6 +173,19 @@ class Running:
             drawing.begin(self.env)
         self.done += 1
         self.tell(self.done, self.total, self.question)
+
+    def keep(self, into: Path) -> None:
+        """Write the notebook as far as it got: papermill does so itself only where a cell ends with an error."""
+        import nbformat
+
+        known = {cell["id"] for cell in self.reached}
+        left = [cell for cell in self.notebook.cells if cell["id"] not in known]
+        nbformat.write(nbformat.v4.new_notebook(cells=self.reached + left, metadata=self.notebook.metadata), into)
+
+
+def _dead(source: str) -> str:
+    """Where the kernel died."""
+    return f"the kernel died while the notebook ran {_first(source)}; out of memory is the usual reason."
 
 
 def _too_slow(source: str, stay: Stay, *, late: bool) -> str:

@@ -5,9 +5,11 @@ folded away. The security policy of the page lets nothing run but our own script
 page's content; so the same content gives the same bytes.
 """
 
+import atexit
 import base64
 import hashlib
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from html import unescape
@@ -22,6 +24,7 @@ from kpi_lib.show.markup import clean
 from kpi_lib.show.notebook import stylesheet
 
 if TYPE_CHECKING:
+    from nbconvert.exporters import TemplateExporter
     from nbformat import NotebookNode
 
 _HEADING = re.compile(r"^## +(?=\S)", re.MULTILINE)
@@ -29,6 +32,10 @@ _TITLE = re.compile(r"\A\s*# +(.+)$", re.MULTILINE)
 _TAGS = re.compile(r"<[^>]+>")
 _FINDING = ('<p class="kpi-say"', "<figure>")  # what an executive reads of a section
 _FIRST = ('<ul class="kpi-headline"', '<ul class="kpi-pills"')  # what stands above everything else, in this order
+
+
+_HELD = ExitStack()  # the template's folder, as long as the process lives
+atexit.register(_HELD.close)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ class Story:
 
 def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
     """Write the page; `live=False` leaves the scripts out, for print and mail."""
-    from nbconvert.exporters import TemplateExporter
+    from nbformat.v4 import new_notebook
 
     head = replace(head, workspace=clean(head.workspace), report=clean(head.report))
     head = replace(head, title=clean(head.title), notice=clean(head.notice))
@@ -89,12 +96,18 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
         "bundle": vega_bundle() if scripted else "",
         "script": _resource("switches.js") + _resource("live.js") if scripted else "",
     }
-    with as_file(files("kpi_lib.reporting")) as room:
-        exporter = TemplateExporter(
-            template_name="template", template_file="page.html.j2", extra_template_basedirs=[str(room)]
-        )
-        body: str = exporter.from_notebook_node(notebook, {"page": {**content, "nonce": _nonce(head, content)}})[0]
+    # the template writes what `read` made of the notebook; the notebook itself would only be copied, which takes long
+    body: str = _exporter().from_notebook_node(new_notebook(), {"page": {**content, "nonce": _nonce(head, content)}})[0]
     return body
+
+
+@cache
+def _exporter() -> "TemplateExporter":
+    """What fills in the template; read once, as a process may write many pages."""
+    from nbconvert.exporters import TemplateExporter
+
+    room = _HELD.enter_context(as_file(files("kpi_lib.reporting")))
+    return TemplateExporter(template_name="template", template_file="page.html.j2", extra_template_basedirs=[str(room)])
 
 
 def _for(audience: str, story: Story) -> None:

@@ -57,7 +57,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a swallowed kernel death": Fault(
         REPORTING + "kernel.py",
-        "        raise ReportError(told) from None",
+        "        raise ReportError(_dead(running.source)) from None",
         "        return",
         "tests/reporting/test_runner.py::TestAFailedRun::test_keeps_the_last_good_report",
     ),

@@ -117,13 +117,17 @@ class TestAFailedRun:
         cell: str,
         words: str,
     ) -> None:
-        outcome = run(notebook(cell), {}, job)
+        place = notebook(cell)
+        outcome = run(place, {}, job)
         assert outcome.status == "failed"
         assert words in (outcome.error or "")
         assert content(job.folder) == good
         assert outcome.folder == job.folder.with_name("1998-06.failed")
         assert sorted(content(outcome.folder)) == ["error.txt", "report.ipynb"]
         assert leftovers(job) == []
+        kept = nbformat.read(outcome.folder / "report.ipynb", as_version=4)
+        own = [each.source for each in kept.cells if "injected-parameters" not in each.metadata.get("tags", [])]
+        assert own == [each.source for each in nbformat.read(place, as_version=4).cells]  # whole, and each cell once
 
     def test_names_the_cell_that_took_too_long(self, good: dict[str, bytes], notebook: Write, job: Job) -> None:
         place = notebook("import time\ntime.sleep(600)")
