@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
@@ -10,7 +11,7 @@ from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import INSTANT, Grid, first_whole_day, local_date, local_day, midnight, period_number
 from kpi_lib.core.shape import once, shape
 from kpi_lib.core.store import UNITS, USER, Frames
-from kpi_lib.shapes.day_pass import days_of, moves
+from kpi_lib.shapes.day_pass import day_runs, days_of, moves, segment_days
 
 ANY = ("*",)
 DAYS = pl.Schema({"user_id": pl.String(), "day": pl.Date(), "time": INSTANT, "events": pl.Int64()})
@@ -50,17 +51,21 @@ def qualifying(data: Dataset, events: Sequence[str] = ANY) -> pl.LazyFrame:
 def by_day(data: Dataset, shape: str, *, rest: bool, ids: bool = False) -> Dataset:
     """The same data with one row per user and local day of activity, for shapes to which no more than that matters.
 
-    `rest`: whether the question asks for nothing else. With segments, or where nothing is prepared, the data stay as
-    they are. Users are numbered unless their `ids` matter.
+    `rest`: whether the question asks for nothing else. With segments a day has a row for each run of events in one of them.
+    Where nothing is prepared, the data stay as they are. Users are numbered unless their `ids` matter.
     """
-    if data.columns("events") == dict(DAYS):
+    carried = data.carried(data.activity)
+    if set(data.columns("events")) == {*DAYS, *carried}:
         return data
-    days = days_of(data, shape, rest=rest)
+    days = segment_days(data, carried, shape, rest=rest) if carried else days_of(data, shape, rest=rest)
     if days is None:
         return data
-    days = days.select(pl.col("user_id" if ids else USER).alias("user_id"), "day", "time", "events")
-    daily = Frames({"events": lambda: days.collect(engine="in-memory")}, {"events": DAYS}, {"events": days})
-    return replace(data, tables=daily, parts=None, kept={})
+    days = days.select(pl.col("user_id" if ids else USER).alias("user_id"), "day", "time", "events", *carried)
+    schema = pl.Schema({**DAYS, **dict.fromkeys(carried, pl.String())})
+    others = {name: partial(data.tables.__getitem__, name) for name in data.tables if name != "events"}
+    schemas = {name: pl.Schema(data.columns(name)) for name in others} | {"events": schema}
+    readers = others | {"events": lambda: days.collect(engine="in-memory")}
+    return replace(data, tables=Frames(readers, schemas, {"events": days}), parts=None, kept={})
 
 
 @shape
@@ -71,7 +76,7 @@ def distinct(data: Dataset, grid: Grid, *, events: Sequence[str] = ANY, at_least
     counted, a row is a run of periods with the number of its users.
     """
     plain = "*" in events and at_least == 1
-    if data.counting and (found := moves(data, "distinct users", rest=plain)) is not None:
+    if data.counting and not data.by and (found := moves(data, "distinct users", rest=plain)) is not None:
         return _runs(found, grid)
     keys = ["user_id", *data.carried(data.activity)]
     data = by_day(data, "distinct users", rest=plain, ids=True)
@@ -106,31 +111,19 @@ def _runs(found: pl.DataFrame, grid: Grid) -> pl.LazyFrame:
 @shape
 def active_days(data: Dataset, *, events: Sequence[str] = ANY) -> pl.LazyFrame:
     """One row per user and local day of activity: user_id, day, time (of the first event), events, segment columns."""
-    if data.counting and (found := moves(data, "active days", rest="*" in events)) is not None:
+    if data.counting and not data.by and (found := moves(data, "active days", rest="*" in events)) is not None:
         days = found.drop_nulls("now").group_by(day="now").agg(pl.col("users").sum().alias(UNITS)).sort("day")
         begins = pl.Series("time", [midnight(day, data.zone) for day in days["day"]], INSTANT)
         return days.with_columns(begins).lazy()
     keys = ["user_id", *data.carried(data.activity)]
-    if "*" in events and (daily := by_day(data, "active days", rest=True, ids=True)).parts is not data.parts:
+    daily = by_day(data, "active days", rest="*" in events, ids=True)
+    if daily is data:
+        runs = day_runs(qualifying(data, events), keys, data.zone)
+    elif len(keys) > 1:
+        runs = daily["events"]
+    else:
         return daily["events"].select("user_id", "day", "time", "events")
-    runs = day_runs(qualifying(data, events), keys, data.zone)
     return runs.group_by(*keys, "day").agg(pl.col("time").min(), pl.col("events").sum())
-
-
-def day_runs(rows: pl.LazyFrame, keys: list[str], zone: str) -> pl.LazyFrame:
-    """One row per run of a user's events on a local day: keys, day, time (of the first), last (time of the last), events.
-
-    A day is mostly one run, but a segment may change to and fro, and a clock may be set back just after midnight.
-    """
-    dated = rows.select(*keys, "time", day=local_date(pl.col("time"), zone), row=pl.int_range(pl.len(), dtype=pl.Int64))
-    other = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in (*keys, "day"))
-    begins = other | (pl.col("row") == 0)
-    marked = dated.with_columns(before=pl.col("time").shift(1), end=pl.col("time").last(), size=pl.len().cast(pl.Int64))
-    runs = marked.filter(begins).with_columns(
-        last=pl.col("before").shift(-1).fill_null(pl.col("end")),
-        events=pl.col("row").shift(-1).fill_null(pl.col("size")) - pl.col("row"),
-    )
-    return runs.drop("row", "before", "end", "size")
 
 
 @shape

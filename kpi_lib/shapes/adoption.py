@@ -18,7 +18,8 @@ from kpi_lib.core.measure import RATIO, wilson
 from kpi_lib.core.period import INSTANT, Grid
 from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration
-from kpi_lib.shapes.activity import ANY, day_runs, placed, qualifying
+from kpi_lib.shapes.activity import ANY, placed, qualifying
+from kpi_lib.shapes.day_pass import day_runs
 from kpi_lib.shapes.sessions import by_group
 
 FEWEST = 3  # features in use that it takes to call one of them much or little used

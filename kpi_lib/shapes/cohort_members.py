@@ -1,6 +1,8 @@
 """The members of cohorts and their returns, user by user, added up into counts that hold no user."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -9,8 +11,9 @@ from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, local_date, local_day, micros, midnight, period_number, period_start
 from kpi_lib.shapes.activity import by_day, first_events, qualifying
 from kpi_lib.shapes.cohort_rules import LENGTHS, Cohorts
-from kpi_lib.shapes.curve import lives_of
-from kpi_lib.shapes.day_pass import comebacks, spans
+from kpi_lib.shapes.curve import counts_of_lives, lives_of
+from kpi_lib.shapes.day_pass import comebacks, departures, in_bracket, spans
+from kpi_lib.shapes.range_data import in_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +36,39 @@ class Followed:
 def followed(data: Dataset, *, spec: Cohorts, grid: Grid | None) -> Followed:
     """The members among these users, and what became of them."""
     counted = _counted(data, spec, grid)
-    if counted is None:
-        data = by_day(data, "cohorts", rest=_calendar_only(spec))
-        members = _members(data, spec, grid)
-        returns, last = _returns(data, spec, members), _last(data, spec)
-    else:
-        members, returns, last = counted
-    by, users = list(data.by), pl.col("users").sum()
-    seen, cohort = _seen(spec, returns), [*by, "cohort"]
+    if counted is not None:
+        return counted
+    plain = _calendar_only(spec)
+    daily = by_day(data, "cohorts", rest=True, ids=_told_by_users(data)) if plain else data
+    if daily is not data or spec.start_event == "signup":  # whoever signs up need not have an event in any range
+        return _one_by_one(daily, _last(data, spec), spec=spec, grid=grid)
+    refuse_value(data, spec)  # here, where all columns are known
+    work = partial(_one_by_one, last=_last(data, spec), spec=spec, grid=grid)
+    why = "named events, exact times, amounts or counts of events are asked for"
+    parts = in_ranges(data, "cohorts", work, why=why, events=_named(spec), columns=filter(None, [spec.value]))
+    return added(parts, list(data.by))
+
+
+def _one_by_one(data: Dataset, last: int | None, *, spec: Cohorts, grid: Grid | None) -> Followed:
+    """The members among these users and their returns, one row for each, added up."""
+    members, by = _members(data, spec, grid), list(data.by)
+    returns = _returns(data, spec, members)
+    lives = lives_of(_seen(spec, returns), members, by, spec.gone_after) if spec.gone_after else pl.DataFrame()
+    return _added_up(spec, by, (members, returns, lives), last)
+
+
+def _added_up(
+    spec: Cohorts, by: list[str], found: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame], last: int | None
+) -> Followed:
+    """Members, their returns and lives, one row or a count of users each, as counts alone."""
+    members, returns, lives = found
+    cohort, users = [*by, "cohort"], pl.col("users").sum()
     return Followed(
         members.group_by(*cohort, "start", "watched").agg(users, pl.col("entry").min()),
-        seen.group_by(*cohort, "watched", "k").agg(users),
+        _seen(spec, returns).group_by(*cohort, "watched", "k").agg(users),
         _same_period(spec, returns, by),
         returns.group_by(*cohort, "k").agg(pl.col("worth").sum()),
-        lives_of(seen, members, by, spec.gone_after) if spec.gone_after else pl.DataFrame(),
+        lives,
         last,
     )
 
@@ -67,35 +89,47 @@ def _calendar_only(spec: Cohorts) -> bool:
     return spec == Cohorts(**{name: getattr(spec, name) for name in kept}) and "*" in spec.events
 
 
-def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> tuple[pl.DataFrame, pl.DataFrame, int | None] | None:
-    """Members, their returns and the last period as counts of users, without user and entry; None where those matter."""
+def _told_by_users(data: Dataset) -> bool:
+    """Whether a segment stands in the table of users alone, so that their ids matter."""
+    return set(data.by) != set(data.carried(data.activity))
+
+
+def _named(spec: Cohorts) -> list[str] | None:
+    """The only events that matter; None where any do."""
+    starts = spec.events if spec.start_event == "first" else (spec.start_event,)
+    names = [*starts, *(spec.events if spec.return_event is None else (spec.return_event,))]
+    return None if "*" in names else names
+
+
+def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> Followed | None:
+    """Members and their returns from counts of users by days, without a row for each; None where more matters."""
     until = local_day(data.observed_until, data.zone)
-    if (
-        spec.mode == "bracket"
-        or spec.gone_after
-        or not _calendar_only(spec)
-        or midnight(until, data.zone) != data.observed_until
-    ):
+    if data.by or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
         return None
-    found = comebacks(data, spec.grain, "cohorts", rest=True)
+    found = comebacks(data, spec.grain, "cohorts", rest=True, brackets=spec.brackets)
     if found is None or found.is_empty():
         return None
-    stayed = spans(data, spec.grain, "cohorts", rest=True) if spec.mode == "on_or_after" else None
     begun = pl.col("first") < until
     if grid is not None:
         begun &= grid.day_period(pl.col("first")).is_not_null()
     start = period_start(pl.col("first"), spec.grain, week_start=data.week_start)
     nothing = {"entry": pl.lit(None, pl.Int64), "worth": pl.lit(None, pl.Float64), "events": pl.lit(1, pl.Int64)}
 
-    def placed(counts: pl.DataFrame) -> pl.DataFrame:
+    def placed(counts: pl.DataFrame, number: str) -> pl.DataFrame:
         cohort = number_of(pl.col("first"), data, spec)
         rows = counts.filter(begun).with_columns(cohort=cohort, start=start, **nothing)
-        rows = rows.with_columns(watched=_watched(data, spec), k=pl.col("number") - pl.col("cohort"))
-        return rows.group_by(pl.exclude("first", "number", "users")).agg(pl.col("users").sum())
+        rows = rows.with_columns(watched=_watched(data, spec), k=pl.col(number) - pl.col("cohort"))
+        return rows.group_by(pl.exclude("first", number, "users")).agg(pl.col("users").sum())
 
-    came = placed(found)
-    members = came.filter(pl.col("k") == 0)
-    return members, came if stayed is None else placed(stayed), found["number"].max()  # type: ignore[return-value]
+    came, lives = placed(found, "number"), pl.DataFrame()
+    returns = came
+    if spec.mode == "on_or_after" and (stayed := spans(data, spec.grain, "cohorts", rest=True)) is not None:
+        returns = placed(stayed, "number")
+    if spec.gone_after:
+        edge = pl.select(number_of(pl.lit(until), data, spec)).item()
+        left = departures(data, spec.grain, "cohorts", rest=True, away=spec.gone_after, until=edge)
+        lives = counts_of_lives(placed(left, "gone").rename({"k": "gone"}), [])  # type: ignore[arg-type]
+    return _added_up(spec, [], (came.filter(pl.col("k") == 0), returns, lives), _last(data, spec))
 
 
 def number_of(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:
@@ -153,6 +187,18 @@ def _watched(data: Dataset, spec: Cohorts) -> pl.Expr:
     return (pl.lit(micros(data.observed_until)) - pl.col("entry")).floordiv(LENGTHS[spec.grain])
 
 
+def refuse_value(data: Dataset, spec: Cohorts) -> None:
+    """Raise UsageError where there is no column to add up, or one that holds no numbers."""
+    there = data.columns(data.activity)
+    if spec.value is None:
+        return
+    if spec.value not in there:
+        raise unknown("column", spec.value, there, where=f"table {data.activity} (--value)")
+    if not there[spec.value].is_numeric():
+        numbers = ", ".join(name for name, kind in there.items() if kind.is_numeric())
+        raise UsageError(f"column {spec.value!r} holds no numbers to add up. There are: {numbers or 'none'}.")
+
+
 def _activity(data: Dataset, spec: Cohorts) -> pl.LazyFrame:
     """What users did after all: user_id, time, counts (is a return event), worth (what it adds to the value).
 
@@ -162,12 +208,8 @@ def _activity(data: Dataset, spec: Cohorts) -> pl.LazyFrame:
     nothing, whole = pl.lit(None, dtype=pl.Float64), ("user_id", "time")
     if spec.value is None:
         return rows.select(*whole, counts=pl.lit(1, pl.Int64), worth=nothing)
+    refuse_value(data, spec)
     there = data.columns(data.activity)
-    if spec.value not in there:
-        raise unknown("column", spec.value, there, where=f"table {data.activity} (--value)")
-    if not there[spec.value].is_numeric():
-        numbers = ", ".join(name for name, kind in there.items() if kind.is_numeric())
-        raise UsageError(f"column {spec.value!r} holds no numbers to add up. There are: {numbers or 'none'}.")
     if data.activity == "events":
         return rows.select(*whole, counts=pl.lit(1, pl.Int64), worth=spec.value)
     paid = data[data.activity].select(*whole, counts=pl.lit(0, pl.Int64), worth=spec.value)
@@ -179,7 +221,7 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     """One row per member and period k with activity: events, value."""
     day, at = local_date(pl.col("time"), data.zone), pl.col("time").to_physical()
     came = _activity(data, spec).select("user_id", "counts", "worth", at=at, day=day)
-    met = came.join(members.lazy(), on="user_id").filter(pl.col("at") >= pl.col("entry"))
+    met = came.join(members.lazy(), on="user_id", maintain_order="left").filter(pl.col("at") >= pl.col("entry"))
     since = pl.col("at") - pl.col("entry")
     k = (
         number_of(pl.col("day"), data, spec) - pl.col("cohort")
@@ -188,12 +230,17 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     )
     keyed = met.with_columns(k=k.cast(pl.Int64))
     if spec.mode == "bracket":
-        inside = pl.lit(None, dtype=pl.Int64)
-        for lo, hi in spec.brackets:
-            inside = pl.when(pl.col("k").is_between(lo, hi)).then(lo).otherwise(inside)
-        keyed = keyed.with_columns(k=pl.when(pl.col("k") == 0).then(0).otherwise(inside)).drop_nulls("k")
-    grouped = keyed.group_by("user_id", "entry", "cohort", "watched", *data.by, "k")
-    sums = grouped.agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum())
+        keyed = keyed.with_columns(k=in_bracket(pl.col("k"), spec.brackets)).drop_nulls("k")
+    whole = ["user_id", "entry", "cohort", "watched", *data.by, "k"]
+    if spec.recurring or spec.value is not None:
+        sums = keyed.group_by(whole).agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum())
+    else:
+        # a user's returns lie in order, so that those of a period follow each other
+        row, keys = pl.int_range(pl.len(), dtype=pl.Int64), ("user_id", "k")
+        fresh = pl.any_horizontal(pl.col(key) != pl.col(key).shift(1) for key in keys) | (row == 0)
+        runs = keyed.select(*whole, "worth", row=row, size=pl.len().cast(pl.Int64), fresh=fresh).filter("fresh")
+        events = pl.col("row").shift(-1).fill_null(pl.col("size")) - pl.col("row")
+        sums = runs.select(*whole, events=events, worth="worth")
     return sums.with_columns(users=pl.lit(1, pl.Int64)).collect(engine="in-memory")
 
 
@@ -218,8 +265,14 @@ def _same_period(spec: Cohorts, returns: pl.DataFrame, by: list[str]) -> pl.Data
 
 def _last(data: Dataset, spec: Cohorts) -> int | None:
     """The period that holds the last event, or on the elapsed clock its instant."""
-    rows = data[data.activity] if spec.value else data.events()
-    last = rows.select(pl.col("time").max()).collect().item()
+    parts = data.parts if data.activity == "events" else None
+    scans = (data[data.activity] if spec.value else data.events(),) if parts is None else parts.events
+
+    def latest() -> datetime | None:
+        found = [each.select(pl.col("time").max()).collect().item() for each in scans]
+        return max((each for each in found if each is not None), default=None)
+
+    last = latest() if parts is None else parts.once("last event", latest)
     if last is None or spec.clock == "elapsed":
         return None if last is None else micros(last)
     number: int = pl.select(number_of(pl.lit(local_day(last, data.zone)), data, spec)).item()

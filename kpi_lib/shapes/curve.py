@@ -97,6 +97,12 @@ def lives_of(seen: pl.DataFrame, members: pl.DataFrame, by: list[str], gone_afte
     away = pl.min_horizontal(later, "watched") - pl.col("k") - 1
     gone = pl.when(away >= gone_after).then(pl.col("k") + gone_after)
     first = there.with_columns(gone=gone).group_by(*who, *by).agg(pl.col("gone").min(), pl.col("watched").first())
+    return counts_of_lives(first.with_columns(users=pl.lit(1, pl.Int64)), by)
+
+
+def counts_of_lives(lives: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Users by the period in which they are gone (`gone`, null: not yet), or the last one watched, added up by that `key`."""
     last = (pl.col("watched") - 1).clip(lower_bound=0)
-    lives = first.select(*by, key=pl.coalesce("gone", last), gone=pl.col("gone").is_not_null())
-    return lives.group_by(*by, "key").agg(count=pl.len().cast(pl.Int64), events=pl.col("gone").sum().cast(pl.Int64))
+    gone = pl.col("users").filter(pl.col("gone").is_not_null()).sum()
+    keyed = lives.with_columns(key=pl.coalesce("gone", last))
+    return keyed.group_by(*by, "key").agg(count=pl.col("users").sum(), events=gone)

@@ -4,38 +4,95 @@ Two small tables of counts say who was active in any window, how each period's u
 all that these questions need where nobody asks who the users are. Tables of parts that share no user would add up.
 """
 
+from typing import Any
+
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.period import days_in_order, local_day, period_number
-from kpi_lib.core.store import USER, used, user_days
+from kpi_lib.core.dataset import Dataset, plain_name
+from kpi_lib.core.period import days_in_order, local_date, local_day, period_number
+from kpi_lib.core.store import USER, mapped, used, user_days
 
+IN_MEMORY = "the events are in memory: the tables came from files"
 FIRST = (pl.col(USER) != pl.col(USER).shift(1)).fill_null(True)
+MOST = 4  # tables of days by segments that are kept; the oldest goes first
+FIRST_DAY = pl.when(FIRST).then("day").forward_fill()
+NEXT_GONE = pl.when(pl.col("fresh").shift(-1).not_()).then(pl.col("gone").shift(-1))
 
 
 def days_of(data: Dataset, shape: str, *, rest: bool) -> pl.LazyFrame | None:
     """The user-day table in the order of users and days, as stored or drawn once; None where the events are needed.
 
-    `rest`: whether the question asks for no more than days. `USER` numbers the users.
+    `rest`: whether the question asks for no more than days; it knows nothing of segments. `USER` numbers the users.
     """
     parts = data.parts
-    edges = (local_day(edge, data.zone) for edge in (data.observed_from, data.observed_until))
-    if parts is None or data.activity != "events":
-        why = "the events are in memory: the tables came from files"
-    elif data.by or not rest:
-        why = "segments, named events, exact times or amounts are asked for"
-    elif not days_in_order(*edges, data.zone):
-        why = "clocks were set back over a midnight, so that local days overlap"
-    elif parts.days is not None:
+    if parts is None or (why := _needs_more(data, rest=rest)):
+        used(shape, "tables", IN_MEMORY if parts is None else why)
+        return None
+    if parts.days is not None:
         used(shape, "user days", "the table of users and their local days, kept beside the store")
         return parts.days
-    else:
-        used(shape, "scan", "one row per user and day, drawn once from the columns user_id and time")
-        rows = pl.concat(parts.events).select("user_id", "time")
-        found = parts.once("days", lambda: user_days(rows, data.zone))
-        return found.lazy()
-    used(shape, "tables", why)
-    return None
+    used(shape, "scan", "one row per user and day, drawn once from the columns user_id and time")
+    rows = pl.concat(parts.events).select("user_id", "time")
+    found = parts.once("days", lambda: user_days(rows, data.zone))
+    return found.lazy()
+
+
+def _needs_more(data: Dataset, *, rest: bool) -> str:
+    """Why days of activity are not enough; empty when they are."""
+    edges = (local_day(edge, data.zone) for edge in (data.observed_from, data.observed_until))
+    if data.activity != "events":
+        return IN_MEMORY
+    if not rest:
+        return "named events, exact times or amounts are asked for"
+    return (
+        "" if days_in_order(*edges, data.zone) else "clocks were set back over a midnight, so that local days overlap"
+    )
+
+
+def segment_days(data: Dataset, carried: list[str], shape: str, *, rest: bool) -> pl.LazyFrame | None:
+    """The user-day table with the segments that events carry: a row for each run of a day's events in one of them.
+
+    Drawn once from a store, user by user in order, so that who is in which segment first can be told.
+    """
+    parts = data.parts
+    if parts is None or not parts.ordered or (why := _needs_more(data, rest=rest)):
+        used(shape, "tables", IN_MEMORY if parts is None else "no store is in order" if not parts.ordered else why)
+        return None
+    used(shape, "user days", "users, their local days and segments, drawn once from the store")
+    cut = {name: data.segment(plain_name(name)).alias(name) for name in carried}
+    kept = tuple((name, tuple(data.frequent(plain_name(name)) or ())) for name in carried)
+
+    def drawn(scan: pl.LazyFrame) -> pl.DataFrame:
+        rows = scan.select(USER, "user_id", "time", *cut.values())
+        return day_runs(rows, [USER, "user_id", *carried], data.zone).drop("last").collect(engine="in-memory")
+
+    def together() -> pl.DataFrame:
+        runs = pl.concat(mapped(drawn, parts.events))
+        return runs.with_columns(pl.col("user_id").rle_id().alias(USER))
+
+    tables = parts.once("days by segments", dict[Any, pl.DataFrame])
+    key = (kept, data.zone)
+    if key not in tables:
+        while len(tables) >= MOST:
+            tables.pop(next(iter(tables)))
+        tables[key] = together()
+    return tables[key].lazy()
+
+
+def day_runs(rows: pl.LazyFrame, keys: list[str], zone: str) -> pl.LazyFrame:
+    """One row per run of a user's events on a local day: keys, day, time (of the first), last (time of the last), events.
+
+    A day is mostly one run, but a segment may change to and fro, and a clock may be set back just after midnight.
+    """
+    dated = rows.select(*keys, "time", day=local_date(pl.col("time"), zone), row=pl.int_range(pl.len(), dtype=pl.Int64))
+    other = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in (*keys, "day"))
+    begins = other | (pl.col("row") == 0)
+    marked = dated.with_columns(before=pl.col("time").shift(1), end=pl.col("time").last(), size=pl.len().cast(pl.Int64))
+    runs = marked.filter(begins).with_columns(
+        last=pl.col("before").shift(-1).fill_null(pl.col("end")),
+        events=pl.col("row").shift(-1).fill_null(pl.col("size")) - pl.col("row"),
+    )
+    return runs.drop("row", "before", "end", "size")
 
 
 def moves(data: Dataset, shape: str, *, rest: bool) -> pl.DataFrame | None:
@@ -56,16 +113,57 @@ def moves(data: Dataset, shape: str, *, rest: bool) -> pl.DataFrame | None:
     return data.parts.once(("moves", data.zone), counted)
 
 
-def comebacks(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFrame | None:
-    """Users by their first day and a period in which they were active: first, number, users."""
+def comebacks(
+    data: Dataset, grain: str, shape: str, *, rest: bool, brackets: tuple[tuple[int, int], ...] = ()
+) -> pl.DataFrame | None:
+    """Users by their first day and a period in which they were active: first, number, users.
+
+    With brackets of periods after the first one, a user counts once in each of them, in the number of its first period.
+    """
     days = days_of(data, shape, rest=rest)
     if days is None or data.parts is None:
         return None
-    number = period_number(pl.col("day"), grain, zone=data.zone, week_start=data.week_start)
-    rows = days.select(FIRST.alias("fresh"), number=number, first=pl.when(FIRST).then("day").forward_fill())
+    rows = days.select(FIRST.alias("fresh"), number=_number(data, grain), first=FIRST_DAY)
+    if brackets:
+        start = period_number(pl.col("first"), grain, zone=data.zone, week_start=data.week_start)
+        rows = rows.with_columns(number=start + in_bracket(pl.col("number") - start, brackets)).drop_nulls("number")
     once = rows.filter(pl.col("fresh") | (pl.col("number") != pl.col("number").shift(1)))
     counts = once.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
-    return data.parts.once(("comebacks", data.zone, grain, data.week_start), counts.collect)
+    return data.parts.once(("comebacks", data.zone, grain, data.week_start, brackets), counts.collect)
+
+
+def in_bracket(k: pl.Expr, brackets: tuple[tuple[int, int], ...]) -> pl.Expr:
+    """The first period of the bracket that holds a period; the one of the start stands alone, others are nowhere."""
+    inside = pl.lit(None, dtype=pl.Int64)
+    for low, high in brackets:
+        inside = pl.when(k.is_between(low, high)).then(low).otherwise(inside)
+    return pl.when(k == 0).then(0).otherwise(inside)
+
+
+def departures(data: Dataset, grain: str, shape: str, *, rest: bool, away: int, until: int) -> pl.DataFrame | None:
+    """Users by their first day and the last of the first `away` whole periods without them: first, gone, users.
+
+    Only periods before `until` have been watched to their end; `gone` is null where nobody was away so long.
+    """
+    days = days_of(data, shape, rest=rest)
+    if days is None or data.parts is None:
+        return None
+    number = pl.col("number")
+    rows = days.select(USER, FIRST.alias("fresh"), number=_number(data, grain), first=FIRST_DAY)
+    once = rows.filter(pl.col("fresh") | (number != number.shift(1)))
+    later = pl.when(pl.col("fresh").shift(-1).not_()).then(number.shift(-1))
+    missed = pl.min_horizontal(later, pl.lit(until, pl.Int64)) - number - 1
+    marked = once.select(USER, "first", "fresh", gone=pl.when(missed >= away).then(number + away))
+    # of each user the first row, with the first of the periods: those of nobody are rows that only users' first ones keep
+    kept = marked.filter(pl.col("fresh") | pl.col("gone").is_not_null())
+    first = kept.with_columns(gone=pl.when("fresh").then(pl.coalesce("gone", NEXT_GONE)))
+    counts = first.filter("fresh").group_by("first", "gone").agg(users=pl.len().cast(pl.Int64)).sort("first", "gone")
+    return data.parts.once(("departures", data.zone, grain, data.week_start, away, until), counts.collect)
+
+
+def _number(data: Dataset, grain: str) -> pl.Expr:
+    """The calendar period of a day, by number."""
+    return period_number(pl.col("day"), grain, zone=data.zone, week_start=data.week_start)
 
 
 def spans(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFrame | None:
@@ -74,7 +172,6 @@ def spans(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFrame 
     if days is None or data.parts is None:
         return None
     last = (pl.col(USER) != pl.col(USER).shift(-1)).fill_null(True)
-    number = period_number(pl.col("day"), grain, zone=data.zone, week_start=data.week_start)
-    rows = days.select(number=number, first=pl.when(FIRST).then("day").forward_fill(), last=last).filter("last")
+    rows = days.select(number=_number(data, grain), first=FIRST_DAY, last=last).filter("last")
     counts = rows.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
     return data.parts.once(("spans", data.zone, grain, data.week_start), counts.collect)

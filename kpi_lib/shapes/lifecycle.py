@@ -19,7 +19,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
-from kpi_lib.shapes.activity import ANY, first_events, qualifying
+from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.day_pass import moves
 
 GRAINS = ("day", "week", "month")
@@ -135,11 +135,12 @@ def _steps(data: Dataset, grain: str, events: Sequence[str]) -> tuple[pl.DataFra
     Columns: segments, was, now (numbers of periods; null before the first and after the last one), users.
     """
     numbered = partial(period_number, grain=grain, zone=data.zone, week_start=data.week_start)
-    found = moves(data, "lifecycle", rest="*" in events)
+    found = None if data.by else moves(data, "lifecycle", rest="*" in events)
     if found is not None and found.filter(pl.col("now") < local_day(data.observed_until, data.zone)).height:
         places = found.select("users", was=numbered(pl.col("was")), now=numbered(pl.col("now")))
         crossing = places.filter(pl.col("was").ne_missing(pl.col("now")))
         return crossing.group_by("was", "now").agg(pl.col("users").sum()), found["now"].min()  # type: ignore[return-value]
+    data = by_day(data, "lifecycle", rest="*" in events, ids=True)
     rows = qualifying(data, events).select("user_id", "time", day=local_date(pl.col("time"), data.zone))
     rows = rows.with_columns(number=numbered(pl.col("day")))
     same = (pl.col("user_id") == pl.col("user_id").shift(1)).fill_null(False)

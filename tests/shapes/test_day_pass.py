@@ -15,7 +15,7 @@ from kpi_lib.core.period import Grid, days_in_order, local_day, period_number
 from kpi_lib.core.store import traced, user_days
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.cohort import Cohorts, cohorts
-from kpi_lib.shapes.day_pass import comebacks, moves
+from kpi_lib.shapes.day_pass import comebacks, day_runs, departures, moves, segment_days
 from kpi_lib.shapes.lifecycle import lifecycle
 from tests.brute.logs import Log, random_log
 from tests.build import dataset, instant, parted, scanned
@@ -57,6 +57,48 @@ def test_moves_and_comebacks_are_what_a_loop_over_users_counts(seed: int, form: 
         table = comebacks(data, grain, "a test", rest=True)
         assert table is not None
         assert dict(((first, number), users) for first, number, users in table.iter_rows()) == counts
+
+
+def gone(numbers: list[int], away: int, until: int) -> int | None:
+    """The last of the first so many whole periods in a row without a visit."""
+    visits = set(numbers)
+    return next(
+        (
+            at
+            for at in range(numbers[0], until)
+            if all(at - back not in visits for back in range(away)) and at - away >= numbers[0]
+        ),
+        None,
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", range(40))
+def test_departures_are_what_a_walk_through_the_periods_finds(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed)
+    data, grain, away = FORMS[form](plain(log)), dice.choice(("day", "week", "month")), dice.choice((1, 2, 5))
+    every = {user: pl.DataFrame({"day": days}) for user, days in days_of(log).items()}
+    number = period_number(pl.col("day"), grain, zone=log.zone)
+    numbers = {user: frame.select(number)["day"].to_list() for user, frame in every.items()}
+    until = max(map(max, numbers.values())) + dice.choice((-1, 0, 1, 3))
+    left = Counter((every[user]["day"][0], gone(own, away, until)) for user, own in numbers.items())
+    found = departures(data, grain, "a test", rest=True, away=away, until=until)
+    assert found is not None
+    assert dict(((first, last), users) for first, last, users in found.iter_rows()) == left
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_days_by_segments_are_the_runs_of_a_day_in_one_of_them(seed: int) -> None:
+    log = random_log(seed)
+    data = plain(log).with_by(("plan",))
+    found = segment_days(parted(plain(log)).with_by(("plan",)), ["plan"], "a test", rest=True)
+    assert found is not None
+    runs = day_runs(data["events"], ["user_id", "plan"], log.zone).collect()
+    assert (
+        found.select("user_id", "plan", "day", "time", "events")
+        .collect()
+        .equals(runs.select("user_id", "plan", "day", "time", "events"))
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
