@@ -132,15 +132,12 @@ def test_a_scan_with_entries_of_two_segments_at_one_instant_goes_the_general_way
         assert [each["form"] for each in trace] == [form]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> None:
-    log, dice = random_log(seed), Random(seed + 20_000)
-    plain = data_of(log)
-    other = FORMS[form](plain)
+def retention(dice: Random, log: Log) -> Cohorts:
+    """A retention question, mostly one that days alone answer."""
+    names = [row.event for row in log.rows] or ["a"]
     modes = {"on": (), "on_or_after": (), "bracket": ((1, 2), (4, 9))}
     mode = dice.choice(tuple(modes))
-    spec = Cohorts(
+    return Cohorts(
         grain=dice.choice(("day", "week", "month")),
         mode=mode,
         brackets=modes[mode],
@@ -148,11 +145,20 @@ def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> No
         min_events=dice.choice((1, 1, 2)),
         clock=dice.choice(("calendar", "calendar", "elapsed")),
         gone_after=dice.choice((None, 1, 3)) if mode == "on" else None,
-        start_event=dice.choice(("first", "first", "first", log.rows[0].event)),
-        return_event=dice.choice((None, None, None, log.rows[-1].event)),
+        start_event=dice.choice(("first", "first", "first", names[0])),
+        return_event=dice.choice((None, None, None, names[-1])),
         recurring=dice.random() < 0.1,
         value=dice.choice((None, None, None, "seq")),
     )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed + 20_000)
+    plain = data_of(log)
+    other = FORMS[form](plain)
+    spec = retention(dice, log)
     by: tuple[str, ...] = dice.choice(((), (), ("plan",), ("level",), ("plan", "level")))
     with traced() as trace:
         quick = cohorts(other.with_by(by), spec)
