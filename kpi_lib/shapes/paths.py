@@ -7,14 +7,19 @@ rare at a step is "(other)"; "(start)" and "(end)" are the ends of a session, "(
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from math import prod
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
+from kpi_lib.core.dataset import Dataset, segment_spine
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid
+from kpi_lib.core.store import mapped
 from kpi_lib.shapes.activity import qualifying
+from kpi_lib.shapes.path_walks import Question, added, walks
+from kpi_lib.shapes.range_data import in_ranges
 from kpi_lib.shapes.sessions import by_group, labelled, over, usual_gap
 
 RULES = ("from_event", "to_event", "max_steps", "top", "collapse")
@@ -96,86 +101,93 @@ def paths(
     for name in (from_event, to_event):
         if name is not None and name not in declared:  # what a funnel declares is known before it ever happens
             qualifying(data, (name,))
-    stays = _stays(data, gap, grid, collapse=collapse)
-    walks = _cut(stays, from_event, to_event)
-    back = to_event is not None and from_event is None  # the way up to an event is counted back from it
-    step = max_steps - (pl.col("last") - pl.col("at")) if back else pl.col("at") + 1
-    shown = walks.with_columns(step=step).filter(pl.col("step").is_between(1, max_steps))
-    moves = _moves(_named(shown, top, [name for name in (from_event, to_event) if name is not None]), list(data.by))
-    edges, nodes = _tables(moves, list(data.by))
+    asked = Question(from_event, to_event, max_steps, collapse, gap, grid)
+    why = "a row for each step of each session"
+    found = in_ranges(data, "paths", partial(walks, asked=asked), why=why, columns=["session_id"], codes=True)
+    names = _names(pl.concat([each.counts for each in found]), top, asked.ends)
+    by = list(data.by)
+    counted = mapped(lambda each: _counts(_moves(each.shown, names, by), by), tuple(found))
+    edges, nodes = (pl.concat(parts) for parts in zip(*counted, strict=True))
     rules: dict[str, Any] = dict(zip(RULES, (from_event, to_event, max_steps, top, collapse), strict=True))
     rules["gap_seconds"] = (gap or usual_gap(data)).total_seconds()
-    return Paths(edges, nodes, _totals(data, stays, walks), rules, data.by)
+    totals = _totals(data, pl.concat([each.totals for each in found]))
+    return Paths(*_tables(edges, nodes, by), totals, rules, data.by)
 
 
-def _stays(data: Dataset, gap: timedelta | None, grid: Grid | None, *, collapse: bool) -> pl.DataFrame:
-    """One row per stay: session, user_id, event, its number within the session (at), closes (is its last), over, segments."""
-    carried = data.carried(data.activity)
-    first = [pl.col(column).first().over("session") for column in carried]
-    begun, ended = pl.col("time").min().over("session"), pl.col("time").max().over("session")
-    rows = labelled(data, gap).select("session", "user_id", "event", *first, begun=begun, over=over(ended, data, gap))
-    if grid is not None:
-        rows = rows.filter(grid.period(pl.col("begun")).is_not_null())
-    if collapse:
-        again = (pl.col("session") == pl.col("session").shift(1)) & (pl.col("event") == pl.col("event").shift(1))
-        rows = rows.filter(again.fill_null(False).not_())
-    stays = join_segments(rows.drop("begun"), data).collect(engine="in-memory")
-    numbered = stays.with_columns(at=pl.int_range(pl.len(), dtype=pl.Int64).over("session"))
-    return numbered.with_columns(closes=pl.col("at") == pl.col("at").max().over("session"))
+def _names(counts: pl.DataFrame, top: int, ends: list[str]) -> pl.DataFrame:
+    """The name of each event at each step: itself if it is among the most frequent of the step, else "(other)"."""
+    event = pl.col("event").cast(pl.String)
+    sums = counts.group_by("step", "event").agg(pl.col("len").sum()).with_columns(text=event)
+    ranked = sums.sort("step", "len", "text", descending=[False, True, False])
+    kept = (pl.int_range(pl.len()).over("step") < top) | pl.col("text").is_in(ends)
+    quoted = pl.format('"{}"', "text")  # an event that is called like one of our own nodes
+    own = pl.when(pl.col("text").is_in([START, END, OTHER, MORE])).then(quoted).otherwise("text")
+    named = ranked.select("step", "event", name=pl.when(kept).then(own).otherwise(pl.lit(OTHER)))
+    there = pl.Enum([START, END, OTHER, MORE, *sorted({*named["name"].drop_nulls()} - {OTHER})])
+    return named.with_columns(pl.col("name").cast(there))
 
 
-def _cut(stays: pl.DataFrame, from_event: str | None, to_event: str | None) -> pl.DataFrame:
-    """The part of each session that is asked for, numbered anew; `last` is the number of its last stay."""
-    walks = stays
-    if from_event is not None:
-        first = pl.col("at").filter(pl.col("event") == from_event).min().over("session")
-        walks = walks.with_columns(at=pl.col("at") - first).filter(pl.col("at") >= 0)
-    if to_event is not None:
-        there = (pl.col("event") == to_event) & (pl.col("at") >= (0 if from_event is None else 1))
-        walks = walks.with_columns(stop=pl.col("at").filter(there).min().over("session"))
-        walks = walks.filter(pl.col("at") <= pl.col("stop")).drop("stop")
-    return walks.with_columns(last=pl.col("at").max().over("session"))
-
-
-def _named(shown: pl.DataFrame, top: int, ends: list[str]) -> pl.DataFrame:
-    """The stays with their name: the event if it is among the most frequent of its step, else "(other)"."""
-    quoted = pl.format('"{}"', "event")  # an event that is called like one of our own nodes
-    counts = shown.group_by("step", "event").agg(pl.len()).sort("step", "len", "event", descending=[False, True, False])
-    kept = counts.filter((pl.int_range(pl.len()).over("step") < top) | pl.col("event").is_in(ends))
-    name = pl.when(pl.col("event").is_in([START, END, OTHER, MORE])).then(quoted).otherwise("event")
-    names = kept.select("step", "event", name=name)
-    found = shown.join(names, on=["step", "event"], how="left", maintain_order="left")
-    return found.with_columns(pl.col("name").fill_null(OTHER))
-
-
-def _moves(shown: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """One row per move of a session: session, user_id, segments, step, from, to, begins (leads into the first stay shown)."""
-    whole = ["session", "user_id", *by]
-    following = pl.col("name").shift(-1).over("session")
-    sink = pl.when(pl.col("at") == pl.col("last")).then(pl.lit(END)).otherwise(pl.lit(MORE))
-    onward = shown.select(*whole, "step", pl.col("name").alias("from"), to=following.fill_null(sink), begins=False)
-    entry = shown.filter(pl.col("step") == pl.col("step").min().over("session"))
-    source = pl.when(pl.col("at") == 0).then(pl.lit(START)).otherwise(pl.lit(MORE)).alias("from")
-    into = entry.select(*whole, pl.col("step") - 1, source, to="name", begins=True)
+def _moves(shown: pl.DataFrame, names: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """One row per move of a session: user, segments, step, from, to, begins (leads into the first stay shown)."""
+    whole, kind = ["user", *by], names.schema["name"]
+    begin, end, more = (pl.lit(name, kind) for name in (START, END, MORE))
+    named = shown.join(names, on=["step", "event"], how="left", maintain_order="left", nulls_equal=True)
+    further = pl.col("begins").shift(-1, fill_value=True).not_()
+    sink = pl.when("closes").then(end).otherwise(more)
+    onward = named.select(
+        *whole,
+        "step",
+        pl.col("name").alias("from"),
+        to=pl.when(further).then(pl.col("name").shift(-1)).otherwise(sink),
+        begins=False,
+    )
+    source = pl.when("opens").then(begin).otherwise(more).alias("from")
+    into = named.filter("begins").select(*whole, pl.col("step") - 1, source, to="name", begins=True)
     return pl.concat([into, onward])
 
 
-def _tables(moves: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The moves and the nodes with their sessions and users."""
-    whole = ["session", "user_id", *by]
-    begun = moves.filter("begins").select(*whole, "step", event="from")
-    reached = moves.select(*whole, pl.col("step") + 1, event="to")
-    nodes = _counted(pl.concat([begun, reached]), [*by, "step", "event"])
-    edges = _counted(moves, [*by, "step", "from", "to"])
+def _counts(moves: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sessions and users by move, and by node; a session makes one move at each step."""
+    begun = moves.filter("begins").select("user", *by, "step", event="from")
+    reached = moves.select("user", *by, pl.col("step") + 1, event="to")
+    nodes = pl.concat([begun, reached])
+    return _counted(moves, ["step", "from", "to"], by), _counted(nodes, ["step", "event"], by)
+
+
+def _counted(rows: pl.DataFrame, keys: list[str], by: list[str]) -> pl.DataFrame:
+    """Sessions and users by segment and keys; keys of few values and the user make one whole number, which is less to hash."""
+    kinds = {key: rows.schema[key] for key in keys}
+    sizes = {key: int(rows[key].to_physical().max() or 0) + 2 for key in keys}  # type: ignore[arg-type]
+    code, whole = pl.lit(0, pl.UInt64), prod(sizes.values())
+    for key, size in sizes.items():
+        code = code * size + pl.col(key).to_physical().fill_null(size - 1).cast(pl.UInt64)
+    found = []
+    for part in rows.partition_by(by, maintain_order=True) if by and len(rows) else [rows]:
+        made = part.select(code.alias("code"), who=pl.col("user").cast(pl.UInt64) * whole + code)
+        users = (made["who"].unique() % whole).alias("code").value_counts(name="users")
+        counts = made["code"].value_counts(name="sessions").join(users, on="code")
+        found.append(counts.with_columns(pl.lit(part[column].first(), pl.String).alias(column) for column in by))
+    counted = pl.concat(found).with_columns(pl.col("sessions", "users").cast(pl.Int64))
+    for key, size in reversed(sizes.items()):
+        at = pl.col("code") % size
+        known, kind = pl.when(at < size - 1).then(at), kinds[key]
+        own = pl.lit(kind.categories).gather(known) if isinstance(kind, pl.Enum) else known.cast(pl.Int64)
+        counted = counted.with_columns(own.alias(key), code=pl.col("code") // size)
+    return counted.select(*by, *keys, "sessions", "users")
+
+
+def _tables(edges: pl.DataFrame, nodes: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The moves and the nodes of all users, with the share of each move."""
+    edges, nodes = (_added(rows) for rows in (edges, nodes))
     there = nodes.select(*by, "step", pl.col("event").alias("from"), there="sessions")
     edges = edges.join(there, on=[*by, "step", "from"], how="left", nulls_equal=True)
     edges = edges.with_columns(share=pl.col("sessions") / pl.col("there")).drop("there")
     return _largest_first(edges, by, ["from", "to"]), _largest_first(nodes, by, ["event"])
 
 
-def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    counts = {"sessions": pl.col("session").n_unique(), "users": pl.col("user_id").n_unique()}
-    return rows.group_by(keys).agg(each.cast(pl.Int64).alias(name) for name, each in counts.items())
+def _added(rows: pl.DataFrame) -> pl.DataFrame:
+    """Counts of parts that share no user, together."""
+    return rows.group_by(pl.exclude("sessions", "users")).agg(pl.col("sessions", "users").sum())
 
 
 def _largest_first(rows: pl.DataFrame, by: list[str], names: list[str]) -> pl.DataFrame:
@@ -183,23 +195,11 @@ def _largest_first(rows: pl.DataFrame, by: list[str], names: list[str]) -> pl.Da
     return rows.sort(*by, "step", "sessions", *names, descending=falling, nulls_last=True)
 
 
-def _totals(data: Dataset, stays: pl.DataFrame, walks: pl.DataFrame) -> pl.DataFrame:
+def _totals(data: Dataset, found: pl.DataFrame) -> pl.DataFrame:
     """One row per segment: sessions and users on the paths, all_sessions, in_progress."""
-    by, size = list(data.by), pl.col("session").n_unique().cast(pl.Int64)
-    still = pl.col("session").filter(~pl.col("over") & pl.col("closes")).n_unique().cast(pl.Int64)
-    users = pl.col("user_id").n_unique().cast(pl.Int64)
-    parts = [
-        _per_segment(walks, by, sessions=size, users=users),
-        _per_segment(stays, by, all_sessions=size),
-        _per_segment(walks, by, in_progress=still),
-    ]
+    totals, by = added(found, data.by), list(data.by)
     if not by:
-        return pl.concat(parts, how="horizontal")
-    spine = segment_spine(pl.DataFrame({"one": [0]}), data, stays).drop("one")
-    for part in parts:
-        spine = spine.join(part, on=by, how="left", nulls_equal=True, maintain_order="left")
-    return spine.with_columns(pl.exclude(by).fill_null(0)).sort(by, nulls_last=True)
-
-
-def _per_segment(rows: pl.DataFrame, by: list[str], **figures: pl.Expr) -> pl.DataFrame:
-    return rows.group_by(by).agg(**figures) if by else rows.select(**figures)
+        return totals
+    spine = segment_spine(pl.DataFrame({"one": [0]}), data, totals).drop("one")
+    whole = spine.join(totals, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return whole.with_columns(pl.exclude(by).fill_null(0)).sort(by, nulls_last=True)

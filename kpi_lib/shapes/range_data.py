@@ -24,12 +24,14 @@ def in_ranges(
     events: Iterable[str] | None = None,
     columns: Iterable[str] = (),
     ids: bool = False,
+    codes: bool = False,
 ) -> list[Partial]:
     """What `work` makes of the users of each range of a store, two at a time; without a store of all users at once.
 
     Answers must be such that those of parts which share no user add up. `events`: the only ones that matter; `columns`:
     those that matter besides user, time, event and segments. Users are numbers, of a range alone, unless their `ids` matter
-    or the table of users tells their segment. `why` says to whoever asks for it why no faster way was taken.
+    or the table of users tells their segment; events are text unless `codes` will do. `why` tells whoever traces why no
+    faster way was taken.
     """
     parts = data.parts
     if parts is None or not parts.ordered or data.activity != "events":
@@ -39,6 +41,7 @@ def in_ranges(
     kinds = parts.schema()
     whole = Whole(frozenset(event_names(data)), {plain_name(column): None for column in data.by})
     wanted = _selected(data, dict(kinds), columns, ids=ids or not set(map(plain_name, data.by)) <= set(kinds))
+    wanted = [pl.col("event") if codes and each.meta.output_name() == "event" else each for each in wanted]
     kept = None if events is None else list(events)
 
     def worked(scan: pl.LazyFrame) -> Partial:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import parse_period
+from kpi_lib.core.store import traced
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.paths import END, MORE, OTHER, START, paths
 from kpi_lib.shapes.sessions import session_figures
@@ -52,6 +53,19 @@ def agree(seed: int) -> bool:
 
 def test_paths_equal_brute_force() -> None:
     assert sum(agree(seed) for seed in range(200)) > 150
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_paths_range_by_range_are_those_of_the_tables(seed: int) -> None:
+    log = random_log(seed)
+    asked = question(seed, log) if log.rows else {}
+    users = pl.DataFrame({"user_id": ["u0", "u2"], "level": ["gold", None]}, schema_overrides={"level": pl.String})
+    data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone, tables={"users": users})
+    by: tuple[str, ...] = Random(seed).choice(((), ("plan",), ("level",), ("plan", "level")))
+    with traced() as trace:
+        found = paths(parted(data).with_by(by), **asked)
+    assert found.to_dict() == paths(data.with_by(by), **asked).to_dict()
+    assert {each["form"] for each in trace} == {"store"}
 
 
 @pytest.mark.slow
