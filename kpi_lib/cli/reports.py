@@ -252,10 +252,12 @@ def prune(place: Place, keep: int, out: str, yes: bool) -> int:
     """
     from kpi_lib.reporting.index import write_index
     from kpi_lib.reporting.prune import outdated, remove
+    from kpi_lib.reporting.remembered import SHELF, forget
 
     old = outdated(Path(out), keep)
     if yes and old:
         remove(old)
+        forget(Path(out) / SHELF)
         write_index(Path(out))
     rows = [_near(folder) for folder in old]
     verb = "removed" if yes else "would go"

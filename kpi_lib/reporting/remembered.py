@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from kpi_lib.reporting.publish import WORKING
 SHELF = ".remembered"
 PACKAGE = Path(__file__).resolve().parent.parent
 PACKAGES = ("kpi-workbench", "polars", "altair", "papermill", "vl-convert-python")
+_GRACE = 60.0  # seconds in which a memory may still be being written
 MADE = ("report.html", "report.ipynb", "values.parquet", "manifest.json")
 
 
@@ -67,6 +69,7 @@ def remember(
     workspaces: Sequence[Path],
     folders: Sequence[Path],
     until: datetime | None,
+    now: datetime | None = None,
 ) -> None:
     """Keep what was told, whole or not at all; a memory that cannot be written is none."""
     kept = {
@@ -82,6 +85,26 @@ def remember(
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, suffix=WORKING, delete=False) as file:
             file.write(json.dumps(kept, default=str))
         Path(file.name).replace(place)
+    forget(place.parent, now)
+
+
+def forget(shelf: Path, now: datetime | None = None) -> None:
+    """Remove memories of reports that are gone, those whose time is over, and what no run can read."""
+    for file in shelf.glob("*"):
+        try:
+            if file.suffix == WORKING:
+                useless = time.time() - file.stat().st_mtime > _GRACE
+            else:
+                kept: dict[str, Any] = json.loads(file.read_text("utf-8"))
+                over = kept["until"] and (now or datetime.now(UTC)) >= datetime.fromisoformat(kept["until"])
+                useless = bool(over) or not all(Path(each).is_dir() for each in kept["folders"])
+        except (ValueError, KeyError, TypeError):
+            useless = True
+        except OSError:  # another run was here, or it may not be read
+            continue
+        if useless:
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def state(workspaces: Iterable[Path]) -> str:

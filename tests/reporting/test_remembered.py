@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,7 +53,8 @@ def kept(folder: Path, report: Path, tmp_path: Path) -> Path:
 
 def keep(place: Path, folder: Path, report: Path, until: datetime | None = None) -> None:
     inputs = remembered.state([folder])
-    remembered.remember(place, {"told": 1}, inputs=inputs, workspaces=[folder], folders=[report], until=until)
+    made = {"inputs": inputs, "workspaces": [folder], "folders": [report]}
+    remembered.remember(place, {"told": 1}, **made, until=until, now=NOW - timedelta(hours=1))  # type: ignore[arg-type]
 
 
 def test_nothing_changed_is_recalled_from_anywhere(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +100,23 @@ def test_it_holds_until_time_changes_something(kept: Path, folder: Path, report:
     keep(kept, folder, report, until=NOW)
     assert remembered.recall(kept, NOW - timedelta(seconds=1)) == {"told": 1}
     assert remembered.recall(kept, NOW) is None
+
+
+def test_what_is_of_no_use_any_more_is_forgotten(kept: Path, folder: Path, report: Path) -> None:
+    shelf = kept.parent
+    over, torn, young, old = (shelf / name for name in ("over.json", "torn.json", "a.tmp", "b.tmp"))
+    keep(over, folder, report, until=NOW)
+    for each in (torn, young, old):
+        each.write_text("{")
+    os.utime(old, (0, 0))
+    remembered.forget(shelf, NOW - timedelta(seconds=1))
+    assert sorted(shelf.iterdir()) == sorted([kept, over, young])
+    remembered.forget(shelf, NOW)
+    assert sorted(shelf.iterdir()) == sorted([kept, young])
+    shutil.rmtree(report)
+    keep(over, folder, folder, until=NOW)
+    assert sorted(shelf.iterdir()) == sorted([over, young])
+    remembered.forget(folder / "nowhere")
 
 
 def test_another_question_has_another_memory(kept: Path, folder: Path, tmp_path: Path) -> None:
