@@ -48,6 +48,7 @@ _PLACES = {
     "answers.signals": ("Signal", "Signals", "signals"),
     "answers.stages": ("Advice", "stage"),
     "answers.targets": ("TargetStatus", "targets"),
+    "answers.themes": ("Themes", "themes"),
     "answers.unit_economics": ("UnitEconomics", "unit_economics"),
     "sources.quality": ("Check", "check"),
     "sources.starter": ("write_starter",),

@@ -157,17 +157,17 @@ def unhappy(data: Dataset, grid: Grid) -> Unhappy:
 
     Without the table surveys nobody is told.
     """
-    last = grid.only(len(grid) - 1)
-    asked = {"kind", "score", "time"} <= set(data.columns("surveys"))
-    found = [_of_kind(data, last, kind) if asked else NOBODY for kind in SCALES]
+    found = [last_answers(data, grid.only(len(grid) - 1), kind) for kind in SCALES]
     counts = [(kind, frame.height, frame["low"].sum()) for kind, frame in zip(SCALES, found, strict=True)]
     people = pl.concat(found).filter("low").drop("low").sort("kind", "score", "user_id", nulls_last=True)
     schema = {"kind": pl.String, "n": pl.Int64, "unhappy": pl.Int64}
     return Unhappy(pl.DataFrame(counts, schema=schema, orient="row"), people)
 
 
-def _of_kind(data: Dataset, last: Grid, kind: str) -> pl.DataFrame:
-    """The answers that the KPIs of that kind count, with who gave them, and whether they are low."""
+def last_answers(data: Dataset, last: Grid, kind: str) -> pl.DataFrame:
+    """The answers of one period that the KPIs of that kind count, with who gave them, and whether they are low."""
+    if not {"kind", "score", "time"} <= set(data.columns("surveys")):
+        return NOBODY
     lowest, highest, upto = SCALES[kind]
     there = data.columns("surveys")
     valid = (pl.col("kind") == kind) & pl.col("score").is_between(lowest, highest)

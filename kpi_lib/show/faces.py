@@ -23,6 +23,7 @@ from kpi_lib.answers.sharing import has_rule, shared
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.themes import Themes
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
@@ -193,6 +194,11 @@ def _(result: Unhappy) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Themes) -> tuple[object, ...]:
+    return (say(result), table(result)) if result.table.height else (say(result),)
+
+
+@faces.register
 def _(result: FollowUp) -> tuple[object, ...]:
     return (say(result), *notes(result), Say(NOT_ITS_CAUSE)) if result.followed else (say(result),)
 
@@ -244,6 +250,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Review,
             DrillDown,
             Unhappy,
+            Themes,
             Scorecard,
             Portfolio,
             Signals,

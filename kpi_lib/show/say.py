@@ -20,6 +20,7 @@ from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.smart import Statement
 from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.themes import Themes
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
@@ -66,6 +67,7 @@ from kpi_lib.show import (
     values,
 )
 from kpi_lib.show.blocks import Headline, Say
+from kpi_lib.show.themes import themes_sentence
 
 
 @singledispatch
@@ -98,6 +100,7 @@ say.register(Taken, decisions.taken_sentence)
 say.register(DrillDown, drilling.sentence)
 say.register(Review, reviews.sentence)
 say.register(Unhappy, reviews.unhappy_sentence)
+say.register(Themes, themes_sentence)
 say.register(Scorecard, tiles.headline)
 say.register(Portfolio, standings.portfolio_headline)
 say.register(Lifetime, lifetimes.lifetime_sentence)

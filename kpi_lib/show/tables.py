@@ -18,6 +18,7 @@ from kpi_lib.answers.rulebook import Findings
 from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.themes import Themes
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
@@ -63,6 +64,7 @@ from kpi_lib.show import (
     values,
 )
 from kpi_lib.show.blocks import Table
+from kpi_lib.show.themes import themes_table
 
 
 @singledispatch
@@ -92,6 +94,7 @@ table.register(FollowUp, decisions.follow_up_table)
 table.register(Taken, decisions.taken_table)
 table.register(DrillDown, drilling.drill_table)
 table.register(Review, reviews.review_table)
+table.register(Themes, themes_table)
 table.register(Scorecard, standings.scorecard_table)
 table.register(Portfolio, standings.portfolio_table)
 table.register(Lifetime, lifetimes.lifetime_table)

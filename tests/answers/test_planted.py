@@ -11,6 +11,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, step
 from kpi_lib.kpis.registry import find
 from kpi_lib.sources.sample.folder import write_sample
+from kpi_lib.sources.sample.service import REASONS
 from kpi_lib.sources.sample.story import Story
 
 pytestmark = pytest.mark.slow
@@ -73,3 +74,11 @@ def test_nothing_is_found_on_the_web_while_android_fails(company: Dataset) -> No
     grid = Grid.calendar("day", *days, zone=company.zone)
     told = kpi.signals(company.as_of(grid.ends[-1]), ["dau"], grid, by=("platform",), explain=0).signals
     assert {dict(each.by)["platform"] for each in told} == {"android"}
+
+
+def test_the_reasons_of_detractors_are_named_with_as_many_as_gave_them(company: Dataset) -> None:
+    grid = kpi.parse_period("2026-Q3", zone=company.zone)
+    given = kpi.unhappy(company, grid).people.filter(kind="nps")["answer"].drop_nulls().value_counts()
+    found = kpi.themes(company, grid).table.filter(kind="nps")
+    assert dict(found.select("theme", "people").rows()) == dict(given.rows())
+    assert set(found["theme"]) == set(REASONS)

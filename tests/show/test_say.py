@@ -57,6 +57,7 @@ SHOWN_ELSEWHERE = set(
         "DrillDown",
         "Review",
         "Unhappy",
+        "Themes",
         "Signals",
         "Forecast",
         "Portfolio",
