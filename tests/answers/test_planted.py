@@ -82,3 +82,11 @@ def test_the_reasons_of_detractors_are_named_with_as_many_as_gave_them(company: 
     found = kpi.themes(company, grid).table.filter(kind="nps")
     assert dict(found.select("theme", "people").rows()) == dict(given.rows())
     assert set(found["theme"]) == set(REASONS)
+
+
+def test_the_topic_that_escalates_is_named_after_its_release_and_not_before(company: Dataset) -> None:
+    for period, wanted in (("2025-Q3", []), ("2026-Q3", ["topic automation"])):
+        grid = kpi.parse_period(period, zone=company.zone)
+        told = kpi.rules(company.as_of(grid.ends[-1]), grid).findings
+        (found,) = [each for each in told if each.rule.name == "escalating_topic"]
+        assert [each.part for each in found.evidence if each.part] == wanted

@@ -260,6 +260,15 @@ def test_answers_take_twice_as_long_in_the_backlog_month(world: World) -> None:
         assert abs(math.log(median(found) / truth["median_hours"] / (truth["factor"] if slow else 1))) < spread
 
 
+def test_tickets_on_the_new_feature_escalate_more_often(world: World) -> None:
+    truth = TRUTHS["escalating_topic"]
+    about: dict[bool, list[bool]] = {True: [], False: []}
+    for opened, escalated, topic in world.rows("tickets", "opened", "escalated", "topic"):
+        about[escalated and local(opened) >= truth["from"]].append(topic == truth["topic"])
+    for often, found in about.items():
+        assert near(sum(found) / len(found), truth["share_of_escalated" if often else "share_of_others"], len(found))
+
+
 def test_one_wave_was_asked_without_a_zero(world: World) -> None:
     lowest: dict[str, float] = {}
     for wave, kind, score in world.rows("surveys", "wave", "kind", "score"):

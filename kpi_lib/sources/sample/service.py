@@ -10,11 +10,13 @@ from kpi_lib.sources.sample.people import People, busy_hour
 from kpi_lib.sources.sample.story import (
     BACKLOG_FACTOR,
     DAY,
+    FEATURE,
     HOUR,
     MINUTE,
     NEVER,
     RESPONSE_HOURS,
     SECOND,
+    Flags,
     Floats,
     Ints,
     Story,
@@ -26,6 +28,8 @@ from kpi_lib.sources.sample.story import (
 from kpi_lib.sources.sample.usage import Visits
 
 TICKET_CHANNELS = ("email", "chat", "phone", "social")
+TOPICS = {"sign-in": 3.0, "billing": 3.0, "import": 2.0, FEATURE: 2.0, "mobile app": 2.0}  # what tickets are about
+ESCALATES = 5.0  # from its release on so much more of the weight of escalated tickets falls on the feature
 REASONS = ("too slow", "too expensive", "hard to learn", "misses a feature", "crashes")
 WISHES = ("calendar view", "offline mode", "time tracking", "dark mode", "guest access", "templates")
 TASKS = ("create a project", "invite a colleague", "export a report", "set up an automation")
@@ -70,6 +74,7 @@ def tickets(story: Story, come: Visits) -> tuple[pl.DataFrame, Course]:
         "user_id": ids("u", user),
         "opened": instants(opened),
         "channel": names(TICKET_CHANNELS, channel),
+        "topic": _topics(story, day, escalated),
         "first_response": instants(answered),
         "resolved": instants(solved),
         "contacts": contacts,
@@ -94,6 +99,14 @@ def ticket_messages(story: Story, table: pl.DataFrame, course: Course) -> pl.Dat
         for author, time, rows in parts
     ]
     return pl.concat(frames).filter(pl.col("time") < story.end).sort("time", "ticket_id", "author")
+
+
+def _topics(story: Story, day: Ints, escalated: Flags) -> pl.Series:
+    """What each ticket is about; from the release of a feature on more of those that escalate are about it."""
+    chance, usual = story.chance("topics"), tuple(TOPICS.values())
+    troubled = [share * (ESCALATES if name == FEATURE else 1) for name, share in TOPICS.items()]
+    often, more = draw(chance, usual, len(day)), draw(chance, troubled, len(day))
+    return names(tuple(TOPICS), np.where(escalated & (day >= story.lift), more, often))
 
 
 def surveys(story: Story, who: People, come: Visits, asked: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kpi_lib.sources.sample import money, people
+from kpi_lib.sources.sample.service import ESCALATES, TOPICS
 from kpi_lib.sources.sample.story import (
     ADOPTION,
     BACKLOG_FACTOR,
@@ -128,6 +129,13 @@ def _service(story: Story) -> Found:
     yield (
         "backlog", "In one month the first answer takes twice as long.", "kpi compute first_response_time --every month",
         {"month": story.backlog, "factor": BACKLOG_FACTOR, "median_hours": RESPONSE_HOURS},
+    )  # fmt: skip
+    usual, all_topics = TOPICS[FEATURE], sum(TOPICS.values())
+    yield (
+        "escalating_topic", f"From its release on, more of the tickets that escalate are about {FEATURE}.",
+        "kpi compute support_escalation_rate --by topic; kpi signals --rules",
+        {"topic": FEATURE, "from": story.calendar_day(story.lift), "share_of_others": usual / all_topics,
+         "share_of_escalated": usual * ESCALATES / (all_topics + usual * (ESCALATES - 1))},
     )  # fmt: skip
     yield (
         "odd_wave", "One NPS wave was asked on 1 to 10 instead of 0 to 10: it has no zeros.",
