@@ -4,6 +4,7 @@ A pause longer than the gap starts a new session; a pause of exactly the gap doe
 its start, lasts from its first to its last event (a single event: 0 s) and may cross midnight.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.session_pass import passed
 
 GAP = timedelta(minutes=30)
+LONE_STROKES = re.compile("(?:(?<= )|^)/+(?= |$)")  # within a value, what could be taken for the stroke between values
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class Sessions:
 def group_name(row: dict[str, Any], by: list[str]) -> str:
     """The key of a segment in JSON: its values, joined by " / "; a missing one is written null.
 
-    A value that reads null stands in quotes, and a value's own " / " is written " // ", so that no two keys are the same.
+    A value that reads null stands in quotes, and a value's own " / " is written " // ": one more quote or stroke than it
+    has, so that no two keys are the same.
     """
     return " / ".join(_key(row[column], alone=len(by) == 1) for column in by)
 
@@ -174,8 +177,8 @@ def by_group(table: pl.DataFrame, by: Sequence[str]) -> dict[str, list[dict[str,
 def _key(value: object, *, alone: bool) -> str:
     if value is None:
         return "null"
-    text = '"null"' if str(value) == "null" else str(value)
-    return text if alone else text.replace(" / ", " // ")
+    text = f'"{value}"' if str(value).strip('"') == "null" else str(value)
+    return text if alone else LONE_STROKES.sub(r"/\g<0>", text)
 
 
 def session_figures(
