@@ -38,6 +38,8 @@ def habits(
         "users": len(active),
         "mean_days": mean(active.values()) if active else None,
         "participation": mean(counts[user] / able[user] for user in counts) if counts else None,
+        "everybody": len(counts),
+        "paused": len(pauses),
         "median_pause": median(pauses) if pauses else None,
         "most_pause": next((d for d in sorted(pauses) if sum(p <= d for p in pauses) >= 0.8 * len(pauses)), None),
     }

@@ -9,7 +9,28 @@ import pytest
 from scipy import stats
 
 from kpi_lib.core.distribution import QUANTILE, SURVIVAL, TOP_SHARE
-from kpi_lib.core.measure import COUNT, MEAN, PER_DAY, PROPORTION, RATE, RATIO, TOTAL, Measure, t_quantile, wilson
+from kpi_lib.core.measure import (
+    AGAINST,
+    BOOKED,
+    COUNT,
+    COUNTED,
+    DERIVED,
+    FLOW,
+    GAP,
+    MEAN,
+    NPS,
+    PER_DAY,
+    PROPORTION,
+    QUOTIENT,
+    RATE,
+    RATIO,
+    STOCK,
+    TOTAL,
+    Measure,
+    hidden_below,
+    t_quantile,
+    wilson,
+)
 from kpi_lib.core.motions import by_period, tally
 
 from .samples import days, figure, settled, whole
@@ -208,3 +229,97 @@ def test_students_points() -> None:
     found = t_quantile(pl.Series([None, -1.0, 0.0, 1.0, 19.0, 1e9]))
     assert found.to_list()[:3] == [None, None, None]
     assert found.to_list()[3:] == pytest.approx([12.706204736, 2.093024054, 1.959963987], rel=1e-8)
+
+
+def scored(*, promoters: int, passives: int, detractors: int) -> pl.DataFrame:
+    return pl.DataFrame({"score": [9, 10] * promoters + [7, 8] * passives + [0, 6] * detractors})
+
+
+@pytest.mark.parametrize(("plus", "middle", "minus"), [(1, 1, 1), (7, 2, 0), (0, 3, 5), (40, 25, 11), (0, 4, 0)])
+def test_the_promoter_score_has_the_interval_of_three_answers_more(plus: int, middle: int, minus: int) -> None:
+    """Adjusted Wald: three quarters of a promoter and of a detractor and one and a half passives stand beside the answers."""
+    found = figure(scored(promoters=plus, passives=middle, detractors=minus), NPS)
+    value = (plus - minus) / (plus + middle + minus)
+    weights = np.array([2 * plus + 0.75, 2 * middle + 1.5, 2 * minus + 0.75])
+    centre = np.average([1, 0, -1], weights=weights)
+    spread = np.average((np.array([1, 0, -1]) - centre) ** 2, weights=weights)
+    half = stats.norm.ppf(0.975) * np.sqrt(spread / weights.sum())
+    assert (found["n"], found["value"]) == (2 * (plus + middle + minus), pytest.approx(100 * value))
+    assert found["low"] == pytest.approx(100 * max(min(value, centre - half), -1))
+    assert found["high"] == pytest.approx(100 * min(max(value, centre + half), 1))
+
+
+@pytest.mark.parametrize(("size", "sign"), [(1, 1), (1, -1), (50, 1), (50, -1)])
+def test_a_score_of_one_kind_of_answer_ends_at_a_hundred(size: int, sign: int) -> None:
+    found = figure(scored(promoters=size * (sign > 0), passives=0, detractors=size * (sign < 0)), NPS)
+    assert found["value"] == (found["high"] if sign > 0 else found["low"]) == 100 * sign
+    assert -100 <= found["low"] <= found["value"] <= found["high"] <= 100
+    nobody = figure(pl.DataFrame({"score": []}, schema={"score": pl.Int64}), NPS)
+    assert (nobody["n"], nobody["value"], nobody["low"], nobody["high"]) == (0, None, None, None)
+
+
+def test_full_counts_over_full_counts_have_no_interval() -> None:
+    found = figure(pl.DataFrame({"num": [3, 4], "den": [2, 0]}), QUOTIENT)
+    assert [found[name] for name in ("n", "value", "low", "high")] == [2, 3.5, None, None]
+    assert figure(pl.DataFrame({"num": [3, 4], "den": [2, -2]}), QUOTIENT)["value"] is None
+    assert figure(pl.DataFrame({"num": [1], "den": [-2]}), QUOTIENT)["value"] == -0.5
+
+
+@pytest.mark.parametrize("measure", [STOCK, BOOKED])
+def test_what_nobody_wrote_down_is_not_known_to_be_nothing(measure: Measure) -> None:
+    frame = pl.DataFrame({"value": [40, -40, 7], "period": [0, 0, 0]}, schema_overrides={"period": pl.Int32})
+    found = settled(frame, measure, count=2)
+    assert found.select("n", "value", "low", "high").rows() == [(3, 7.0, None, None), (0, None, None, None)]
+
+
+def test_a_published_figure_stands_beside_ours() -> None:
+    frame = pl.DataFrame({"own": [6, 6], "base": [10, 6], "other": [0.5, 0.5], "size": [True, False]})
+    ratio, gap = (figure(frame, AGAINST(kind)) for kind in ("ratio", "gap"))
+    assert [ratio[name] for name in ("n", "value", "low", "high")] == [1, 0.75, None, None]
+    assert [gap[name] for name in ("n", "value", "low", "high")] == [1, -0.25, None, None]
+    for nothing in ({"base": [0, 0]}, {"size": [False, False]}):
+        assert (
+            figure(frame.with_columns(**{k: pl.Series(v) for k, v in nothing.items()}), AGAINST("gap"))["value"] is None
+        )
+    assert figure(frame.with_columns(other=pl.lit(0.0)), AGAINST("ratio"))["value"] is None
+
+
+def test_where_too_few_answered_nothing_is_told_but_how_many() -> None:
+    hidden = hidden_below(3, MEAN)
+    two, three = (figure(pl.DataFrame({"value": [1, 2, 6][:size]}), hidden) for size in (2, 3))
+    assert [two[name] for name in ("n", "value", "low", "high")] == [2, None, None, None]
+    assert three == figure(pl.DataFrame({"value": [1, 2, 6]}), MEAN)
+    assert (hidden.floor, hidden.needs) == (MEAN.floor, MEAN.needs)
+
+
+def test_the_whole_of_a_flow_is_the_same_for_every_destination() -> None:
+    """Ann left home for here twice and for there once, Bob for there once: 4 departures, 2 people."""
+    frame = pl.DataFrame(
+        {
+            "user_id": ["ann", "bob", "ann", "ann", "bob"],
+            "from": ["home"] * 5,
+            "to": [None, None, "here", "there", "there"],
+            "n": [1] * 5,
+            "num": [0, 0, 2, 1, 1],
+            "den": [3, 1, 0, 0, 0],
+        }
+    )
+    squares = {"num_num": pl.col("num") ** 2, "num_den": pl.col("num") * pl.col("den"), "den_den": pl.col("den") ** 2}
+    sums = frame.with_columns(**squares, unripe=0).group_by("from", "to").agg(pl.exclude("user_id").sum())
+    found = FLOW.finish(sums).sort("to")
+    assert found.select("to", "n", "value").rows() == [("here", 2, 0.5), ("there", 2, 0.5)]
+    unknown = sums.clear().vstack(
+        sums.filter(pl.col("to").is_null()).with_columns(pl.lit(None, pl.String).alias("from"))
+    )
+    assert FLOW.finish(unknown)["n"].to_list() == [2]  # where nothing happened at all, one row says so
+
+
+def test_figures_of_few_are_marked_small_where_chance_matters() -> None:
+    """Thirty is where shares, means and ratios are told apart from small ones; full counts know no small."""
+    assert {each.floor for each in (PROPORTION, MEAN, RATIO, RATE(), FLOW, COUNTED, NPS)} == {30}
+    assert {each.floor for each in (TOTAL, COUNT, PER_DAY, DERIVED, QUOTIENT, STOCK, BOOKED, GAP)} == {0}
+    assert [each.zero for each in (TOTAL, COUNT, PER_DAY)] == [True] * 3
+    assert not any(
+        each.zero for each in (PROPORTION, MEAN, RATIO, FLOW, COUNTED, NPS, DERIVED, QUOTIENT, STOCK, BOOKED)
+    )
+    assert [each.jackknife for each in (DERIVED, RATIO)] == [True, False]

@@ -1,6 +1,6 @@
 """How often people come, against the brute-force oracle and the KPI of the same name."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 
 import pytest
@@ -21,7 +21,7 @@ def agree(seed: int) -> bool:
     data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone)
     found = habits(data, window=window).to_dict()
     assert {row["days"]: row["at_least"] for row in found["days"]} == wanted["curve"], seed
-    for name in ("users", "mean_days", "participation", "median_pause", "most_pause"):
+    for name in wanted.keys() - {"curve"}:
         mine, theirs = found["summary"][name], wanted[name]
         assert mine is None if theirs is None else mine == pytest.approx(theirs, rel=1e-12), (seed, name)
     return wanted["users"] > 0
@@ -34,6 +34,31 @@ def test_habits_equal_brute_force() -> None:
 @pytest.mark.slow
 def test_habits_equal_brute_force_on_many_more() -> None:
     assert sum(agree(seed) for seed in range(200, 1400)) > 250
+
+
+def test_each_segment_has_the_habits_of_its_own_events() -> None:
+    """A day counts for every plan that its events had; the window and the edges are the same for all."""
+    seen = 0
+    for seed in range(120):
+        log, window = random_log(seed), Random(seed).choice((1, 2, 3, 7))
+        edges = {"observed_from": log.observed_from, "observed_until": log.observed_until}
+        data = dataset(log.rows, log.observed_until, since=log.observed_from, zone=log.zone).with_by(("plan",))
+        found = habits(data, window=window)
+        for plan, one in found.to_dict()["groups"].items():
+            own = [row for row in log.rows if str(row[4]["plan"]).replace("None", "null") == plan]
+            wanted = oracle(own, window=window, zone=log.zone, **edges)
+            assert {row["days"]: row["at_least"] for row in one["days"]} == wanted["curve"], (seed, plan)
+            for name, theirs in wanted.items():
+                if name != "curve":
+                    mine = one["summary"][name]
+                    assert mine is None if theirs is None else mine == pytest.approx(theirs, rel=1e-12), (seed, name)
+            for rows in (one["days"], one["pauses"]):
+                assert sum(row["share"] for row in rows) == pytest.approx(1 if rows else 0), (seed, plan)
+            for row in one["days"]:
+                assert row["at_least_share"] == pytest.approx(row["at_least"] / wanted["users"]), (seed, plan)
+            seen += wanted["users"] > 0 and wanted["paused"] > 0
+        assert found.summary["plan"].to_list() == sorted(found.summary["plan"].unique(), key=lambda p: (p is None, p))
+    assert seen > 40
 
 
 def test_stickiness_is_mean_active_days_over_the_days_of_the_window() -> None:
@@ -51,6 +76,7 @@ def test_stickiness_is_mean_active_days_over_the_days_of_the_window() -> None:
     assert seen > 10
 
 
+TENTH, ELEVENTH = date(2026, 1, 10), date(2026, 1, 11)
 LOG = "ann 01-01 use\nann 01-02 use\nann 01-04 use\nbob 01-04 use\nbob 01-08 use\ncat 01-02 use\ndan 01-09 use"
 
 
@@ -71,6 +97,12 @@ def test_a_window_that_was_not_watched_whole_has_no_figures() -> None:
         assert found.definition["watched"] is False
     with pytest.raises(UsageError, match="1 or more"):
         habits(data, window=0)
+    # from 4 January, the first whole day, to the end of the 10th: seven days are the longest window that was watched
+    late = told(LOG, since="01-03T12:00", until="01-11T12:00")
+    assert [habits(late, window=days).definition["watched"] for days in (7, 8)] == [True, False]
+    first, next_day = (Grid.calendar("day", day, day + timedelta(days=1), zone="UTC") for day in (TENTH, ELEVENTH))
+    assert [habits(late, window=7, grid=each).definition["watched"] for each in (first, next_day)] == [True, False]
+    assert habits(late, window=7, grid=first).definition["start"] == "2026-01-04"
 
 
 def test_segments_have_their_own_curve_and_quiet_ones_are_there() -> None:
