@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.planted import FAULTS, planted
-from tests.mutants.run import copied
+from tests.mutants.planted import FAULTS, copied, planted
 
 
 def test_every_fault_has_its_place_and_its_test(root: Path) -> None:

@@ -1,9 +1,9 @@
 """Small faults, one at a time: every place of a module where an operator, a number or a name could be another."""
 
 import ast
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 COMPARED |= {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # type: ignore[dict-item]
@@ -32,28 +32,35 @@ class Change:
 
 
 def changes(source: str) -> Iterator[Change]:
-    """Every fault of a module, in the order of its lines.
+    """Every fault of a module, in the order of its lines; no two give the same module.
 
-    >>> [each.what for each in changes("def f(a: int) -> bool:\\n    return a + 1 < 2")]
-    ['Lt -> LtE', 'Add -> Sub', '2 -> 3', '1 -> 2']
+    >>> [each.what for each in changes("def f(a: int) -> bool:\\n    return a + 1 < 1")]
+    ['Lt -> LtE', 'Add -> Sub', '1 -> 2', '1 -> 2 #2']
     """
     tree = ast.parse(source)
-    nodes = [node for node in ast.walk(tree) if hasattr(node, "lineno")]
+    spared = {id(inner) for part in _words(tree) for inner in ast.walk(part)}
+    nodes = _placed(tree)
+    seen: set[str] = {ast.unparse(tree)}
+    told: dict[tuple[int, str], int] = {}
     for at in sorted(range(len(nodes)), key=lambda at: (nodes[at].lineno, at)):
-        if not _spared(tree, nodes[at]):
-            for what, change in _ways(nodes[at]):
-                altered = copy.deepcopy(tree)
-                twin = [node for node in ast.walk(altered) if hasattr(node, "lineno")][at]
-                change(twin)
-                yield Change(nodes[at].lineno, what, ast.unparse(altered))
+        if id(nodes[at]) in spared:
+            continue
+        line = nodes[at].lineno
+        for what, change in _ways(nodes[at]):
+            altered = ast.parse(source)
+            change(_placed(altered)[at])
+            if (new := ast.unparse(altered)) not in seen:
+                seen.add(new)
+                told[line, what] = count = told.get((line, what), 0) + 1
+                yield Change(line, what if count == 1 else f"{what} #{count}", new)
 
 
-def _spared(tree: ast.Module, node: ast.AST) -> bool:
-    """Annotations and the words of errors do nothing that a test should hold."""
-    return any(node is inner for part in _words(tree) for inner in ast.walk(part))
+def _placed(tree: ast.Module) -> list[Any]:
+    return [node for node in ast.walk(tree) if hasattr(node, "lineno")]
 
 
 def _words(tree: ast.Module) -> Iterator[ast.AST]:
+    """Annotations and the words of errors do nothing that a test should hold."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise):
             yield node

@@ -4,13 +4,15 @@ python -m tests.mutants.planted [NAME…] plants them and tells which test saw w
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.run import PYTEST, copied
+ROOT = Path(__file__).parents[2]
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,16 @@ FAULTS: dict[str, Fault] = {
         "tests/cli/test_review_verb.py::test_the_lab_serves_one_document_on_this_machine_with_a_token",
     ),
 }
+
+
+def copied(folder: Path) -> Path:
+    """What is under version control, or about to be, in another place."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
 def planted(name: str, root: Path) -> str:

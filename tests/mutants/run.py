@@ -1,133 +1,202 @@
 """Plants small faults one at a time and asks whether a test fails: what survives shows where a test is missing.
 
-python -m tests.mutants.run [NAME…] [--jobs N] [--every K] [--lines FROM-TO]
+python -m tests.mutants.run [NAME…] [--every K] [--only LINE,…]
 
-NAME is one of the modules below (default: all). The checkout is copied, so nothing here is touched. Each fault is shown to
-the tests that pass by its line, the quickest first; the run ends with 1 when fewer than nine of ten are caught.
+NAME is one of the modules below (default: those that spec R13 names). A fault lives in the memory of one process: no file is
+changed. Each is shown to the tests that pass by its line, those that saw others first, then the quickest. Faults that
+change no answer stand in equivalent.toml with the reason. The run ends with 1 when fewer than nine of ten are caught.
 """
 
 import argparse
+import ast
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from tests.mutants.changes import Change, changes
+from tests.mutants.trial import Base, Seen, Watch, cold, collected, forked, warm
 
 ROOT = Path(__file__).parents[2]
 SHARE = 0.9  # of the faults that must be caught
-LONGEST = 120.0  # seconds; a fault that makes the tests run on is caught
+SECONDS = 10.0  # of the processor, for the tests of each fault: the quickest that fit
+LIMIT = 60.0  # seconds of the processor; a fault that makes the tests run on is caught
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "measure": ("core/measure.py", ("core/test_measure.py", "core/test_motions.py", "registry/test_laws.py")),
-    "period": ("core/period.py", ("core/test_period.py", "brute/test_brute_periods.py")),
+    "measure": (
+        "core/measure.py",
+        ("core/test_measure.py", "core/test_motions.py", "core/test_distribution.py"),
+    ),
+    "period": ("core/period.py", ("core/test_period.py", "brute/test_brute_periods.py", "shapes/test_activity.py")),
     "cohort": ("shapes/cohort.py", ("shapes/test_cohort.py", "brute/test_brute_cohort.py")),
     "cohort-members": ("shapes/cohort_members.py", ("shapes/test_cohort.py", "brute/test_brute_cohort.py")),
     "funnel": (
         "shapes/funnel.py",
-        ("shapes/test_funnel.py", "shapes/test_funnel_laws.py", "shapes/test_funnel_counts.py"),
+        (
+            "shapes/test_funnel.py",
+            "shapes/test_funnel_laws.py",
+            "shapes/test_funnel_counts.py",
+            "brute/test_brute_funnel.py",
+        ),
     ),
     "attempts": ("shapes/attempts.py", ("shapes/test_funnel.py", "brute/test_brute_funnel.py")),
-    "revenue": ("shapes/revenue.py", ("shapes/test_revenue.py",)),
+    "revenue": ("shapes/revenue.py", ("shapes/test_revenue.py", "kpis/test_recurring.py")),
     "bridge": ("shapes/bridge.py", ("shapes/test_revenue.py", "kpis/test_recurring.py", "registry/test_laws.py")),
+    "sessions": (
+        "shapes/sessions.py",
+        ("shapes/test_sessions.py", "shapes/test_activity.py", "brute/test_brute_sessions.py"),
+    ),
+    "session-pass": (
+        "shapes/session_pass.py",
+        ("shapes/test_sessions.py", "shapes/test_activity.py", "brute/test_brute_passes.py"),
+    ),
+    "habits": ("shapes/engagement.py", ("shapes/test_engagement.py",)),
+    "lifecycle": ("shapes/lifecycle.py", ("shapes/test_lifecycle.py", "brute/test_brute_lifecycle.py")),
+    "activity": (
+        "shapes/activity.py",
+        ("shapes/test_activity.py", "brute/test_brute_actives.py", "shapes/test_day_pass.py"),
+    ),
+    "compare": ("core/compare.py", ("core/test_compare.py",)),
+    "signals": ("answers/signals.py", ("answers/test_signals.py",)),
+    "rules": ("answers/rules.py", ("answers/test_rules.py",)),
+    "rulebook": ("answers/rulebook.py", ("answers/test_rules.py",)),
+    "targets": ("answers/targets.py", ("answers/test_targets.py", "answers/test_goals.py")),
 }
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+FIRST = ("measure", "period", "cohort", "cohort-members", "funnel", "attempts", "revenue", "bridge")
+Place = tuple[str, str]  # a line as it is written, and what was changed in it
 
 
-def copied(folder: Path) -> Path:
-    """What is under version control, or about to be, in another place."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder
+@dataclass
+class Hunt:
+    """The faults of one module and what came of them."""
+
+    name: str
+    caught: int = 0
+    equal: list[Change] = field(default_factory=list)
+    left: list[Change] = field(default_factory=list)
+    kills: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def module(self) -> str:
+        """The module below kpi_lib."""
+        return MODULES[self.name][0]
+
+    @cached_property
+    def source(self) -> str:
+        """What is changed."""
+        return (ROOT / "kpi_lib" / self.module).read_text("utf-8")
+
+    @property
+    def share(self) -> float:
+        """How many were caught of those that change an answer."""
+        return self.caught / max(self.caught + len(self.left), 1)
+
+    @property
+    def line(self) -> str:
+        """One line of the summary."""
+        total = self.caught + len(self.left) + len(self.equal)
+        told = f"{self.caught:>6} caught  {len(self.left):>3} missed  {len(self.equal):>3} equivalent"
+        return f"{self.name:<15} {total:>5} faults {told}  {self.share:>7.1%}"
+
+    def written(self, change: Change) -> str:
+        """The line of a change."""
+        return self.source.splitlines()[change.line - 1].strip()
+
+    def judge(self, change: Change, seen: Seen) -> None:
+        """Count it and tell it."""
+        self.kills.update(seen.by)
+        if seen.killed:
+            self.caught += 1
+        else:
+            self.left.append(change)
+            print(f"  kpi_lib/{self.module}:{change.line}  {change.what}  in  {self.written(change)}", flush=True)
+        print("." if seen.killed else "S", end="", flush=True, file=sys.stderr)
 
 
-def passing_by(place: Path, module: str, tests: Sequence[str]) -> dict[int, list[str]]:
-    """The tests that run each line of a module; those of lines that run at import are all of them, under 0."""
-    from coverage import CoverageData
-
-    data = place / ".coverage-lines"
-    files = [f"tests/{name}" for name in tests]
-    traced = ["--cov", "kpi_lib", "--cov-context=test", "--cov-report=", "--cov-fail-under=0"]
-    env = {**_env(place), "COVERAGE_FILE": str(data)}
-    done = subprocess.run([*PYTEST, *traced, *files], cwd=place, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the tests fail without any fault:\n{done.stdout[-2_000:]}")
-    found: dict[int, list[str]] = {0: files}
-    for part in sorted(place.glob(".coverage-lines*")):
-        read = CoverageData(str(part))
-        read.read()
-        for line, contexts in read.contexts_by_lineno(str((place / "kpi_lib" / module).resolve())).items():
-            names = [each.rsplit("|", 1)[0] for each in contexts if each]
-            found[line] = list(dict.fromkeys([*found.get(line, []), *names]))
-        part.unlink()
+def equivalent() -> dict[str, dict[Place, str]]:
+    """The faults that change no answer, by module, with the reason."""
+    found: dict[str, dict[Place, str]] = {}
+    for module, parts in tomllib.loads((Path(__file__).parent / "equivalent.toml").read_text("utf-8")).items():
+        for part in parts:
+            for what in part["what"]:
+                found.setdefault(module, {})[part["line"], what] = part["why"]
     return found
 
 
-def _env(place: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+def passing(source: str, traced: Base) -> Iterator[tuple[range, list[str]]]:
+    """The lines of each statement within a function, with the tests that run one of them; outer ones first."""
+    parts = [part for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) for part in node.body]
+    found = [part for outer in parts for part in ast.walk(outer) if isinstance(part, ast.stmt)]
+    spans = {range(part.lineno, (part.end_lineno or part.lineno) + 1) for part in found}
+    for lines in sorted(spans, key=len, reverse=True):
+        yield lines, [test for test in traced.seconds if any(test in traced.lines.get(n, ()) for n in lines)]
 
 
-def caught(place: Path, module: str, change: Change, chosen: Sequence[str]) -> bool:
-    """Whether a test fails with this fault."""
-    (place / "kpi_lib" / module).write_text(change.source + "\n", "utf-8")
-    try:
-        done = subprocess.run(
-            [*PYTEST, *chosen], cwd=place, env=_env(place), capture_output=True, timeout=LONGEST, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+def _quickest(tests: Iterable[str], traced: Base, kills: Counter[str]) -> list[str]:
+    """The quickest tests, first of them those that saw other faults."""
+    quick = sorted(tests, key=lambda test: traced.seconds[test])
+    spent = accumulate(traced.seconds[test] for test in quick)
+    chosen = [test for test, sofar in zip(quick, spent, strict=True) if sofar <= SECONDS]
+    return sorted(chosen, key=lambda test: -kills[test])
 
 
-def hunted(name: str, *, jobs: int, every: int) -> tuple[int, list[Change]]:
-    """How many faults a module was given, and those that no test saw."""
-    module, tests = MODULES[name]
-    source = (ROOT / "kpi_lib" / module).read_text("utf-8")
-    found = list(changes(source))[::every]
-    with tempfile.TemporaryDirectory() as scratch:
-        places = [copied(Path(scratch).resolve() / str(at)) for at in range(jobs)]
-        lines = passing_by(places[0], module, tests)
-        free = list(places)
+def within(watch: Watch, hunt: Hunt, faults: Sequence[Change]) -> tuple[Hunt, Base, list[Change]]:
+    """Show the faults that lie within functions; the others remain."""
+    traced = forked(lambda: watch.traced(hunt.module), seconds=3_600)
+    if isinstance(traced, Seen):
+        raise SystemExit(f"the tests end without any fault: {traced.by}")
+    print(f"{hunt.name}: {len(watch.items)} tests, {sum(traced.seconds.values()):.0f} s", file=sys.stderr)
+    lines, rest = list(passing(hunt.source, traced)), []
+    for change in faults:
+        tests = next((tests for span, tests in reversed(lines) if change.line in span), None)
+        seen = None
+        if tests is not None:
+            seen = warm(watch, hunt.module, change.source, _quickest(tests, traced, hunt.kills), seconds=LIMIT)
+        if seen is None:
+            rest.append(change)
+        else:
+            hunt.judge(change, seen)
+    return hunt, traced, rest
 
-        def tried(change: Change) -> bool:
-            place = free.pop()
-            chosen = lines.get(change.line) or []
-            seen = caught(place, module, change, chosen if 0 < len(chosen) <= 200 else lines[0])
-            free.append(place)
-            print("." if seen else "S", end="", flush=True, file=sys.stderr)
-            return seen
 
-        with ThreadPoolExecutor(jobs) as pool:
-            seen = list(pool.map(tried, found))
+def hunted(name: str, *, every: int, only: Sequence[int]) -> Hunt:
+    """Show each fault of a module to its tests."""
+    hunt, spared = Hunt(name), equivalent().get(name, {})
+    faults = [each for each in changes(hunt.source) if not only or each.line in only][::every]
+    equal = [each for each in faults if (hunt.written(each), each.what) in spared]
+    faults = [each for each in faults if each not in equal]
+    files = [f"kpi_lib/{hunt.module}", *(f"tests/{each}" for each in MODULES[name][1])]
+    hunt, traced, rest = collected(files, lambda watch: within(watch, hunt, faults))
+    hunt.equal = equal
+    for change in rest:
+        tests = _quickest(traced.seconds, traced, hunt.kills)
+        hunt.judge(change, cold(hunt.module, change.source, tests, seconds=LIMIT))
     print(file=sys.stderr)
-    return len(found), [change for change, killed in zip(found, seen, strict=True) if not killed]
+    return hunt
 
 
 def main() -> int:
     """Hunt in the modules that are named; 1 when too much survived in one."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}")
-    asked.add_argument("--jobs", type=int, default=1)
+    asked.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of {', '.join(MODULES)}")
     asked.add_argument("--every", type=int, default=1, help="only every k-th fault")
+    asked.add_argument("--only", default="", help="only faults of these lines")
     given = asked.parse_args()
-    if wrong := set(given.names) - set(MODULES):
-        asked.error(f"unknown: {', '.join(sorted(wrong))}. There are: {', '.join(MODULES)}.")
-    poor = 0
-    for name in given.names or MODULES:
-        total, left = hunted(name, jobs=given.jobs, every=given.every)
-        share = 1 - len(left) / total
-        print(f"{name}: {total - len(left)} of {total} caught ({share:.0%})")
-        for change in left:
-            print(f"  {MODULES[name][0]}:{change.line}  {change.what}")
-        poor += share < SHARE
-        sys.stdout.flush()
-    return 1 if poor else 0
+    names = list(MODULES) if given.names == ["all"] else given.names or list(FIRST)
+    if wrong := set(names) - set(MODULES):
+        asked.error(f"unknown: {', '.join(sorted(wrong))}. There are: all, {', '.join(MODULES)}.")
+    os.chdir(ROOT)
+    only = [int(line) for line in given.only.split(",") if line]
+    hunts: list[Hunt] = []
+    for name in names:
+        hunts.append(hunt := hunted(name, every=given.every, only=only))
+        print(hunt.line, flush=True)
+    print("\n".join(["", *(hunt.line for hunt in hunts)]))
+    return 1 if any(hunt.share < SHARE for hunt in hunts) else 0
 
 
 if __name__ == "__main__":
