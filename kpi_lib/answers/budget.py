@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from kpi_lib.answers.compute import compute
 from kpi_lib.answers.unit_economics import unit_economics
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
@@ -32,7 +33,7 @@ class Budget:
     `table`, one row per channel with spend, then all together (`whole`): spend, customers (new ones) and cac as they are;
     planned (spend), expected (new customers) and brings (their gross profit over their life), both with _low and _high (95 %,
     from the intervals of CAC and of LTV to CAC). The whole has no interval: channels are not judged together. `reason`
-    says what is missing.
+    says what is missing for a table, `lacking` what is missing to tell what customers bring.
     """
 
     table: pl.DataFrame
@@ -40,6 +41,7 @@ class Budget:
     currency: str
     assumption: str = ASSUMPTION
     reason: str = ""
+    lacking: str = ""
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -48,25 +50,46 @@ class Budget:
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values."""
-        return {"budget": self.table.to_dicts(), "assumption": self.assumption, "reason": self.reason}
+        return {
+            "budget": self.table.to_dicts(),
+            "assumption": self.assumption,
+            "reason": self.reason,
+            "lacking": self.lacking,
+        }
 
 
 def budget(data: Dataset, grid: Grid, plan: Sequence[str] = (), *, column: str = "channel") -> Budget:
     """Set what channels cost and bring in the last period of a grid beside a plan, such as ads=5000 or mail=+20 %.
 
     An amount is what would be spent, a sign makes it a change; channels that are not named stay as they are. A channel
-    that won nobody has no cost of a customer, so nothing can be expected of it.
+    that won nobody has no cost of a customer, so nothing can be expected of it. Where the tables do not tell what a
+    customer brings, as without subscriptions, the table ends with the customers to expect.
     """
     economics = unit_economics(data, grid, by=(column,))
     start = str(grid.shown[-1])
-    if economics.reason or not economics.by:
-        why = economics.reason or f"needs users.{plain_name(column)} and marketing_spend.{plain_name(column)}"
+    by, rows, reason = (
+        _costs(data, grid, column) if economics.reason else (economics.by, economics.table.to_dicts(), "")
+    )
+    if reason or not by:
+        why = reason or f"needs users.{plain_name(column)} and marketing_spend.{plain_name(column)}"
         return Budget(pl.DataFrame(schema=SCHEMA), start, data.currency, reason=why)
-    rows = [row for row in economics.table.to_dicts() if not row["whole"] and row["cac"] is not None]
-    spent = {str(row[economics.by[0]]): row["cac"] * row["customers"] for row in rows}
+    rows = [row for row in rows if not row["whole"] and row["cac"] is not None]
+    spent = {str(row[by[0]]): row["cac"] * row["customers"] for row in rows}
     planned = _planned(plan, spent, column)
-    told = [_row(row, str(row[economics.by[0]]), planned) for row in rows]
-    return Budget(pl.DataFrame([*told, _whole(told)] if told else [], schema=SCHEMA), start, data.currency)
+    told = [_row(row, str(row[by[0]]), planned) for row in rows]
+    table = pl.DataFrame([*told, _whole(told)] if told else [], schema=SCHEMA)
+    return Budget(table, start, data.currency, lacking=economics.reason)
+
+
+def _costs(data: Dataset, grid: Grid, column: str) -> tuple[tuple[str, ...], list[dict[str, Any]], str]:
+    """The cost of a customer by channel alone: the column, a row for each, and what is missing for it."""
+    there = all(column in data.columns(table) for table in ("users", "marketing_spend"))
+    values = compute("cac", data, grid.only(len(grid) - 1), by=(column,) if there else ())
+    ends = {"cac": "value", "cac_low": "low", "cac_high": "high", "customers": "n"}
+    known = [f"ltv_cac_ratio{end}" for end in ("", "_low", "_high")]
+    table = values.table.select(*values.by, **ends).with_columns(pl.lit(None, _REAL).alias(name) for name in known)
+    rows = table.with_columns(whole=pl.lit(False)).to_dicts()
+    return values.by, rows, next(iter(values.reasons.values()), "")
 
 
 def _planned(plan: Sequence[str], spent: Mapping[str, float], column: str) -> dict[str, float]:

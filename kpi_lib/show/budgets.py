@@ -36,23 +36,26 @@ def budget_sentence(result: Budget) -> Say:
     said: list[Phrase] = [
         "With ", _figure(whole, "planned", result), " instead of ", _figure(whole, "spend", result), " all channels would win ",
         Strong((_figure(whole, "expected", result), " customers")), " instead of ", _figure(whole, "customers", result),
-        ", who would bring ", _figure(whole, "brings", result), " of gross profit",
     ]  # fmt: skip
+    if result.lacking:
+        return Say(
+            (*said, f", if {result.assumption}. What they would bring cannot be told: {because(result.lacking)}.")
+        )
+    said += [", who would bring ", _figure(whole, "brings", result), " of gross profit"]
     return Say((*said, f", if {result.assumption}."))
 
 
 def budget_table(result: Budget) -> Table:
     """Each channel as it is and as planned."""
     rows: list[tuple[Phrase, ...]] = []
+    told_of = {"expected": "Customers to expect"} | ({} if result.lacking else {"brings": "They bring"})
     for row in result.table.to_dicts():
         name = Strong(EVERYBODY) if row["whole"] else row["channel"]
         now = [_figure(row, field, result) for field in ("spend", "customers", "cac")]
-        rows.append(
-            (name, *now, _figure(row, "planned", result), *(_between(row, f, result) for f in ("expected", "brings")))
-        )
+        rows.append((name, *now, _figure(row, "planned", result), *(_between(row, each, result) for each in told_of)))
     return Table(
         title="What another budget would bring",
-        columns=("Channel", "Spend", "New customers", "CAC", "Planned", "Customers to expect", "They bring"),
+        columns=("Channel", "Spend", "New customers", "CAC", "Planned", *told_of.values()),
         rows=tuple(rows),
         note=f"In brackets the 95 % interval. It holds if {result.assumption}.",
     )

@@ -1,15 +1,18 @@
 """Budgets by hand: what is planned over what a customer costs, and its interval from that of the cost."""
 
+from datetime import date
+
 import pytest
 
 from kpi_lib.answers.budget import budget
 from kpi_lib.answers.unit_economics import unit_economics
+from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import KpiError
 from kpi_lib.show.phrases import plain
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
 from tests.answers.test_unit_economics import JANUARY, company
-from tests.build import told
+from tests.build import frame_of, moment, told
 
 
 def test_as_it_is_nothing_changes() -> None:
@@ -65,3 +68,30 @@ def test_the_sentence_names_the_assumption() -> None:
     assert said.startswith("With $905.00 instead of $505.00 all channels would win 40 customers instead of 30")
     assert "a rise is an upper bound" in said
     assert len(table(budget(company(), JANUARY)).rows) == 4
+
+
+def test_a_shop_without_subscriptions_learns_what_customers_to_expect() -> None:
+    """Two customers of ads for 30 and one of mail for 12; what an order brings over a life nobody can tell."""
+    people = [("a", "ads"), ("b", "ads"), ("c", "mail")]
+    orders = [(f"o{who}", who, moment("01-10"), 1_000) for who, _ in people]
+    tables = {
+        "transactions": frame_of("transactions", ["transaction_id", "user_id", "time", "amount"], orders),
+        "users": frame_of("users", ["user_id", "channel"], people),
+        "marketing_spend": frame_of(
+            "marketing_spend",
+            ["date", "channel", "amount"],
+            [(date(2026, 1, 9), "ads", 3_000), (date(2026, 1, 9), "mail", 1_200)],
+        ),
+    }
+    shop = Dataset.of(
+        tables, observed_from=moment("01-01").replace(year=2025, month=11), observed_until=moment("02-01")
+    )
+    found = budget(shop, JANUARY, ["ads=60"])
+    rows = {row["channel"]: row for row in found.table.to_dicts()}
+    assert (rows["ads"]["cac"], rows["ads"]["expected"], rows["ads"]["brings"]) == (15.0, 4.0, None)
+    assert (rows["mail"]["expected"], rows[None]["expected"], rows[None]["brings"]) == (1.0, 5.0, None)
+    assert "subscriptions" in found.lacking
+    said = plain(say(found).phrase)
+    assert "all channels would win 5 customers instead of 3, if" in said
+    assert "What they would bring cannot be told: it needs " in said
+    assert table(found).columns[-1] == "Customers to expect"
