@@ -60,7 +60,8 @@ def holm(groups: Sequence[Shares]) -> list[tuple[Difference | None, float | None
 
     Holm's step-down rule (1979): the pairs are judged from the clearest on, the first as one of all, the next as one of
     the rest, until one is not clear. Each pair gets the interval at its own level, so an interval holds zero exactly
-    when its pair is not clear. p is the adjusted one.
+    when its pair is not clear. p is the adjusted one: the smallest times all pairs, the next times the rest, none smaller than
+    the one before it.
 
     >>> [(round(gap.low, 3), gap.clear, round(p, 3)) for gap, p in holm([((48, 80), (56, 70)), ((10, 50), (11, 50))])]
     [(0.031, True, 0.016), (-0.14, False, 0.806)]
@@ -68,9 +69,9 @@ def holm(groups: Sequence[Shares]) -> list[tuple[Difference | None, float | None
     known = {at: _touching(pair) for at, pair in enumerate(groups) if pair[0][1] and pair[1][1]}
     found: list[tuple[Difference | None, float | None]] = [(None, None)] * len(groups)
     left, worst, open_ = len(known), 0.0, True
-    for at in sorted(known, key=lambda each: (-known[each], each)):
+    for place, at in enumerate(sorted(known, key=lambda each: (-known[each], each))):
         gap = _newcombe(groups[at], _z(left))
-        worst = max(worst, min(1.0, left * 2 * (1 - NormalDist().cdf(known[at]))))
+        worst = max(worst, min(1.0, (len(known) - place) * 2 * (1 - NormalDist().cdf(known[at]))))
         found[at] = (gap, worst)
         open_ = open_ and gap.clear
         left -= open_

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_lib.core.compare import Difference, mean_difference, share_difference, wilson_interval
+from kpi_lib.core.compare import Difference, holm, mean_difference, share_difference, wilson_interval
 from kpi_lib.core.measure import Z
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
+WILSON = [(0, 10, 0.0, 0.27753), (1, 2, 0.09453, 0.90547), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0)]
 # Newcombe 1998, Statistics in Medicine 17, 873-890, table II, method 10: first minus second there
 PUBLISHED = [
     ((56, 70), (48, 80), 0.0524, 0.3339),
@@ -53,9 +54,7 @@ def test_an_empty_group_has_no_difference() -> None:
     assert share_difference((1, 2), (0, 0)) is None
 
 
-@pytest.mark.parametrize(
-    ("hits", "n", "low", "high"), [(0, 10, 0.0, 0.27753), (8, 10, 0.49016, 0.94332), (10, 10, 0.72247, 1.0)]
-)
+@pytest.mark.parametrize(("hits", "n", "low", "high"), WILSON)
 def test_wilsons_interval_is_the_one_of_the_measures(hits: int, n: int, low: float, high: float) -> None:
     assert wilson_interval(hits, n) == (pytest.approx(low, abs=5e-6), pytest.approx(high, abs=5e-6))
 
@@ -79,3 +78,39 @@ def test_a_group_of_one_has_no_interval() -> None:
     gap = mean_difference((10.0, None, 1), (11.0, 9.0, 30))
     assert gap == Difference(1.0, None, None)
     assert not gap.clear
+
+
+def test_an_interval_that_ends_at_zero_is_not_clear() -> None:
+    assert [Difference(1.0, low, high).clear for low, high in ((0.0, 2.0), (-2.0, 0.0), (-1.0, 1.0))] == [False] * 3
+    assert [Difference(1.0, low, high).clear for low, high in ((0.1, 2.0), (-2.0, -0.1))] == [True] * 2
+    assert not Difference(1.0, 0.5, None).clear
+    assert not Difference(1.0, None, -0.5).clear
+
+
+pairs = st.lists(st.tuples(counts, counts), min_size=1, max_size=6)
+
+
+@given(pairs)
+def test_many_pairs_are_judged_step_by_step(groups: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """Holm (1979): the smallest p is held against alpha / m, the next against alpha / (m - 1), until one is too large."""
+    alone = [holm([pair])[0][1] for pair in groups]
+    found = holm(groups)
+    order, worst, rest = sorted(range(len(groups)), key=lambda at: alone[at]), 0.0, len(groups)
+    clear = True
+    for place, at in enumerate(order):
+        worst = max(worst, min(1.0, alone[at] * (len(groups) - place)))
+        gap, p = found[at]
+        assert p == pytest.approx(worst, abs=1e-9)
+        clear = clear and share_difference(*groups[at], pairs=rest).clear
+        if len(set(alone)) == len(alone):
+            assert gap == share_difference(*groups[at], pairs=rest)
+            assert gap.clear == clear == (worst < 0.05)
+        rest -= clear
+
+
+def test_a_pair_without_people_has_no_part_in_the_judgement() -> None:
+    clear, same = ((48, 80), (70, 80)), ((5, 10), (5, 10))
+    found = holm([((0, 0), (1, 2)), clear, ((1, 2), (0, 0)), same, ((0, 9), (0, 9))])
+    assert found[0] == found[2] == (None, None)
+    assert [found[1], found[3], found[4]] == holm([clear, same, ((0, 9), (0, 9))])
+    assert found[3][1] == found[4][1] == 1.0

@@ -101,7 +101,12 @@ def test_none_seen_is_bounded_by_the_rule_of_three() -> None:
     assert figure(pl.DataFrame(every), RATE())["low"] == 1.0  # not a share: one for each is no bound
     some = pl.DataFrame({"num": [0, 1, 4], "den": [10, 20, 30]})
     assert figure(some, RATE(share=True)) == figure(some, RATIO)
-    assert figure(pl.DataFrame({"num": [0], "den": [0]}), RATE())["high"] is None
+    for share in (False, True):
+        nothing = figure(pl.DataFrame({"num": [0], "den": [0]}), RATE(share=share))
+        assert (nothing["low"], nothing["high"]) == (None, None)
+        once = figure(pl.DataFrame({"num": [0], "den": [1]}), RATE(share=share))
+        assert (once["low"], once["high"]) == (0.0, pytest.approx(2.99573))
+    assert figure(pl.DataFrame({"num": [1], "den": [1]}), RATE(share=True))["high"] == 1.0
 
 
 def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
@@ -212,6 +217,8 @@ def test_daily_means_divide_by_the_days_that_were_watched() -> None:
     frame = pl.DataFrame({"period": [0, 0, 1]}, schema={"period": pl.Int32})
     assert settled(frame, PER_DAY, count=2)["value"].to_list() == [2.0, 1.0]
     assert settled(frame, PER_DAY, data=whole(1), count=2)["value"].to_list() == [2.0, None]
+    week = pl.DataFrame({"n": [21, 0], "days": [7, 7]})
+    assert PER_DAY.finish(week)["value"].to_list() == [3.0, 0.0]
 
 
 def test_full_counts_and_totals_have_no_interval() -> None:
@@ -251,7 +258,7 @@ def test_the_promoter_score_has_the_interval_of_three_answers_more(plus: int, mi
 
 @pytest.mark.parametrize(("size", "sign"), [(1, 1), (1, -1), (50, 1), (50, -1)])
 def test_a_score_of_one_kind_of_answer_ends_at_a_hundred(size: int, sign: int) -> None:
-    found = figure(scored(promoters=size * (sign > 0), passives=0, detractors=size * (sign < 0)), NPS)
+    found = figure(pl.DataFrame({"score": [10 if sign > 0 else 0] * size}), NPS)
     assert found["value"] == (found["high"] if sign > 0 else found["low"]) == 100 * sign
     assert -100 <= found["low"] <= found["value"] <= found["high"] <= 100
     nobody = figure(pl.DataFrame({"score": []}, schema={"score": pl.Int64}), NPS)
@@ -270,6 +277,7 @@ def test_what_nobody_wrote_down_is_not_known_to_be_nothing(measure: Measure) -> 
     frame = pl.DataFrame({"value": [40, -40, 7], "period": [0, 0, 0]}, schema_overrides={"period": pl.Int32})
     found = settled(frame, measure, count=2)
     assert found.select("n", "value", "low", "high").rows() == [(3, 7.0, None, None), (0, None, None, None)]
+    assert figure(pl.DataFrame({"value": [5]}), measure)["value"] == 5.0
 
 
 def test_a_published_figure_stands_beside_ours() -> None:

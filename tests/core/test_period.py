@@ -16,6 +16,7 @@ from kpi_lib.core.period import (
     WEEKDAYS,
     Grid,
     begin,
+    days_in_order,
     first_whole_day,
     label,
     last_complete,
@@ -305,3 +306,60 @@ def test_a_calendar_day_is_in_the_period_that_holds_its_first_instant(zone: str,
     )
     found = times.select(by_day=grid.day_period(pl.col("day")), by_time=grid.period(pl.col("time")))
     assert found["by_day"].to_list() == found["by_time"].to_list()
+
+
+def test_the_periods_up_to_the_last_one() -> None:
+    grid = Grid.calendar("month", date(2026, 1, 1), date(2026, 4, 1), zone="UTC")
+    january, february, march = grid.firsts
+    assert grid.back(3).firsts == (january, february, march)
+    assert grid.back(3).stops == (february, march, date(2026, 4, 1))
+    assert grid.back(1).firsts == grid.back(9, since=date(2026, 2, 2)).firsts == (march,)
+    assert grid.back(9, since=february).firsts == (february, march)
+    assert grid.back(14).firsts[0] == date(2025, 2, 1)
+    custom = parse_period("2026-01-01..2026-01-15", zone="UTC")
+    assert custom.back(3) == custom
+
+
+def test_only_windows_that_overlap_are_not_apart() -> None:
+    grid = Grid.calendar("day", date(2026, 1, 1), date(2026, 1, 9), zone="UTC")
+    assert grid.apart
+    assert grid.trailing("1d").apart
+    assert not grid.trailing("2d").apart
+    assert grid.only(3).trailing("30d").apart
+
+
+# places that moved to the other side of the date line, and some that did not
+MOVED = [
+    "Pacific/Kwajalein",
+    "Pacific/Enderbury",
+    "Pacific/Kiritimati",
+    "Pacific/Apia",
+    "Pacific/Fakaofo",
+    "Asia/Tokyo",
+]
+
+
+@pytest.mark.parametrize("zone", MOVED)
+def test_the_days_left_out_are_those_that_no_hour_belongs_to(zone: str) -> None:
+    missing: list[date] = []
+    for first, count in ((date(1993, 8, 10), 520), (date(2011, 12, 10), 40)):
+        hours = (
+            datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(hours=at) for at in range(24 * count)
+        )
+        there = {local_day(hour, zone) for hour in hours}
+        missing += [day for day in (first + timedelta(days=at) for at in range(1, count - 1)) if day not in there]
+    assert skipped_days(zone) == tuple(missing)
+    assert bool(missing) == (zone != "Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"),
+    [(9, 30, True), (8, 30, False), (7, 7, False), (1, 6, False), (1, 5, True), (1, 30, False)],
+)
+def test_a_day_that_comes_back_after_midnight_is_out_of_order(first: int, last: int, whole: bool) -> None:
+    """In St John's the clocks of 7 November 2010 went back from 0:01 to 23:01 of the day before."""
+    assert days_in_order(date(2010, 11, first), date(2010, 11, last), "America/St_Johns") is whole
+    assert days_in_order(date(2010, 11, first), date(2010, 11, last), "America/New_York")
+    assert days_in_order(
+        date(2011, 12, first), date(2011, 12, last), "Pacific/Apia"
+    )  # a day left out is in nobody's way
