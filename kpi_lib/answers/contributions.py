@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.compute import compute
+from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.demands import units_of
 from kpi_lib.core.dataset import Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError
@@ -55,7 +55,8 @@ _SCHEMA = {"segment": pl.String} | dict.fromkeys(
 def best_explained(name: str, data: Dataset, before: Grid, after: Grid) -> Contributions | None:
     """The change between two periods by the column in which one segment stands out most; None where none does."""
     wholes = _wholes(find(name), data, before, after)
-    divided = [_divided(find(name), data, each, ((before, after), wholes)) for each in explaining(find(name), data)]
+    grids, kpi = (before, after), find(name)
+    divided = [_divided(kpi, data.with_by((each,)), each, (grids, wholes)) for each in explaining(kpi, data)]
     found = [(_stands_out(each), each.column, each) for each in divided if each]
     best = max(found, key=lambda one: (one[0], one[1]), default=None)
     return best[2] if best and best[0] >= STANDS_OUT else None
@@ -82,7 +83,8 @@ def contributions(name: str, data: Dataset, before: Grid, after: Grid, *, column
     mix = (w1 - w0) × ((r0 + r1) / 2 - (R0 + R1) / 2) and rate = (r1 - r0) × (w0 + w1) / 2 of each segment, which add up
     exactly. Quantiles, survival and figures made of more than two others do not divide.
     """
-    return _divided(find(name), data, column, ((before, after), _wholes(find(name), data, before, after)))
+    wholes = _wholes(find(name), data, before, after)
+    return _divided(find(name), data.with_by((column,)), column, ((before, after), wholes))
 
 
 def _wholes(kpi: Kpi, data: Dataset, before: Grid, after: Grid) -> tuple[float | None, float | None]:
@@ -98,7 +100,7 @@ def _divided(
     if first is None or second is None or first == second:
         return None
     try:
-        sides = [_sides(kpi, data.with_by((column,)), grid) for grid in grids]
+        sides = [_sides(kpi, data, grid) for grid in grids]
     except (SegmentMissing, ChoiceNeeded, UsageError):
         return None
     if sides[0] is None or sides[1] is None:
@@ -113,25 +115,23 @@ def _divided(
 
 
 def _sides(kpi: Kpi, data: Dataset, grid: Grid) -> Sides | None:
-    """What stands above and below the line in each segment; below a count stands nothing."""
-    (column,) = data.by
+    """What stands above and below the line in each segment that is in force; below a count stands nothing."""
     if kpi.measure.name in ADDED:
-        return {s: (v or 0.0, 0.0) for s, v in _by_segment(kpi.name, data, grid, column).items()}
+        return {s: (v or 0.0, 0.0) for s, v in _by_segment(kpi.name, data, grid).items()}
     if kpi.measure is DERIVED:
         if len(kpi.components) != 2 or any(base_of(part)[0] for part in kpi.components):
             return None
-        above, below = (_by_segment(part, data, grid, column) for part in kpi.components)
+        above, below = (_by_segment(part, data, grid) for part in kpi.components)
         return {s: (above.get(s) or 0.0, below.get(s) or 0.0) for s in {**above, **below}}
     if kpi.measure.name not in SUMS:
         return None
     window = grid.trailing(kpi.window_on(grid.every))
     summed = by_period(tally(units_of(kpi, data, window, data.settings), kpi.measure, data, window))
-    return {s: (float(a), float(b)) for s, a, b in summed.select(column, *SUMS[kpi.measure.name]).iter_rows()}
+    return {s: (float(a), float(b)) for s, a, b in summed.select(*data.by, *SUMS[kpi.measure.name]).iter_rows()}
 
 
-def _by_segment(name: str, data: Dataset, grid: Grid, column: str) -> dict[Any, float | None]:
-    table = compute(name, data, grid, by=(plain_name(column),)).table
-    return dict(table.select(column, "value").iter_rows())
+def _by_segment(name: str, data: Dataset, grid: Grid) -> dict[Any, float | None]:
+    return dict(compute(name, data, grid).table.select(*data.by, "value").iter_rows())
 
 
 def _added(first: Sides, second: Sides, before: float, after: float) -> list[tuple[Any, ...]]:
@@ -173,3 +173,28 @@ def _quotient(first: Sides, second: Sides, before: float, after: float) -> list[
 
 def _named(segment: Any) -> str:  # noqa: ANN401 - the value of a column
     return "(none)" if segment is None else str(segment)
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """A KPI over its last whole periods, cut by a column, with what each segment contributed to the last change.
+
+    `change` is None where nothing is cut, where there is one period, and where the figure did not move or does not divide.
+    """
+
+    values: Values
+    change: Contributions | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON values, with the contributions as `change`."""
+        return self.values.to_dict() | {"change": None if self.change is None else self.change.to_dict()}
+
+
+def segmented(name: str, data: Dataset, grid: Grid, *, cut: Dataset | None = None) -> Segmented:
+    """Compute a KPI of all data or by the segments of `cut`, the same data cut by one column."""
+    values = compute(name, data if cut is None else cut, grid)
+    if cut is None or len(grid) < 2:
+        return Segmented(values, None)
+    before, after = (grid.only(len(grid) - back) for back in (2, 1))
+    wholes = _wholes(find(name), data, before, after)
+    return Segmented(values, _divided(find(name), cut, cut.by[0], ((before, after), wholes)))

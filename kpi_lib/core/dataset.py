@@ -221,11 +221,15 @@ class Dataset:
         named = {column: column + MARK if column in RESERVED else column for column in columns}
         found = {c: self.segment(c, tell=True).alias(n) for c, n in named.items() if self._has(c)}
 
-        def cut(frame: pl.DataFrame) -> pl.DataFrame:
+        def cut(_: str, frame: pl.DataFrame) -> pl.DataFrame:
             return frame.with_columns(each for c, each in found.items() if c in frame.columns)
 
         later = self.tables.changed(cut) if isinstance(self.tables, Frames) else None
-        tables = MappingProxyType({name: cut(frame) for name, frame in self.tables.items()}) if later is None else later
+        tables = (
+            MappingProxyType({name: cut(name, frame) for name, frame in self.tables.items()})
+            if later is None
+            else later
+        )
         return replace(self, by=tuple(named.values()), tables=tables, kept={})
 
     def _has(self, column: str) -> bool:
@@ -285,9 +289,14 @@ class Dataset:
         Rows that happened later, or were `ingested` later, are left out; in the others later times are null. Other
         columns that change in time, such as the status of a defect, keep their last value.
         """
-        tables = {n: _known(n, frame.lazy(), until, self.zone).collect() for n, frame in self.tables.items()}
-        end = min(until, self.observed_until)
-        return replace(self, tables=MappingProxyType(tables), observed_until=end, parts=None, kept={})
+
+        def known(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+            return _known(name, frame.lazy(), until, self.zone).collect(engine="in-memory")
+
+        later = self.tables.changed(known) if isinstance(self.tables, Frames) else None
+        tables = MappingProxyType({n: known(n, frame) for n, frame in self.tables.items()}) if later is None else later
+        parts = None if self.parts is None else self.parts.until(until, self.zone)
+        return replace(self, tables=tables, observed_until=min(until, self.observed_until), parts=parts, kept={})
 
 
 class SegmentMissing(UsageError):

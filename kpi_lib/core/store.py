@@ -5,18 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import polars as pl
 
 from kpi_lib.core.errors import DataError
-from kpi_lib.core.period import INSTANT, local_date
+from kpi_lib.core.period import INSTANT, days_in_order, local_date, local_day, midnight
 from kpi_lib.core.progress import counted
 
 Part = TypeVar("Part")
 Partial = TypeVar("Partial")
-Change = Callable[[pl.DataFrame], pl.DataFrame]
+Change = Callable[[str, pl.DataFrame], pl.DataFrame]
 USER = "\x00user"  # whole number in the order of user_id, from 0 on in each part
 UNITS = "\x00units"  # how many units a row of a unit frame stands for, where nobody asks who they are
 THREADS = 2
@@ -51,9 +52,9 @@ class Frames(Mapping[str, pl.DataFrame]):
         return len(self._readers)
 
     def changed(self, change: Change) -> "Frames":
-        """The same tables with a change made to each of them when it is read."""
-        schemas = {name: change(pl.DataFrame(schema=schema)).schema for name, schema in self.schemas.items()}
-        return Frames({name: lambda name=name: change(self[name]) for name in self}, schemas)  # type: ignore[misc]
+        """The same tables with a change made to each of them, by its name, when it is read."""
+        schemas = {name: change(name, pl.DataFrame(schema=schema)).schema for name, schema in self.schemas.items()}
+        return Frames({name: lambda name=name: change(name, self[name]) for name in self}, schemas)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,31 @@ class Parts:
             self.kept["schema"] = self.events[0].collect_schema()
         found: pl.Schema = self.kept["schema"]
         return found
+
+    def latest(self, column: str) -> datetime | None:
+        """The latest instant in a column of the events, such as when the last one happened."""
+
+        def found() -> datetime | None:
+            each = [scan.select(pl.col(column).max()).collect().item() for scan in self.events]
+            return max((one for one in each if one is not None), default=None)
+
+        return self.once(("latest", column), found)
+
+    def until(self, until: datetime, zone: str) -> "Parts":
+        """What had happened, and was known, at an instant: these parts themselves where nothing came later."""
+        told = "ingested" in self.schema()
+        last, known = self.latest("time"), self.latest("ingested") if told else None
+        if (last is None or last < until) and (known is None or known <= until):
+            return self
+        there = pl.col("time") < until
+        if told:
+            there &= pl.col("ingested").is_null() | (pl.col("ingested") <= until)
+        events = tuple(scan.filter(there) for scan in self.events)
+        day = local_day(until, zone)
+        # days before a midnight are what they were, unless some of their events came after it or were not known yet
+        whole = not told and midnight(day, zone) == until and days_in_order(day, day, zone)
+        days = self.days.filter(pl.col("day") < day) if self.days is not None and whole else None
+        return Parts(self.form, events, self.ordered, days)
 
     def once(self, key: Any, make: Callable[[], Partial]) -> Partial:  # noqa: ANN401 - any name of a result
         """A result that several questions share, made at first use."""

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.contributions import Segmented
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.kpi_sets import story
@@ -204,10 +205,10 @@ def _headline(results: Sequence[object]) -> list[str]:
 def frames_of(result: object) -> list[pl.DataFrame]:
     """The figures of a result as rows, one tidy frame a kind."""
     match result:
-        case Values():
+        case Values() | Portfolio():
             return [result.table]
-        case Portfolio():
-            return [result.table]
+        case Segmented():
+            return _segmented_frames(result)
         case Scorecard():
             made = [row for each in result.standings for row in each.made_of]
             parts = [pl.DataFrame(made, infer_schema_length=None)] if made else []
@@ -226,6 +227,15 @@ def frames_of(result: object) -> list[pl.DataFrame]:
             whole = pl.DataFrame(everybody)
             return [_of("intake", frame) for frame in (whole, result.table) if frame.width]
     return _plain_frames(result)
+
+
+def _segmented_frames(result: Segmented) -> list[pl.DataFrame]:
+    if result.change is None:
+        return [result.values.table]
+    return [
+        result.values.table,
+        _of("contributions", result.change.table.with_columns(change=pl.lit(result.change.change))),
+    ]
 
 
 def _plain_frames(result: object) -> list[pl.DataFrame]:

@@ -1,7 +1,6 @@
 """The members of cohorts and their returns, user by user, added up into counts that hold no user."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 import polars as pl
@@ -266,13 +265,8 @@ def _same_period(spec: Cohorts, returns: pl.DataFrame, by: list[str]) -> pl.Data
 def _last(data: Dataset, spec: Cohorts) -> int | None:
     """The period that holds the last event, or on the elapsed clock its instant."""
     parts = data.parts if data.activity == "events" else None
-    scans = (data[data.activity] if spec.value else data.events(),) if parts is None else parts.events
-
-    def latest() -> datetime | None:
-        found = [each.select(pl.col("time").max()).collect().item() for each in scans]
-        return max((each for each in found if each is not None), default=None)
-
-    last = latest() if parts is None else parts.once("last event", latest)
+    rows = data[data.activity] if spec.value else data.events()
+    last = rows.select(pl.col("time").max()).collect().item() if parts is None else parts.latest("time")
     if last is None or spec.clock == "elapsed":
         return None if last is None else micros(last)
     number: int = pl.select(number_of(pl.lit(local_day(last, data.zone)), data, spec)).item()

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from kpi_lib.answers.compute import Values, compute, segmentable
+from kpi_lib.answers.compute import segmentable
+from kpi_lib.answers.contributions import Segmented, segmented
 from kpi_lib.answers.demands import available
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import last_complete
+from kpi_lib.core.period import Grid, last_complete
 from kpi_lib.show.controls import NOTHING, choice, dropdown, number, segment_columns
 from kpi_lib.show.explorer import Cuts, Explorer, written
 from kpi_lib.show.phrases import title_of
@@ -16,17 +17,23 @@ CADENCES = ("day", "week", "month", "quarter")
 
 def explore_segments(
     data: Dataset, *, name: str, by: str | None = None, only: str = "", every: str = "month", periods: int = 6
-) -> Values:
+) -> Segmented:
     """Compute what the explorer shows for the same arguments: a KPI over its last whole periods, by segment.
 
-    `only` keeps one segment (column=value), `by` cuts what is left.
+    `only` keeps one segment (column=value), `by` cuts what is left; each segment's part of the last change comes along.
     """
-    grid = last_complete(every, data.observed_until, zone=data.zone, week_start=data.week_start).back(periods)
-    return compute(name, data.only(only), grid, by=(by,) if by else ())
+    seen = data.only(only)
+    return segmented(name, seen, _periods(data, every, periods), cut=seen.with_by((by,)) if by else None)
 
 
-class SegmentExplorer(Explorer[Values]):
+def _periods(data: Dataset, every: str, periods: int) -> Grid:
+    return last_complete(every, data.observed_until, zone=data.zone, week_start=data.week_start).back(periods)
+
+
+class SegmentExplorer(Explorer[Segmented]):
     """Choose a KPI, a column to cut it by, one segment to stay in and the periods; lines and line of code follow.
+
+    Below the lines stands what each segment contributed to the last change, by its size (mix) and its own figure (rate).
 
     `result` is the result on show (None while the choice is impossible), `code` the line that reproduces it.
     """
@@ -64,17 +71,12 @@ class SegmentExplorer(Explorer[Values]):
         value = {name: control.value for name, control in self.controls.items()}
         return {name: each for name, each in value.items() if each != NOTHING}
 
-    def ask(self, **arguments: Any) -> Values:  # noqa: ANN401 - the twin's own
+    def ask(self, **arguments: Any) -> Segmented:  # noqa: ANN401 - the twin's own
         """The figures of these choices."""
-        by, only = arguments.pop("by", None), arguments.pop("only", "")
-        return explore_segments(self.cut(by, only), **arguments)
+        by, only, name = arguments.get("by"), arguments.get("only", ""), arguments["name"]
+        grid = _periods(self.data, arguments["every"], arguments["periods"])
+        return segmented(name, self.cut(None, only), grid, cut=self.cut(by, only) if by else None)
 
     def code_of(self, **arguments: Any) -> str:  # noqa: ANN401 - the twin's own
         """The line for these choices."""
-        data, chosen = self.data, dict(arguments)
-        only, by = chosen.pop("only", ""), chosen.pop("by", None)
-        week = {"week_start": data.week_start} if chosen["every"] == "week" and data.week_start != "monday" else {}
-        last = written("kpi.last_complete", repr(chosen["every"]), "data.observed_until", zone=data.zone, **week)
-        cut = {"by": (by,)} if by else {}
-        seen = f"data.only({only!r})" if only else "data"
-        return written("kpi.compute", repr(chosen["name"]), seen, f"{last}.back({chosen['periods']})", **cut)
+        return written("kpi.explore_segments", "data", **arguments)

@@ -244,23 +244,26 @@ def _looped() -> bool:
 
 
 class Cuts:
-    """The data as one change after another asks for them: the last cut is kept, with what figures share of it."""
+    """The data as one change after another asks for them: the last cuts are kept, with what figures share of them."""
+
+    KEPT = 3  # everybody, one segment, and that cut by a column
 
     def __init__(self, data: Dataset) -> None:
         """Begin with all the data."""
-        self.data = data
-        self._last: tuple[tuple[str | None, str], Dataset] = ((None, ""), data)
+        self._kept: dict[tuple[str | None, str], Dataset] = {(None, ""): data}
 
     def __call__(self, by: str | None, only: str = "") -> Dataset:
         """The data in one segment (column=value; empty: all), cut by a column."""
-        last = self._last
-        if last[0] != (by, only):
-            seen = self.data.only(only)
-            last = self._last = ((by, only), seen.with_by((by,)) if by else seen)
-        return last[1]
+        if (found := self._kept.pop((by, only), None)) is None:
+            seen = self(None, only) if by else self(None).only(only)
+            found = seen.with_by((by,)) if by else seen
+        self._kept[by, only] = found
+        while len(self._kept) > self.KEPT:
+            self._kept.pop(next(key for key in self._kept if key != (None, "")))
+        return found
 
 
-def written(name: str, *given: str, **rules: object) -> str:
+def written(name: str, /, *given: str, **rules: object) -> str:
     """A call as people write it.
 
     >>> written("kpi.paths", "data", from_event="view", top=5)

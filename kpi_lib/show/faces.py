@@ -8,6 +8,7 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.contributions import Segmented
 from kpi_lib.answers.decisions import FollowUp, Taken
 from kpi_lib.answers.drilling import DrillDown
 from kpi_lib.answers.forecast import Forecast
@@ -47,6 +48,7 @@ from kpi_lib.show.charts_adoption import breadth_picture
 from kpi_lib.show.charts_funnel import segment_pictures
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.contributions import contributed
 from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
 from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
@@ -147,6 +149,11 @@ def _(result: Values) -> tuple[object, ...]:
 
 
 @faces.register
+def _(result: Segmented) -> tuple[object, ...]:
+    return (*faces(result.values), *contributed(result))
+
+
+@faces.register
 def _(result: Signals) -> tuple[object, ...]:
     drawn = values_pictures(result.values.only(result.signals[0].kpi)) if result.signals else []
     return (say(result), *drawn[:1], table(result)) if result.signals else (say(result),)
@@ -236,6 +243,7 @@ FACES: Mapping[Any, Callable[[Any], object]] = {
             Habits,
             Adoption,
             Values,
+            Segmented,
             Advice,
             Goals,
             Statement,

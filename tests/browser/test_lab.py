@@ -182,12 +182,12 @@ def test_every_control_of_paths_gives_what_its_twin_gives(explorers: dict[str, S
 def test_every_control_of_segments_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
     begun = {"name": "wau", "every": "week", "by": "platform"}
     case = Case(explorers["segments"], ws, kpi.explore_segments, begun)
-    case.begin("kpi.compute('wau', data, ")
-    case.change("KPI", "Actions per user", "'actions_per_user'", name="actions_per_user")
-    case.change("Every", "month", "last_complete('month'", every="month")
-    case.change("Periods", "4", "back(4)", periods=4)
-    case.change("Only", "platform=mobile", "data.only('platform=mobile')", only="platform=mobile")
-    case.change("Split by", "nothing", "back(4))", by=None)
+    case.begin("kpi.explore_segments(data, name='wau', by='platform', ")
+    case.change("KPI", "Actions per user", "name='actions_per_user'", name="actions_per_user")
+    case.change("Every", "month", "every='month'", every="month")
+    case.change("Periods", "4", "periods=4", periods=4)
+    case.change("Only", "platform=mobile", "only='platform=mobile'", only="platform=mobile")
+    case.change("Split by", "nothing", "periods=4)", by=None)
 
 
 def test_every_control_of_targets_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:

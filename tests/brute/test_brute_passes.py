@@ -1,5 +1,6 @@
 """Every physical form gives the answer that the general way gives, on nasty logs, to the last bit."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -11,7 +12,7 @@ from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
-from kpi_lib.core.period import Grid, local_day
+from kpi_lib.core.period import Grid, local_day, midnight
 from kpi_lib.core.store import traced
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.funnel import Funnel, funnel
@@ -181,6 +182,43 @@ def test_days_of_activity_are_the_same_in_every_form(seed: int, form: str) -> No
     assert daily_states(other.with_by(by)).table.equals(daily_states(plain.with_by(by)).table)
     names = ["active_users", "new_users", "retention_day_1", "stickiness"]
     assert compute(names, other, grid, by).to_dict() == compute(names, plain, grid, by).to_dict()
+
+
+def late(data: Dataset, dice: Random) -> Dataset:
+    """The data with the instant at which each event became known, some at once, some days later, some untold."""
+    rows = data.tables["events"]
+    delays = [dice.choice((None, 0, 0, 3_600, 200_000)) for _ in range(len(rows))]
+    ingested = rows["time"] + pl.Series(
+        [None if d is None else timedelta(seconds=d) for d in delays], dtype=pl.Duration("us")
+    )
+    return replace(data, tables={**data.tables, "events": rows.with_columns(ingested.alias("ingested"))})
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_known_at_an_instant_is_the_same_in_every_form(seed: int, form: str) -> None:
+    log, dice = random_log(seed), Random(seed + 50_000)
+    plain = data_of(log)
+    if dice.random() < 0.3:
+        plain = late(plain, dice)
+    then = instant(dice.choice(log.instants) + dice.choice((0, 0, 1)))
+    if dice.random() < 0.5:
+        then = midnight(local_day(then, log.zone), log.zone)
+    until = max(then, plain.observed_from + timedelta(days=1))
+    other = FORMS[form](plain)
+    quick, slow = other.as_of(until), plain.as_of(until)
+    by = dice.choice(((), ("plan",)))
+    with traced() as trace:
+        counted = cohorts(quick, Cohorts(grain="week"))
+    assert {each["form"] for each in trace} <= {"user days", "scan"} or not quick.tables["events"].height
+    assert counted.to_dict() == cohorts(slow, Cohorts(grain="week")).to_dict()
+    steps = Funnel(("a", "b"), within="1h")
+    assert funnel(quick.with_by(by), steps).to_dict() == funnel(slow.with_by(by), steps).to_dict()
+    assert session_figures(quick).to_dict() == session_figures(slow).to_dict()
+    assert quick.segments("plan").equals(slow.segments("plan"))
+    far = plain.observed_until + timedelta(days=30)
+    kept = plain.as_of(far).tables["events"].height == plain.tables["events"].height
+    assert (other.as_of(far).parts is other.parts) is kept
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -6,6 +6,8 @@ import pytest
 
 import kpi_lib as kpi
 from kpi_lib.show.explorer import Explorer
+from kpi_lib.show.faces import faces
+from kpi_lib.show.phrases import plain
 from tests.show.results import shop, visits
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -94,6 +96,29 @@ def test_each_choice_of_segments_reaches_the_twin_and_the_line(values: dict[str,
     put(explorer, **values)
     twin = kpi.explore_segments(data, **{"name": "wau", "by": "plan", "every": "week", "periods": 6, **values})
     same(explorer, twin, data=data)
+
+
+@pytest.mark.parametrize(("name", "divided"), [("stickiness", True), ("mau", False), ("wau", None)])
+def test_segments_tell_what_each_contributed_and_it_adds_up(name: str, divided: bool | None) -> None:
+    """Mix and rate of a quotient, parts of a count; of a figure that did not move, that there is nothing to tell."""
+    data = visits()
+    found = kpi.explore_segments(data, name=name, by="plan", every="week", periods=3)
+    shown = faces(found)
+    if divided is None:
+        assert found.change is None
+        assert "cannot be told" in plain(shown[-1].phrase)
+        return
+    assert found.change is not None
+    ends = [kpi.explore_segments(data, name=name, every="week", periods=3).values.table["value"][at] for at in (-2, -1)]
+    assert found.change.change == pytest.approx(ends[1] - ends[0], abs=1e-12)
+    assert found.change.table["effect"].sum() == pytest.approx(found.change.change, abs=1e-12)
+    table = shown[-1]
+    assert ("By its own figure" in table.columns) is divided
+    printed = [float(row[-1].value) for row in table.rows]
+    assert sum(printed[:-1]) == pytest.approx(printed[-1], abs=1e-12)
+    only = kpi.explore_segments(data, name=name, by="plan", every="week", periods=1)
+    assert only.change is None
+    assert len(faces(only)) == len(faces(only.values))
 
 
 def test_a_kpi_is_offered_the_columns_that_it_can_be_cut_by() -> None:
