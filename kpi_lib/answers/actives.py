@@ -1,7 +1,7 @@
 """Daily, weekly and monthly actives side by side, with the stickiness that belongs to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import COUNT
 from kpi_lib.core.motions import settle, tally
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.activity import distinct
 
@@ -24,6 +25,7 @@ class Actives:
     table: pl.DataFrame
     by: tuple[str, ...] = ()
     every: str = "day"
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values; counts that are whole stay whole."""
@@ -66,7 +68,8 @@ def actives(
         wide = wide.join(one, on=keys, how="left", nulls_equal=True, maintain_order="left")
     whole = [a >= data.observed_from and b <= data.observed_until for a, b in zip(grid.starts, grid.ends, strict=True)]
     ends = pl.DataFrame({"end": grid.stops, "complete": whole})
-    return Actives(wide.join(ends, on="end", how="left", maintain_order="left"), values.by, grid.every)
+    rows = wide.join(ends, on="end", how="left", maintain_order="left")
+    return Actives(rows, values.by, grid.every, origin_of(data))
 
 
 def rolling(data: Dataset, grid: Grid, window: int, *, events: Sequence[str]) -> pl.DataFrame:

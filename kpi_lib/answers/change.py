@@ -56,25 +56,34 @@ def compares(kpi: Kpi) -> bool:
     return kpi.measure is not GAP and not any(base_of(part)[0] for part in kpi.components)
 
 
-def changes(
-    kpi: Kpi, data: Dataset, grid: Grid, bases: Sequence[Grid], *, part: Mapping[str, Any] | None = None
-) -> list[Change]:
-    """The last period of a grid against each of these periods; of a KPI with several values one component's.
+def changes(kpi: Kpi, data: Dataset, grid: Grid, bases: Sequence[Grid]) -> list[Change]:
+    """The last period of a grid against each of these periods.
 
     Both sides must be over and wholly observed. The jackknife leaves out the same twentieths of users in both periods,
     so that who comes in both is counted as such.
     """
+    return changes_over(kpi, data, grid, bases)[0]
+
+
+def changes_over(
+    kpi: Kpi, data: Dataset, grid: Grid, bases: Sequence[Grid], *, part: Mapping[str, Any] | None = None
+) -> tuple[list[Change], dict[date, Change]]:
+    """The same, of a KPI with several values one component's; and by its first day the change of each earlier period.
+
+    Those are on the period before it in the grid, and cost nothing more.
+    """
     now, points = grid.shown[-1], in_points(kpi)
     bases = [replace(base, shown=base.firsts) for base in bases]  # a moved grid still shows where it came from
     if not compares(kpi):
-        return [Change(None, None, None, points, None, base.shown[0]) for base in bases]
+        return [Change(None, None, None, points, None, base.shown[0]) for base in bases], {}
     copies = _copies(kpi, data, grid, part)
     found = []
     for base in bases:
         day = base.shown[0]
         there = copies if day in grid.shown else _copies(kpi, data, base, part)
         found.append(_change(kpi, copies.get(now), there.get(day), day))
-    return found
+    pairs = zip(grid.shown[:-2], grid.shown[1:-1], strict=True)
+    return found, {day: _change(kpi, copies.get(day), copies.get(before), before) for before, day in pairs}
 
 
 def _copies(kpi: Kpi, data: Dataset, grid: Grid, part: Mapping[str, Any] | None) -> Replicates:

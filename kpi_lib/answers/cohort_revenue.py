@@ -1,12 +1,13 @@
 """What customers have brought so far, by when they came: the observed value of cohorts, without any model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import unknown
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import local_date, local_day, period_number
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.activity import first_events
@@ -31,6 +32,7 @@ class CohortRevenue:
     currency: str = "USD"
     early: bool = False
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -69,6 +71,7 @@ def cohort_revenue(data: Dataset, every: str = "quarter") -> CohortRevenue:
         every,
         data.currency,
         early=begun is not None and begun <= opened,
+        origin=origin_of(data, "transactions"),
     )
 
 

@@ -1,12 +1,13 @@
 """Whether anybody new still comes, and if not, whether fewer actives mean ageing or decline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
 from kpi_lib.core.compare import Difference, mean_difference
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
 from kpi_lib.shapes.activity import active_days, first_events
 
@@ -32,6 +33,7 @@ class Intake:
     gap: float | None
     gap_low: float | None
     gap_high: float | None
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def alike(self) -> bool:
@@ -52,7 +54,7 @@ def intake(data: Dataset, grid: Grid) -> Intake:
     every = grid.every if grid.every in ("day", "week", "month") else "month"
     firsts = first_events(data).filter(pl.col("time") < grid.ends[-1]).collect()
     if firsts.is_empty():
-        return Intake(False, None, 0, 0, every, pl.DataFrame(), 0, None, None, None)
+        return Intake(False, None, 0, 0, every, pl.DataFrame(), 0, None, None, None, origin_of(data))
     last_new = local_day(firsts["time"].max(), data.zone)  # type: ignore[arg-type]
     place = {"zone": data.zone, "week_start": data.week_start}
     index = [pl.select(period_number(pl.lit(day), every, **place)).item() for day in (last_new, grid.firsts[-1])]
@@ -60,7 +62,9 @@ def intake(data: Dataset, grid: Grid) -> Intake:
     table, ages = _same_age(data, firsts, every, grid)
     gap = mean_difference(*(_stats(table, at) for at in (0, 1))) if table.height == 2 else Difference(0.0, None, None)
     value = gap.value if table.height == 2 else None
-    return Intake(quiet >= QUIET, last_new, len(firsts), quiet, every, table, ages, value, gap.low, gap.high)
+    return Intake(
+        quiet >= QUIET, last_new, len(firsts), quiet, every, table, ages, value, gap.low, gap.high, origin_of(data)
+    )
 
 
 def _stats(table: pl.DataFrame, at: int) -> tuple[float, float | None, int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.change import Change, better, changes, in_points
+from kpi_lib.answers.change import Change, better, changes_over, in_points
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.demands import available
 from kpi_lib.answers.stages import DEPTH, stage
@@ -36,7 +37,8 @@ class Standing:
     """One KPI on the scorecard: its definition, the figure's row, history (oldest first), changes and target.
 
     `change` is against the period before, `year` against the same period a year earlier. Of a KPI with several values
-    `part` is the component that is shown. `teams` are those that work on it, the owner first. `made_of` holds the rows of
+    `part` is the component that is shown. `earlier` holds the change of each earlier period of the history on the one
+    before it, by its first day. `teams` are those that work on it, the owner first. `made_of` holds the rows of
     the figures that a derived KPI is calculated from.
     """
 
@@ -49,6 +51,7 @@ class Standing:
     role: str = PRIMARY
     teams: tuple[str, ...] = ()
     part: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Mapping[date, Change] = field(default_factory=dict)
     made_of: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -225,13 +228,15 @@ def _standing(kpi: Kpi, data: Dataset, past: Grid, target: Mapping[str, Any] | N
         return values.reasons.get(kpi.name, str(row["status"]))
     last = past.only(len(past) - 1)
     bases = [last.before()] + ([last.year_before()] if last.every in EVERY and last.every != "year" else [])
+    earlier: dict[date, Change] = {}
     if row["status"] in ("partial", "early") or row["value"] is None:
         moved = [Change(None, None, None, points=in_points(kpi), previous=None)] * len(bases)
     else:
-        moved = changes(kpi, data, past, bases, part=part)
+        moved, earlier = changes_over(kpi, data, past, bases, part=part)
     year = moved[1] if len(moved) > 1 else None
     aim = judged(data, [target], until=past.stops[-1])[0] if target else None
-    return Standing(kpi, row, values, moved[0], aim, year, part=part, made_of=_made_of(kpi, data, last))
+    made_of = _made_of(kpi, data, last)
+    return Standing(kpi, row, values, moved[0], aim, year, part=part, earlier=earlier, made_of=made_of)
 
 
 def _made_of(kpi: Kpi, data: Dataset, last: Grid) -> tuple[Mapping[str, Any], ...]:

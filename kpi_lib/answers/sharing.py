@@ -151,7 +151,11 @@ def _standing(standing: Standing, least: int) -> Standing:
     )
     nothing = Change(None, None, None, points=standing.change.points, previous=None)
     aim = standing.aim if row["value"] is not None else None
-    return replace(standing, row=row, history=history, change=change or nothing, year=year, aim=aim, made_of=())
+    days = zip(list(known)[1:], known, strict=False)
+    both = [day for day, since in days if day in standing.earlier and None not in (known[day], known[since])]
+    earlier = {day: standing.earlier[day] for day in both}
+    kept = replace(standing, row=row, history=history, change=change or nothing, year=year, aim=aim, made_of=())
+    return replace(kept, earlier=earlier)
 
 
 @cleared.register

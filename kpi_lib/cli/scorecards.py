@@ -140,7 +140,7 @@ def _target(standing: "Standing", card: "Scorecard") -> str:
 
     if standing.aim is None:
         return ""
-    target = target_of(standing.aim, card.currency)
+    target = target_of(standing.aim, card.currency, every=card.every)
     return f"target {target.phrase} {TARGETS[target.state]}" + (f" ({target.why})" if target.why else "")
 
 

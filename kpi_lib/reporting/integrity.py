@@ -15,7 +15,7 @@ from kpi_lib.shapes.bridge import MOVEMENTS
 from kpi_lib.show.markup import Html, tag
 
 FIGURE = re.compile(r'<data class="kpi-figure"([^>]*)>')
-ATTRIBUTE = re.compile(r'data-([a-z]+)="([^"]*)"')
+ATTRIBUTE = re.compile(r' (?:data-)?([a-z]+)="([^"]*)"')
 TOLD_TOGETHER = {*ACTIVITY, "stickiness"}  # one row of actives holds several figures, each in its own column
 LISTED = 3
 Rows = dict[tuple[str, str], list[dict[str, Any]]]  # by KPI and first day

@@ -21,7 +21,7 @@ _COHORT = ("size", "retained", "eligible", "same_period", "members", "all_member
 _ACTIVE = ("users", "dau", "wau", "mau", "rolling", "active")
 _CUSTOMERS = ("customers", *(f"customers_{part}" for part in ("opening", "new", "back", "lost", "closing")))
 COUNTED = frozenset(("n", "hits", "unripe", *_FUNNEL, *_COHORT, *_ACTIVE, *_CUSTOMERS, *FLOWS, *STATES))
-FIGURE = re.compile(r'data-kpi="([^"]*)" data-field="([^"]*)" data-value="([^"]*)"')
+FIGURE = re.compile(r'data-kpi="([^"]*)" data-field="([^"]*)" value="([^"]*)"')
 MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w[\w.-]*")
 PHONE = re.compile(r"(?<![\w.])\+\d[\d ()/-]{7,}\d")
 NO_TEXT = re.compile(r"<style.*?</style>|<script type=\"module\".*?</script>|<[^>]+>", re.DOTALL)

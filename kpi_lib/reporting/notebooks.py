@@ -281,11 +281,14 @@ def _of(name: str, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_change(standing: Standing) -> pl.DataFrame:
-    """The history of a figure, its last row with the change against the one before."""
-    last = pl.col("start") == standing.row["start"]
-    moved = {**moved_by("", standing.change), **moved_by("year_", standing.year)}
-    columns = {name: pl.when(last).then(pl.lit(value, pl.Float64)) for name, value in moved.items()}
-    table = standing.history.table
+    """The history of a figure, each row with the change against the one before, the last also against the year before."""
+    table, last = standing.history.table, standing.row["start"]
+    found = {**standing.earlier, last: standing.change}
+    rows = [
+        {**moved_by("", found.get(day)), **moved_by("year_", standing.year if day == last else None)}
+        for day in table["start"]
+    ]
+    columns = {name: pl.Series([row[name] for row in rows], dtype=pl.Float64) for name in rows[0]} if rows else {}
     if standing.kpi.measure is PROPORTION:
         table = table.with_columns(hits=pl.Series([hits_of(row) for row in table.to_dicts()], dtype=pl.Int64))
     return table.with_columns(**columns)

@@ -28,6 +28,32 @@ class Specs:
         self.found.append({"wide": wide, "narrow": narrow})
         return len(self.found)
 
+    def told_once(self) -> dict[str, Any]:
+        """All of them with what they have in common written once: the look of all charts, and rows by the name that they have.
+
+        A dataset that stands in `datasets` of the whole is null in its chart.
+        """
+        there = [spec for each in self.found for spec in each.values() if spec is not None]
+        config = next((spec["config"] for spec in there if "config" in spec), None)
+        rows: dict[str, Any] = {}
+        for name, value in (pair for spec in there for pair in spec.get("datasets", {}).items()):
+            rows.setdefault(name, value)
+
+        def lean(spec: Mapping[str, Any] | None) -> dict[str, Any] | None:
+            if spec is None:
+                return None
+            own = {name: value for name, value in spec.items() if name != "config" or value != config}
+            own |= {} if "config" in spec or config is None else {"config": {}}
+            if "datasets" not in spec:
+                return own
+            return {
+                **own,
+                "datasets": {name: None if rows[name] == each else each for name, each in spec["datasets"].items()},
+            }
+
+        charts = [{layout: lean(spec) for layout, spec in each.items()} for each in self.found]
+        return {"config": config, "datasets": rows, "charts": charts}
+
 
 def parts(cell: Mapping[str, Any], specs: Specs) -> Iterator[str]:
     """The HTML of all outputs of a code cell, in order."""

@@ -91,10 +91,10 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
         "head": head,
         "story": story,
         "css": stylesheet(":root") + _resource("page.css"),
-        "specs": embedded(story.specs.found) if scripted else "",
+        "specs": embedded(story.specs.told_once()) if scripted else "",
         "swaps": embedded({"colours": theme.swaps(), "breakpoint": theme.BREAKPOINT}) if scripted else "",
         "bundle": vega_bundle() if scripted else "",
-        "script": _resource("switches.js") + _resource("live.js") if scripted else "",
+        "script": _script(charts=scripted) if scripted or (live and _offers(story)) else "",
     }
     # the template writes what `read` made of the notebook; the notebook itself would only be copied, which takes long
     body: str = _exporter().from_notebook_node(new_notebook(), {"page": {**content, "nonce": _nonce(head, content)}})[0]
@@ -108,6 +108,18 @@ def _exporter() -> "TemplateExporter":
 
     room = _HELD.enter_context(as_file(files("kpi_lib.reporting")))
     return TemplateExporter(template_name="template", template_file="page.html.j2", extra_template_basedirs=[str(room)])
+
+
+def _offers(story: Story) -> bool:
+    """Whether there is something to choose beside charts."""
+    parts = (part for section in (story.top, *story.sections) for part in section.parts)
+    return any('class="kpi-table"' in part or "<template " in part for part in parts)
+
+
+def _script(*, charts: bool) -> str:
+    """What makes a page answer: its choices, and its charts where there are any."""
+    drawn = _resource("switches.js") + _resource("live.js") if charts else ""
+    return _resource("choices.js") + drawn + "tables();\ntiles();\nalternatives();\n"
 
 
 def _for(audience: str, story: Story) -> None:

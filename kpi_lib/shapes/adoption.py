@@ -5,7 +5,7 @@ name was always there, one that it names without a launch is not out yet). What 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spi
 from kpi_lib.core.distribution import MEDIAN_TIME, SURVIVAL
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import RATIO, wilson
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import INSTANT, Grid
 from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration
@@ -53,6 +54,7 @@ class Adoption:
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -100,7 +102,8 @@ def adoption(
     waits = _told(segment_spine(shown.select("feature"), data, lives), lives, data, within)
     rules = {"min_uses": min_uses, "within": within, "active_events": list(events)}
     told = rules | {"by": [plain_name(each) for each in by], "zone": data.zone, "every": grid.every}
-    return Adoption(table, broad, summary, waits, told, data.by, "" if data.features else NO_FEATURES)
+    missing = "" if data.features else NO_FEATURES
+    return Adoption(table, broad, summary, waits, told, data.by, missing, origin_of(data))
 
 
 def feature_events(data: Dataset) -> pl.LazyFrame:

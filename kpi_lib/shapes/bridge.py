@@ -4,13 +4,14 @@ Movements as ChartMogul defines them: new (first ever paid), expansion, contract
 one), churn (to nothing), reactivation (back after churn).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.errors import UsageError, shown
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration, minor_digits
@@ -129,6 +130,7 @@ class MrrBridge:
     currency: str = "USD"
     every: str = ""
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def amounts(self) -> pl.DataFrame:
@@ -187,4 +189,5 @@ def mrr_bridge(data: Dataset, grid: Grid, by: tuple[str, ...] = (), **choices: s
     known = full.with_columns(pl.when(pl.col("seen") > 0).then(pl.col(amounts).fill_null(0)))
     status = pl.when("early").then(pl.lit("early")).when("partial").then(pl.lit("partial")).otherwise(pl.lit("ok"))
     ordered = known.with_columns(status=status).sort(*seen.by, "start", nulls_last=True, maintain_order=True)
-    return MrrBridge(ordered.select(*seen.by, "start", "end", *amounts, "status"), seen.by, data.currency, grid.every)
+    table, origin = ordered.select(*seen.by, "start", "end", *amounts, "status"), origin_of(data, "subscriptions")
+    return MrrBridge(table, seen.by, data.currency, grid.every, origin=origin)

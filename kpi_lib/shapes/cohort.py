@@ -5,7 +5,7 @@ end, and only complete cells enter rates and the pooled row.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.engine import over_users
 from kpi_lib.core.measure import wilson
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, local_day
 from kpi_lib.core.schema import columns
 from kpi_lib.core.units import minor_digits
@@ -42,6 +43,7 @@ class CohortResult:
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; with segments one result a group."""
@@ -89,7 +91,8 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     lives = found.lives if spec.gone_after else None
     line = curve(table, found.seen, found.members, by, steps=spec.mode != "bracket", lives=lives)
     said = () if spec.recurring or spec.start_event == "signup" else older_than_data(data, sizes, spec.grain)
-    return CohortResult(table.select(order), _pooled(table, spec, by), line, asdict(spec) | rules, data.by, said)
+    pooled, told = _pooled(table, spec, by), asdict(spec) | rules
+    return CohortResult(table.select(order), pooled, line, told, data.by, said, origin_of(data))
 
 
 def _filled(spec: Cohorts, cells: pl.DataFrame) -> pl.DataFrame:

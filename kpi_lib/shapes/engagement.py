@@ -1,7 +1,7 @@
 """Engagement: on how many days people come, how long they stay away, and which share of their days they use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
 from kpi_lib.core.errors import UsageError
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, first_whole_day, local_day, period_number
 from kpi_lib.shapes.activity import ANY, active_days, whole_days
 from kpi_lib.shapes.sessions import by_group
@@ -32,6 +33,7 @@ class Habits:
     summary: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables as JSON values; with segments one result a group."""
@@ -75,7 +77,7 @@ def habits(data: Dataset, *, window: int = 30, grid: Grid | None = None, events:
     upto = _shares(pauses, by, "pause").rename({"pause": "days"})
     told = upto.with_columns(upto=1 - pl.col("at_least_share") + pl.col("share")).drop("at_least", "at_least_share")
     parts = {"days": days, "counts": counts, "everybody": everybody, "pauses": pauses, "told": told}
-    return Habits(table, told, _summary(data, parts, window), rules, data.by)
+    return Habits(table, told, _summary(data, parts, window), rules, data.by, origin_of(data))
 
 
 def _shares(rows: pl.DataFrame, by: list[str], of: str) -> pl.DataFrame:

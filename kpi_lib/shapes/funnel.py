@@ -18,6 +18,7 @@ from kpi_lib.core.distribution import seconds_of
 from kpi_lib.core.engine import over_users, spread
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import wilson
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
@@ -51,6 +52,7 @@ class FunnelResult:
     by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     ask_people: Callable[[], pl.DataFrame] = field(default=pl.DataFrame, repr=False, compare=False)
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def people(self) -> pl.DataFrame:
@@ -188,7 +190,8 @@ def _result(
         .otherwise(pl.lit("ok"))
     )
     rows = table.with_columns(status=status).drop("open")
-    return FunnelResult(rows, _definition(data, spec, grid), data.by, warnings_of(data, spec), people)
+    rules = _definition(data, spec, grid)
+    return FunnelResult(rows, rules, data.by, warnings_of(data, spec), people, origin_of(data))
 
 
 def _sensitive(variants: Mapping[str, pl.DataFrame], spec: Funnel) -> pl.Series:

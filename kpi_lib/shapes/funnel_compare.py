@@ -1,12 +1,14 @@
 """Whether segments, or two periods, of a funnel can be told apart."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.compare import Shares, holm
 from kpi_lib.core.errors import UsageError
+from kpi_lib.core.origin import Origin
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_rules import required_before
 from kpi_lib.shapes.sessions import group_name
@@ -43,6 +45,8 @@ class FunnelComparison:
     table: pl.DataFrame
     kind: str
     notes: tuple[str, ...] = ()
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON values."""
@@ -62,7 +66,8 @@ def compare_funnels(result: FunnelResult, before: FunnelResult | None = None) ->
     if result.definition["attempt"] == "all":
         notes.append("Attempts of one unit resemble each other: the intervals are too narrow.")
     table = pl.DataFrame(_judged(rows), schema=SCHEMA)
-    return FunnelComparison(table, "segments" if before is None else "periods", (*notes, CAUTION))
+    kind = "segments" if before is None else "periods"
+    return FunnelComparison(table, kind, (*notes, CAUTION), result.definition, result.origin)
 
 
 Row = tuple[str, str, int, str, Shares]

@@ -1,12 +1,13 @@
 """The same question under several systems' rules, side by side, and why the answers differ."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.attempts import attempts
 from kpi_lib.shapes.funnel import FunnelResult, answer, segment_axis
@@ -40,6 +41,7 @@ class DefinitionStrip:
     reasons: pl.DataFrame
     definition: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The strip as JSON values."""
@@ -74,7 +76,8 @@ def definition_strip(data: Dataset, spec: Funnel, *, grid: Grid | None = None) -
         tables.append(_told(name, count(ours)))
     text = dict.fromkeys(("definition", "rule", "ours", "theirs", "why"), pl.String)
     schema = {**text, "units": pl.Int64, "retimed": pl.Int64}
-    return DefinitionStrip(pl.concat(tables), pl.DataFrame(reasons, schema=schema), asked.definition, asked.warnings)
+    changed_rules = pl.DataFrame(reasons, schema=schema)
+    return DefinitionStrip(pl.concat(tables), changed_rules, asked.definition, asked.warnings, asked.origin)
 
 
 def _differing(spec: Funnel, name: str) -> dict[str, Any]:

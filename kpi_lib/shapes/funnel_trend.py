@@ -1,13 +1,14 @@
 """A funnel over time: one answer for each period of entry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.funnel import answer, found_by_ties, segment_axis
 from kpi_lib.shapes.funnel_rules import Funnel
@@ -48,6 +49,7 @@ class FunnelTrend:
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values, period by period; with segments one list a group."""
@@ -87,4 +89,4 @@ def funnel_trend(data: Dataset, spec: Funnel, grid: Grid) -> FunnelTrend:
         frames.append(found.table.select(**days, **{name: pl.col(name) for name in found.table.columns}))
         warnings = tuple(dict.fromkeys((*found.warnings, *warnings)))
     definition = dict(found.definition) | {"period": f"{grid.shown[0]}..{grid.stops[-1]}", "every": grid.every}
-    return FunnelTrend(pl.concat(frames, how="vertical_relaxed"), definition, data.by, warnings)
+    return FunnelTrend(pl.concat(frames, how="vertical_relaxed"), definition, data.by, warnings, origin_of(data))

@@ -9,7 +9,7 @@ A segment is that of the user's first event, so that a user stays in one segment
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name, segment_spine
 from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, local_date, local_day, period_number
 from kpi_lib.shapes.activity import ANY, by_day, first_events, qualifying
 from kpi_lib.shapes.day_pass import moves
@@ -40,6 +41,7 @@ class Lifecycle:
     states: tuple[str, ...]
     by: tuple[str, ...] = ()
     every: str = "week"
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values; segments in `by`."""
@@ -73,7 +75,8 @@ def lifecycle(
     pulse = pl.when(pl.col("dormant") > 0).then(came / pl.col("dormant"))
     rows = rows.with_columns(resurrected=came - pl.col("new"), pulse=pulse)
     columns = [*data.by, "start", "end", "active", *FLOWS, "pulse", "left_censored", "complete"]
-    return Lifecycle(rows.sort(*data.by, "start", nulls_last=True).select(columns), FLOWS, data.by, grain)
+    ordered = rows.sort(*data.by, "start", nulls_last=True).select(columns)
+    return Lifecycle(ordered, FLOWS, data.by, grain, origin_of(data))
 
 
 def daily_states(data: Dataset, *, grid: Grid | None = None, events: Sequence[str] = ANY) -> Lifecycle:
@@ -97,7 +100,8 @@ def daily_states(data: Dataset, *, grid: Grid | None = None, events: Sequence[st
     rows = segment_spine(periods, data, steps).join(line, on=keys, how="left", nulls_equal=True)
     rows = _where_seen(rows, STATES).with_columns(active=pl.sum_horizontal(STATES[:4], ignore_nulls=False))
     columns = [*data.by, "start", "end", "active", *STATES, "left_censored", "complete"]
-    return Lifecycle(rows.sort(*data.by, "start", nulls_last=True).select(columns), STATES, data.by, "day")
+    ordered = rows.sort(*data.by, "start", nulls_last=True).select(columns)
+    return Lifecycle(ordered, STATES, data.by, "day", origin_of(data))
 
 
 def _whole(data: Dataset, every: str, first: date | None) -> Grid | None:

@@ -15,6 +15,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, shown
 from kpi_lib.core.motions import FOLDS, T_FOLDS
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.lifetime_models import Floats
 from kpi_lib.shapes.lifetime_rungs import Rung, by_orders, by_subscriptions
@@ -45,6 +46,7 @@ class Lifetime:
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     currency: str = "USD"
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -112,8 +114,9 @@ def lifetime(
         rows, schema=schema | {"months": pl.Int64, "status": pl.String, "warning": pl.String}, orient="row"
     )
     curves = [_curve(name, rung, float(margin), monthly) for name, rung in rungs.items()]
+    origin = origin_of(data, "transactions" if table == "orders" else table)
     models = {name: rung.parameters for name, rung in rungs.items() if rung.parameters}
-    return Lifetime(ladder, pl.concat(curves), float(margin), horizon, discount, models, data.currency)
+    return Lifetime(ladder, pl.concat(curves), float(margin), horizon, discount, models, data.currency, origin=origin)
 
 
 def _missing(data: Dataset, basis: str, margin: float | None) -> str:

@@ -5,7 +5,7 @@ rare at a step is "(other)"; "(start)" and "(end)" are the ends of a session, "(
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from math import prod
@@ -15,6 +15,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset, segment_spine
 from kpi_lib.core.errors import UsageError
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.store import mapped
 from kpi_lib.shapes.activity import qualifying
@@ -63,6 +64,7 @@ class Paths:
     totals: pl.DataFrame
     definition: Mapping[str, Any]
     by: tuple[str, ...] = ()
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and edges as JSON values; with segments one result a group."""
@@ -111,7 +113,7 @@ def paths(
     rules: dict[str, Any] = dict(zip(RULES, (from_event, to_event, max_steps, top, collapse), strict=True))
     rules["gap_seconds"] = (gap or usual_gap(data)).total_seconds()
     totals = _totals(data, pl.concat([each.totals for each in found]))
-    return Paths(*_tables(edges, nodes, by), totals, rules, data.by)
+    return Paths(*_tables(edges, nodes, by), totals, rules, data.by, origin_of(data))
 
 
 def _names(counts: pl.DataFrame, top: int, ends: list[str]) -> pl.DataFrame:

@@ -6,7 +6,7 @@ its start, lasts from its first to its last event (a single event: 0 s) and may 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
 from kpi_lib.core.distribution import counted_quantile, seconds_of
 from kpi_lib.core.errors import UsageError
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, local_date
 from kpi_lib.core.shape import shape
 from kpi_lib.core.units import duration
@@ -146,6 +147,7 @@ class Sessions:
     """How many sessions there were and how long they lasted, in a period or over all data."""
 
     table: pl.DataFrame
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values, with groups when segments were asked for."""
@@ -186,18 +188,19 @@ def session_figures(
 ) -> Sessions:
     """Count and length of the sessions that start in a period (default: all); a segment without any is a row of zeros."""
     if rules == PLAIN and (quick := passed(data, gap, grid, usual=usual_gap(data))) is not None:
-        return Sessions(_counted(*quick))
+        return Sessions(_counted(*quick), origin_of(data))
     found = join_segments(sessions(data, gap, rules), data)
     if grid is not None:
         found = found.filter(grid.period(pl.col("time")).is_not_null())
     found = found.with_columns(length=(pl.col("end") - pl.col("time")).dt.total_microseconds())
     figures = _figures(pl.col("user_id").n_unique())
     if not data.by:
-        return Sessions(found.select(figures).collect())
+        return Sessions(found.select(figures).collect(), origin_of(data))
     table = found.group_by(data.by).agg(figures).collect()
     spine = segment_spine(pl.DataFrame({"one": [0]}), data, table).drop("one")
     whole = spine.join(table, on=list(data.by), how="left", nulls_equal=True)
-    return Sessions(whole.with_columns(pl.col("sessions", "users").fill_null(0)).sort(data.by, nulls_last=True))
+    rows = whole.with_columns(pl.col("sessions", "users").fill_null(0)).sort(data.by, nulls_last=True)
+    return Sessions(rows, origin_of(data))
 
 
 def _counted(lengths: pl.DataFrame, users: int) -> pl.DataFrame:

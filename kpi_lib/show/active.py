@@ -109,7 +109,12 @@ def actives_table(result: Actives) -> Table:
     note = "Weekly: the 7 days to the end of the period; monthly: the calendar month, else the 30 days to its end. "
     note += "A dash: the window began before the data."
     return Table(
-        title="Active people by period", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=note
+        title="Active people by period",
+        columns=columns,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
+        note=note,
     )
 
 
@@ -179,4 +184,6 @@ def sessions_table(result: Sessions) -> Table:
         for row in result.table.to_dicts()
     ]
     columns = (*by, "Sessions", "Users", "Median length", "Mean length", "Events each", "Single event", "No length")
-    return Table(title="Sessions", columns=columns, rows=tuple(rows), text_columns=len(by))
+    return Table(
+        title="Sessions", columns=columns, rows=tuple(rows), text_columns=len(by), choices=tuple(range(len(by)))
+    )

@@ -132,6 +132,7 @@ def adoption_table(result: Adoption) -> Table:
         columns=tuple(heads),
         rows=tuple(rows),
         text_columns=len(by) + several,
+        choices=tuple(range(len(by) + several)),
         note=note.strip(),
     )
 
@@ -160,5 +161,9 @@ def breadth_table(result: Adoption) -> Table:
     ]
     columns = (*result.by, "From", "Features used", "People", "Share", "So many or more", "Share")
     return Table(
-        title="How many features people use", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 2
+        title="How many features people use",
+        columns=columns,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 2,
+        choices=tuple(range(len(result.by))),
     )

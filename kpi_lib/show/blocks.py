@@ -39,6 +39,7 @@ class Term:
 
 
 Phrase = str | Figure | Strong | Term | tuple["Phrase", ...]
+Facts = tuple[tuple[str, Phrase], ...]  # names and what they say
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One KPI at a glance; `facts` unfold with the meaning, `quiet` greys a figure that stands on few units and says why."""
+    """One KPI at a glance; `facts` unfold with the meaning, `quiet` greys a figure that stands on few units and says why.
+
+    `period` is its first day and its name. `earlier` holds the tiles of earlier periods: a live page lets readers choose one.
+    """
 
     label: str
     value: Phrase
@@ -104,8 +108,10 @@ class Tile:
     made_of: Phrase = ""
     target: Target | None = None
     meaning: Phrase = ""
-    facts: tuple[tuple[str, Phrase], ...] = ()
+    facts: Facts = ()
     quiet: Phrase = ""
+    period: tuple[str, str] = ("", "")
+    earlier: tuple["Tile", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +133,19 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under column names; `text_columns` counts the left-aligned columns at the start. Wide tables scroll."""
+    """Rows under column names; `text_columns` counts the left-aligned columns at the start. Wide tables scroll.
+
+    `facts` unfold below: what the figures are and what stands behind them. `choices` are columns, such as segments, by whose
+    values a reader of a live page can choose rows.
+    """
 
     title: str
     columns: tuple[Phrase, ...]
     rows: tuple[tuple[Phrase | Cell, ...], ...]
     text_columns: int = 1
     note: Phrase = ""
+    facts: Facts = ()
+    choices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

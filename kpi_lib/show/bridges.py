@@ -109,6 +109,7 @@ def bridge_table(result: MrrBridge) -> Table:
         columns=(*result.by, "Period", *WORDS.values(), *PEOPLE.values()),
         rows=tuple(shown),
         text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
         note=f"The last {ROWS} of {len(rows)} rows." if len(rows) > ROWS else "",
     )
 

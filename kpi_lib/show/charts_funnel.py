@@ -9,6 +9,7 @@ from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show.canvas import DESK, PHONE
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
+from kpi_lib.show.facts import facts
 from kpi_lib.show.funnels import FEW, definition, description, groups, step_name, steps_table
 from kpi_lib.show.phrases import between, named, whole, written
 from kpi_lib.show.picture import Picture
@@ -47,7 +48,9 @@ def segment_pictures(result: FunnelResult) -> tuple[Picture, ...]:
         whole_one = funnel_picture(own)
         note = "Percent of the step before, with the 95 % interval; times from the start."
         alt = f"{name}: {description(own)}"
-        found.append(replace(whole_one, alt=alt, note=note, table=None, choice=(" / ".join(result.by), name)))
+        found.append(
+            replace(whole_one, alt=alt, note=note, table=None, facts=facts(own), choice=(" / ".join(result.by), name))
+        )
     return tuple(found) if len(found) > 1 else ()
 
 

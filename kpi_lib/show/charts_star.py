@@ -17,7 +17,7 @@ def north_star(scorecard: Scorecard) -> Picture | Tile | None:
     star = star_of(scorecard)
     if star is None:
         return None
-    own = tile(star, scorecard, spark=False)
+    own = tile(star, scorecard, spark=False, earlier=True)
     return star_history(star, scorecard, tile=own) or own
 
 

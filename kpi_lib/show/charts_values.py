@@ -13,6 +13,7 @@ from kpi_lib.show.active import NAMES, actives_sentence, actives_table
 from kpi_lib.show.canvas import DESK, INK, PHONE, Layout
 from kpi_lib.show.charts_line import Lines, label_room, line_chart, lines_picture, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, ranks_picture
+from kpi_lib.show.facts import facts
 from kpi_lib.show.phrases import known, named, plain, short_period, title_of, unit_of, whole, written
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import group_of, groups, kpis, sentence, values_table
@@ -24,7 +25,11 @@ OPEN = ("partial", "early")
 
 def values_pictures(values: Values) -> list[Picture]:
     """A picture for each KPI that has something to draw; of several each says which it is."""
-    found = {name: picture for name in kpis(values) if (picture := _picture(values.only(name), name)) is not None}
+    found = {
+        name: replace(picture, facts=facts(values.only(name)))
+        for name in kpis(values)
+        if (picture := _picture(values.only(name), name))
+    }
     return [_titled(each, title_of(name)) if len(found) > 1 else each for name, each in found.items()]
 
 

@@ -12,6 +12,7 @@ from kpi_lib.show.phrases import listed, named, plural, told, told_between, whol
 
 COLUMNS = 18
 ROWS = 30
+LEAST = 8  # of each segment, however many there are
 LATER = 3
 STILL = 1.5  # rates further apart than this are not one rate
 EVERYBODY = "all"
@@ -153,8 +154,10 @@ def cohort_table(result: CohortResult) -> Table:
     heads = [row for row in ages if row["k"] in kept]
     rates = cells.filter(pl.col("size") >= SHADED).select((pl.col("retained") / pl.col("size")).max()).item()
     keys = [*result.by, "start"]
-    parts = result.table.partition_by(keys, maintain_order=True)
-    rows = [_row(part.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts[-ROWS:]]
+    segments = result.table.partition_by(result.by, maintain_order=True) if result.by else [result.table]
+    parts = [segment.partition_by(keys, maintain_order=True) for segment in segments]
+    most = max(ROWS // max(len(parts), 1), LEAST)
+    rows = [_row(each.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts for each in part[-most:]]
     if not result.by and not result.pooled.is_empty():
         rows.append(_everybody(_known(result.pooled), heads))
     return Table(
@@ -162,18 +165,21 @@ def cohort_table(result: CohortResult) -> Table:
         columns=(*result.by, "Start", "Size", *(age(row) for row in heads)),
         rows=tuple(rows),
         text_columns=len(result.by) + 1,
-        note=_note(result, len(parts), len(ages) - len(heads)),
+        choices=tuple(range(len(result.by))),
+        note=_note(result, max(map(len, parts), default=0), most, len(ages) - len(heads)),
     )
 
 
-def _note(result: CohortResult, cohorts: int, hidden: int) -> str:
+def _note(result: CohortResult, cohorts: int, most: int, hidden: int) -> str:
     grain = str(result.definition.get("grain", "period"))
     said = [f"{each[0].upper()}{each[1:]}" for each in result.warnings]
     said += [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
     if result.table.height and (result.table["size"] < SHADED).any():
         said.append(f"Unshaded: fewer than {SHADED} members.")
-    if cohorts > ROWS:
-        said.append(f"The last {ROWS} of {plural(cohorts, 'cohort')} are shown.")
+    if cohorts > most:
+        said.append(
+            f"The last {most} of {plural(cohorts, 'cohort')}{' of each segment' if result.by else ''} are shown."
+        )
     if hidden:
         said.append(f"{plural(hidden, 'column')} between them left out; the curve has them all.")
     return " ".join(said)
@@ -232,4 +238,10 @@ def curve_table(result: CohortResult) -> Table:
     )
     grain = str(result.definition.get("grain", "period"))
     columns = (*result.by, f"{grain.capitalize()}s since the start", "Watched so long", "Came back", "95 %")
-    return Table(title="Who came back, all cohorts pooled", columns=columns, rows=rows, text_columns=len(result.by))
+    return Table(
+        title="Who came back, all cohorts pooled",
+        columns=columns,
+        rows=rows,
+        text_columns=len(result.by),
+        choices=tuple(range(len(result.by))),
+    )

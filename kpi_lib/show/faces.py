@@ -48,8 +48,10 @@ from kpi_lib.show.charts_adoption import breadth_picture
 from kpi_lib.show.charts_funnel import segment_pictures
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.cohorts import curves
 from kpi_lib.show.contributions import contributed
 from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
+from kpi_lib.show.facts import explained
 from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
@@ -106,11 +108,8 @@ def _(result: FunnelTrend | FunnelComparison | DefinitionStrip) -> tuple[object,
 def _(result: CohortResult) -> tuple[object, ...]:
     if result.table.is_empty():
         return (say(result),)
-    return (
-        (say(result), table(result))
-        if result.by or result.pooled.height < 2
-        else (say(result), table(result), chart(result))
-    )
+    drawn = any(sum(row["k"] > 0 for row in rows) > 1 for _, rows in curves(result))
+    return (say(result), table(result), chart(result)) if drawn else (say(result), table(result))
 
 
 @faces.register
@@ -214,7 +213,7 @@ def readable(result: object) -> tuple[object, ...]:
     """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
     kept = shared(result)
     if kept is not None:
-        return faces(kept)
+        return tuple(explained(part, kept) for part in faces(kept))
     return (Note(title="Withheld", phrases=(FEW if has_rule(result) else NO_RULE,), folded=False),)
 
 

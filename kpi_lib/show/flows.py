@@ -114,7 +114,12 @@ def paths_table(result: Paths) -> Table:
     columns = (*result.by, "Step", "From", "To", "Sessions", "Users", "Of those there")
     note = f"The {ROWS} largest of {result.table.height} moves." if result.table.height > ROWS else ""
     return Table(
-        title="Moves from event to event", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 3, note=note
+        title="Moves from event to event",
+        columns=columns,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 3,
+        choices=tuple(range(len(result.by))),
+        note=note,
     )
 
 

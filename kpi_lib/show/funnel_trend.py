@@ -80,7 +80,14 @@ def trend_table(result: FunnelTrend) -> Table:
         )
     heads = (*result.by, "Entered in", "Units", "Got through", "Share", "95 %", "In progress", "Status")
     notes = " ".join((*result.warnings, rules_in_words(result.definition)))
-    return Table(title="Funnel over time", columns=heads, rows=tuple(rows), text_columns=len(result.by) + 1, note=notes)
+    return Table(
+        title="Funnel over time",
+        columns=heads,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
+        note=notes,
+    )
 
 
 def trend_picture(result: FunnelTrend) -> Picture:

@@ -262,7 +262,14 @@ def steps_table(result: FunnelResult) -> Table:
         times = (part(result, row, "median_seconds"), _half(result, row))
         rows.append((*name, *before, *start, *times) if started else (*name, *[""] * 6))
     words = " ".join((*result.warnings, definition(result)))
-    return Table(title="Funnel by step", columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1, note=words)
+    return Table(
+        title="Funnel by step",
+        columns=columns,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
+        note=words,
+    )
 
 
 def _half(result: FunnelResult, row: Mapping[str, Any]) -> Phrase:

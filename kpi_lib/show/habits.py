@@ -74,7 +74,13 @@ def habits_table(result: Habits) -> Table:
     ]
     columns = (*result.by, "Active days", "People", "Share", "So many or more", "Share")
     title = f"Active days in the {result.definition['window_days']} days to {result.definition['end']}"
-    return Table(title=title, columns=columns, rows=tuple(rows), text_columns=len(result.by) + 1)
+    return Table(
+        title=title,
+        columns=columns,
+        rows=tuple(rows),
+        text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
+    )
 
 
 def habits_picture(result: Habits) -> Picture:

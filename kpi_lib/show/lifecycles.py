@@ -127,6 +127,7 @@ def lifecycle_table(result: Lifecycle) -> Table:
         columns=(*result.by, "Period", *heads),
         rows=tuple(rows),
         text_columns=len(result.by) + 1,
+        choices=tuple(range(len(result.by))),
         note=note.strip(),
     )
 

@@ -48,6 +48,7 @@ UNKNOWN = {
     "needs_choice": "a choice in kpi.toml is missing",
     "missing_input": "the workspace lacks the data",
 }
+LEAST_TOLD = 0.01  # of a percent, or of a point
 WITHIN_CHANCE = "the difference is within what chance gives"
 
 
@@ -173,15 +174,20 @@ def between(low: float | None, high: float | None) -> str:
 
 
 def moved(amount: float, unit: Unit, *, points: bool, sign: bool = False) -> str:
-    """The size of a change: percent, or points for a share.
+    """The size of a change: percent, or points for a share; what is smaller than a hundredth of them is not told apart.
 
     >>> moved(0.0121, COUNT, points=False), moved(-0.0039, SHARE, points=True, sign=True)
     ('1.2\\u202f%', '−0.39 points')
+    >>> moved(0.0000068, SHARE, points=True)
+    '<0.01 points'
     """
     scaled = amount if points and not unit.percent else amount * 100
+    suffix = _suffix(unit, points=points)
+    if suffix and not sign and 0 < abs(scaled) < LEAST_TOLD:
+        return f"<{LEAST_TOLD}{suffix}"
     text = significant(abs(scaled), 2)
     lead = (MINUS if amount < 0 else "+") if sign and text.strip("0.,") else ""
-    return lead + text + _suffix(unit, points=points)
+    return lead + text + suffix
 
 
 def span_of_change(low: float, high: float, unit: Unit, *, points: bool) -> str:
@@ -190,7 +196,8 @@ def span_of_change(low: float, high: float, unit: Unit, *, points: bool) -> str:
     >>> span_of_change(-0.054, 0.079, COUNT, points=False)
     '−5.4 to +7.9\\u202f%'
     """
-    ends = [moved(end, unit, points=points, sign=True) for end in (low, high)]
+    around = LEAST_TOLD / 200 if _suffix(unit, points=points) and low <= 0 <= high else 0.0  # so near to none is none
+    ends = [moved(0.0 if abs(end) < around else end, unit, points=points, sign=True) for end in (low, high)]
     return f"{ends[0].removesuffix(_suffix(unit, points=points))} to {ends[1]}"
 
 

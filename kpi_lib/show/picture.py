@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kpi_lib.show import theme
-from kpi_lib.show.blocks import Phrase, Table, Tile
+from kpi_lib.show.blocks import Facts, Phrase, Table, Tile
 from kpi_lib.show.markup import Html, clean, join, tag
-from kpi_lib.show.render import html, inline
+from kpi_lib.show.render import facts_html, html, inline
 from kpi_lib.show.stills import over_texts, still
 
 HTML_MIME = "application/vnd.kpi.html"
@@ -27,7 +27,8 @@ class Chart(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One question, one chart: `alt` states the finding in words, `note` stands under it, `table` unfolds the figures.
+    """One question, one chart: `alt` states the finding in words, `note` stands under it, `table` unfolds the figures
+    and `facts` what they are and what stands behind them.
 
     With a `tile` the two stand side by side as the north star of the report. Pictures in a row with the same first word of
     `choice` are alternatives, as of one segment each: a live page shows the one that is chosen, any other all of them.
@@ -38,6 +39,7 @@ class Picture:
     narrow: Chart | None = None
     note: Phrase = ""
     table: Table | None = None
+    facts: Facts = ()
     tile: Tile | None = None
     choice: tuple[str, str] | None = None
 
@@ -73,11 +75,11 @@ def _undrawn(_: dict[str, Any]) -> str:
 
 
 def below(picture: Picture) -> Html:
-    """The note under a chart and its figures folded away."""
+    """The note under a chart, with its figures and what stands behind them folded away."""
     note = tag("p", inline(picture.note), class_="kpi-note") if picture.note else None
     figures = html(picture.table) if picture.table is not None else None
     folded = tag("details", tag("summary", "The figures"), figures, class_="kpi-fold") if figures else None
-    return join(note, folded)
+    return join(note, folded, facts_html(picture.facts))
 
 
 def chart_bundle(spec: dict[str, Any], description: str = "") -> dict[str, Any]:

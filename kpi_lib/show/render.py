@@ -5,6 +5,7 @@ from functools import singledispatch
 from kpi_lib.show.blocks import (
     Cell,
     Change,
+    Facts,
     Figure,
     Headline,
     Lineage,
@@ -35,7 +36,7 @@ def inline(phrase: Phrase) -> Html:
     """Write a phrase.
 
     >>> inline(("a ", Figure(text="3", kpi="orders", value=3))).text
-    'a <data class="kpi-figure" value="3" data-kpi="orders" data-field="value" data-value="3">3</data>'
+    'a <data class="kpi-figure" data-kpi="orders" data-field="value" value="3">3</data>'
     """
     match phrase:
         case Figure():
@@ -59,10 +60,9 @@ def _figure(figure: Figure) -> Html:
         "data",
         figure.text,
         class_="kpi-figure",
-        value=raw,
         data_kpi=figure.kpi,
         data_field=figure.field,
-        data_value=raw,
+        value=raw,
         data_start=figure.start or None,
         data_by=segment,
     )
@@ -101,8 +101,7 @@ def _pill(pill: Pill) -> Html:
 @html.register
 def _(block: Tile) -> Html:
     quiet = tag("p", inline(block.quiet), class_="kpi-quiet") if block.quiet else None
-    facts = [tag("div", tag("dt", name), tag("dd", inline(value))) for name, value in block.facts]
-    listed = tag("dl", *facts, class_="kpi-lineage") if facts else None
+    listed = _listed(block.facts) if block.facts else None
     meaning = _fold("What it means", join(tag("p", inline(block.meaning)), listed)) if block.meaning else None
     return tag(
         "article",
@@ -115,10 +114,24 @@ def _(block: Tile) -> Html:
         tag("p", "From ", inline(block.made_of), class_="kpi-note") if block.made_of else None,
         quiet,
         _target(block.target) if block.target else None,
+        *(_earlier(each) for each in block.earlier),
         meaning,
         class_="kpi-tile",
         data_quiet="yes" if block.quiet else None,
+        data_at=block.period[0] if block.earlier else None,
+        data_name=block.period[1] if block.earlier else None,
     )
+
+
+def _earlier(block: Tile) -> Html:
+    """What a tile says of an earlier period: kept in the page until a reader asks for it."""
+    lines = join(
+        tag("p", inline(block.value), class_="kpi-value"),
+        _change(block.change) if block.change else None,
+        tag("p", inline(block.note), class_="kpi-note") if block.note else None,
+        tag("p", inline(block.quiet), class_="kpi-quiet") if block.quiet else None,
+    )
+    return tag("template", lines, data_at=block.period[0], data_name=block.period[1])
 
 
 def _change(change: Change) -> Html:
@@ -154,10 +167,22 @@ def _(block: Table) -> Html:
     names = [tag("th", inline(each), scope="col", class_=_side(at, text)) for at, each in enumerate(block.columns)]
     rows = [tag("tr", *(_cell(each, at, text=text) for at, each in enumerate(row))) for row in block.rows]
     head, body = tag("thead", tag("tr", *names)), tag("tbody", *rows)
-    table = tag("table", tag("caption", block.title, class_="kpi-hidden"), head, body)
+    caption, chosen = tag("caption", block.title, class_="kpi-hidden"), " ".join(map(str, block.choices)) or None
+    table = tag("table", caption, head, body, data_choices=chosen)
     box = tag("div", table, class_="kpi-scroll", tabindex="0", role="region", aria_label=block.title)
     note = tag("p", inline(block.note), class_="kpi-note") if block.note else None
-    return tag("div", box, note, class_="kpi-table")
+    return tag("div", box, note, facts_html(block.facts), class_="kpi-table")
+
+
+def facts_html(facts: Facts) -> Html | None:
+    """What figures are and what stands behind them, folded away."""
+    return _fold("What these figures are", _listed(facts)) if facts else None
+
+
+def _listed(facts: Facts) -> Html:
+    """Names with what they say."""
+    pairs = [tag("div", tag("dt", name), tag("dd", inline(value))) for name, value in facts]
+    return tag("dl", *pairs, class_="kpi-lineage")
 
 
 def _side(at: int, text_columns: int) -> str:

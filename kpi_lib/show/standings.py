@@ -87,7 +87,7 @@ def _row(standing: Standing, scorecard: Scorecard, *more: str) -> tuple[Phrase |
     told = [_told(each) if each is not None and row["value"] is not None else "" for each in moved]
     target: Phrase = ""
     if standing.aim:
-        aim = target_of(standing.aim, currency)
+        aim = target_of(standing.aim, currency, every=scorecard.every)
         target = (aim.phrase, " · ", TARGETS[aim.state], f" ({aim.why})" if aim.why else "")
     spark = spark_of(standing, scorecard)
     return (

@@ -1,8 +1,10 @@
 """The scorecard shown: its headline, the north star with its history, and a tile for each other figure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from kpi_lib.answers.change import Change
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.sharing import shared
@@ -10,8 +12,9 @@ from kpi_lib.answers.targets import MET, MISSED, ON_TRACK, TargetStatus
 from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.units import NARROW_SPACE, show
 from kpi_lib.kpis.registry import Kpi
-from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
+from kpi_lib.show.blocks import Facts, Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
+from kpi_lib.show.facts_shapes import NONE, NOTHING, fact_list
 from kpi_lib.show.intakes import newcomers
 from kpi_lib.show.phrases import (
     UNKNOWN,
@@ -47,7 +50,8 @@ def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
             )
         )
     star, rest = star_of(scorecard), others(scorecard)
-    movers = sorted((each for each in rest if each.change.clear), key=strength, reverse=True)
+    moved = [each for each in rest if each.change.clear and not (star and _same(each, star))]
+    movers = sorted(moved, key=strength, reverse=True)
     told: list[Phrase] = [_sentence(star, scorecard)] if star else []
     told.append(_sentence(movers[0], scorecard) if movers else _nothing_moved(rest, star))
     told.append(_third(scorecard, movers[1:], intake))
@@ -56,6 +60,13 @@ def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
 
 def _sentence(standing: Standing, scorecard: Scorecard) -> Phrase:
     return sentence_of(standing, scorecard.every, scorecard.currency)
+
+
+def _same(one: Standing, other: Standing) -> bool:
+    """Whether two names stand for one figure here, as buyers and active people where buying is all that is recorded."""
+    return (
+        all(one.row[name] == other.row[name] for name in ("value", "low", "high", "n")) and one.change == other.change
+    )
 
 
 def _nothing_moved(rest: tuple[Standing, ...], star: Standing | None) -> Phrase:
@@ -105,11 +116,11 @@ def others(scorecard: Scorecard) -> tuple[Standing, ...]:
 def tiles(scorecard: Scorecard) -> Tiles:
     """A tile for each figure beside the north star."""
     scorecard = shared(scorecard)
-    return Tiles(tuple(tile(each, scorecard) for each in others(scorecard)))
+    return Tiles(tuple(tile(each, scorecard, earlier=True) for each in others(scorecard)))
 
 
-def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Tile:
-    """One figure at a glance."""
+def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True, earlier: bool = False) -> Tile:
+    """One figure at a glance, with those of earlier periods to choose from where asked for."""
     row, kpi = standing.row, standing.kpi
     few = row["status"] == "small_n"
     by = tuple(standing.part)
@@ -122,11 +133,27 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True) -> Til
         spark=spark_of(standing, scorecard) if spark else None,
         note=_note(standing, scorecard.currency),
         made_of=made_of(standing, scorecard.currency),
-        target=target_of(standing.aim, scorecard.currency) if standing.aim else None,
+        target=target_of(standing.aim, scorecard.currency, every=scorecard.every) if standing.aim else None,
         meaning=meaning(kpi),
-        facts=tuple(_facts(standing, scorecard.currency)),
+        facts=_facts(standing, scorecard.currency),
         quiet=("Few to go by", *number) if few else "",
+        period=(str(row["start"]), period_name(row["start"], row["end"])),
+        earlier=_earlier(standing, scorecard) if earlier else (),
     )
+
+
+def _earlier(standing: Standing, scorecard: Scorecard) -> tuple[Tile, ...]:
+    """The tiles of the periods before, latest first, as far as their figures are known; the first has nothing to compare with."""
+    rows = standing.history.table.to_dicts()
+    found = []
+    for row in rows[-2::-1]:
+        change = standing.earlier.get(row["start"], Change(None, None, None, points=False, previous=None))
+        then = replace(standing, row=row, change=change, year=None, aim=None, made_of=())
+        told = tile(then, scorecard, spark=False)
+        if row["value"] is not None:
+            moved = told.change if change.amount is not None or row["status"] == "partial" else None
+            found.append(replace(told, change=moved, meaning="", facts=()))
+    return tuple(found)
 
 
 def made_of(standing: Standing, currency: str) -> Phrase:
@@ -143,28 +170,28 @@ def meaning(kpi: Kpi) -> str:
     return f"{kpi.summary.split('. ', 1)[0].rstrip('.')}. Counted as: {kpi.formula}."
 
 
-def _facts(standing: Standing, currency: str) -> Iterator[tuple[str, Phrase]]:
+def _facts(standing: Standing, currency: str) -> Facts:
     """All that one needs to count the figure again: what was divided by what, how many, from which columns and data."""
-    row, kpi, by = standing.row, standing.kpi, tuple(standing.part)
+    row, kpi, by, history = standing.row, standing.kpi, tuple(standing.part), standing.history
     above, _, below = kpi.formula.partition(" / ")
+    numerator: Phrase = above
+    denominator: Phrase = below or NOTHING
     if kpi.measure is PROPORTION and row["value"] is not None:
         hits = {**row, "hits": hits_of(row)}
-        yield "Numerator", (told(hits, "hits", whole(hits["hits"]), of=kpi.name, by=by), f" {above}")
-        yield "Denominator", (figure(row, "n", by=by), f" {below}")
-    elif below:
-        yield "Numerator", above
-        yield "Denominator", below
-    if span := interval(row, currency=currency, by=by):
-        yield "95 % interval", span
-    yield (
-        "Units",
-        (figure(row, "n", by=by), *((", and ", figure(row, "unripe", by=by), " not ripe") if row["unripe"] else ())),
+        numerator = (told(hits, "hits", whole(hits["hits"]), of=kpi.name, by=by), f" {above}")
+        denominator = (figure(row, "n", by=by), f" {below}")
+    none = NONE if kpi.measure.name in FULL else "none can be told"
+    return fact_list(
+        f"as above, version {history.definitions.get(kpi.name, '')}",
+        numerator,
+        denominator,
+        figure(row, "n", by=by),
+        (figure(row, "unripe", by=by), " not ripe. ", kpi.ripeness),
+        interval(row, currency=currency, by=by) or none,
+        "; ".join(kpi.references),
+        ", ".join(kpi.inputs) or ", ".join(kpi.components),
+        f"period {row['start']} to {row['end']}, end excluded · {history.fingerprint}",
     )
-    yield "Ripe when", kpi.ripeness
-    yield "Made from", ", ".join(kpi.inputs) or ", ".join(kpi.components)
-    history = standing.history
-    yield "Definition and data", f"{history.definitions.get(kpi.name, '')} · {history.fingerprint}"
-    yield "Source", "; ".join(kpi.references)
 
 
 def hits_of(row: Mapping[str, Any]) -> int | None:
@@ -204,10 +231,16 @@ def spark_of(standing: Standing, scorecard: Scorecard) -> Spark | None:
     return Spark(values=values, text=text, partial=rows[-1]["status"] == "partial")
 
 
-def target_of(aim: TargetStatus, currency: str) -> Target:
-    """What was aimed for, how it stands, and how likely it is to be reached; a target that is wrong says so."""
+def target_of(aim: TargetStatus, currency: str, *, every: str = "") -> Target:
+    """What was aimed for, how it stands, and how likely it is to be reached; a target that is wrong says so.
+
+    A target of other periods than those of the page (`every`) says of which, and what the figure was there.
+    """
     unit = unit_of(aim.kpi)
     wanted = ("at most " if aim.lower else "") + show(aim.value, unit, currency)
+    if every and aim.every != every and aim.row is not None:
+        then = show(aim.row["value"], unit, currency)
+        wanted += f" a {aim.every} ({period_name(aim.row['start'], aim.row['end'])}: {then})"
     due = f" by {day_name(aim.due)}" if aim.due else ""
     likely = f"{aim.probability:.0%} likely".replace("%", f"{NARROW_SPACE}%") if aim.probability is not None else ""
     why = "" if aim.status in (MET, MISSED, ON_TRACK) else aim.reasons[0] if aim.reasons else ""

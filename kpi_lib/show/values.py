@@ -136,7 +136,12 @@ def values_table(values: Values) -> Table:
     reasons = " ".join(f"{title_of(name)}: {why.rstrip('.')}." for name, why in values.reasons.items())
     title = title_of(kpis(values)[0]) if len(kpis(values)) == 1 else "Computed figures"
     return Table(
-        title=title, columns=heads, rows=told, text_columns=len(columns) + 1 + several, note=f"{note} {reasons}".strip()
+        title=title,
+        columns=heads,
+        rows=told,
+        text_columns=len(columns) + 1 + several,
+        choices=tuple(range(len(columns) + several)),
+        note=f"{note} {reasons}".strip(),
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from kpi_lib.answers.change import Change, better, changes
+from kpi_lib.answers.change import Change, better, changes, changes_over
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.kpis.registry import find
@@ -51,7 +51,7 @@ def jackknife(moved: Any) -> tuple[float, float, float]:  # noqa: ANN401 - fold 
 
 def against(name: str, data: Dataset, **more: Any) -> list[Change]:  # noqa: ANN401
     past = FEBRUARY.back(2)
-    return changes(find(name), data, past, [FEBRUARY.before(), FEBRUARY.year_before()], **more)
+    return changes_over(find(name), data, past, [FEBRUARY.before(), FEBRUARY.year_before()], **more)[0]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -135,3 +135,19 @@ def test_weeks_are_compared_with_the_week_of_a_year_before() -> None:
     week = Grid.calendar("week", date(2026, 2, 16), date(2026, 2, 23), zone="UTC")
     year = changes(find("orders"), data, week.back(13), [week.year_before()])[0]
     assert (year.since, year.previous, year.amount) == (date(2025, 2, 17), 7.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["orders", "average_order_value", "repeat_purchase_rate"])
+def test_earlier_changes_are_those_of_a_grid_that_ends_there(name: str) -> None:
+    lines = [
+        f"u{user} 0{month}-1{user % 9} {500 + 7 * user * month}" for month in (1, 2, 3, 4) for user in range(60 + month)
+    ]
+    data = told(orders="\n".join(lines), until="05-01")
+    april = parse_period("2026-04", zone="UTC")
+    now, earlier = changes_over(find(name), data, april.back(4), [april.before()])
+    assert now == changes(find(name), data, april.back(4), [april.before()])
+    assert list(earlier) == [date(2026, 2, 1), date(2026, 3, 1)]
+    for day, change in earlier.items():
+        month = parse_period(f"{day:%Y-%m}", zone="UTC")
+        assert change == changes(find(name), data, month.back(2), [month.before()])[0]
+        assert change.amount is not None

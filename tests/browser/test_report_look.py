@@ -117,7 +117,7 @@ def test_every_printed_figure_carries_its_raw_value(demo_html: str, visit: Calla
     figures = opened.locator("data.kpi-figure").all()
     assert len(figures) > 30
     for each in figures:
-        assert re.fullmatch(r"-?[\d.e+-]+", each.get_attribute("data-value") or "")
+        assert re.fullmatch(r"-?[\d.e+-]+", each.get_attribute("value") or "")
         assert each.get_attribute("data-kpi")
 
 

@@ -7,17 +7,21 @@ from typing import Any
 import nbformat
 import pytest
 
+from kpi_lib.answers.scorecard import Scorecard, scorecard
+from kpi_lib.core.period import parse_period
 from kpi_lib.core.units import COUNT
 from kpi_lib.reporting.page import Head, page
 from kpi_lib.shapes.funnel import Funnel, funnel
-from kpi_lib.show.blocks import Figure, Table
+from kpi_lib.show.blocks import Figure, Table, Tiles
 from kpi_lib.show.charts_funnel import segment_pictures
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
 from kpi_lib.show.charts_stack import Stack, stack_picture
 from kpi_lib.show.notebook import bundle
+from kpi_lib.show.phrases import plain
+from kpi_lib.show.tiles import tile, tiles
 from tests.browser.conftest import Visit
 from tests.browser.test_accessibility import axe, breaks
-from tests.show.results import log
+from tests.show.results import log, shop
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.browser
@@ -221,3 +225,92 @@ def test_of_alternatives_one_is_shown_and_the_keyboard_chooses(visit: Callable[.
     still = visit(shown_page(*segment_pictures(way)), scripts=False).page
     assert still.locator("figure:visible").count() == 2
     assert still.locator(".option").all_text_contents() == ["plan free", "plan pro"]
+
+
+def triangle(*names: str) -> Table:
+    """Cohorts of three months by plan, the size of each beside its start."""
+    rows = tuple(
+        (
+            name,
+            f"2026-0{month}",
+            Figure(text=f"{size}", kpi="cohort", value=size, field="size", start=f"2026-0{month}-01"),
+        )
+        for size, name in enumerate(names, 10)
+        for month in (1, 2, 3)
+    )
+    return Table(title="Came back", columns=("plan", "Start", "Size"), rows=rows, text_columns=2, choices=(0,))
+
+
+def seen_rows(table: Any) -> list[list[str]]:  # noqa: ANN401 - a locator
+    return [row.locator("th, td").all_text_contents()[:2] for row in table.locator("tbody tr:visible").all()]
+
+
+def test_a_table_shows_the_segment_and_the_periods_that_are_chosen(visit: Callable[..., Visit], axe: str) -> None:
+    seen = visit(shown_page(triangle("free", HOSTILE)))
+    table = seen.page.locator(".kpi-table")
+    assert len(seen_rows(table)) == 6
+    segment = table.get_by_role("combobox", name="plan")
+    assert segment.locator("option").all_text_contents() == ["all", "free", HOSTILE]
+    segment.select_option(label=HOSTILE)
+    assert [name for name, _ in seen_rows(table)] == [HOSTILE] * 3
+    table.get_by_role("combobox", name="from").select_option("2026-02-01")
+    assert [start for _, start in seen_rows(table)] == ["2026-02", "2026-03"]
+    segment.select_option(label="all")
+    assert [start for _, start in seen_rows(table)] == ["2026-02", "2026-03"] * 2
+    assert breaks(seen, axe) == []
+    assert (seen.complaints, seen.page.title() == "run") == ([], False)
+    seen.page.emulate_media(media="print")
+    assert len(seen_rows(table)) == 6
+    still = visit(shown_page(triangle("free", HOSTILE)), scripts=False).page
+    assert len(seen_rows(still.locator(".kpi-table"))) == 6
+    assert still.locator("select").count() == 0
+
+
+def test_periods_move_together_in_charts_and_tables(visit: Callable[..., Visit]) -> None:
+    seen = visit(shown_page(picture(), triangle("free", "pro")))
+    seen.page.locator("figure").get_by_role("combobox", name="from").select_option("2026-02-01")
+    alone = seen.page.locator(".kpi-table:not(figure *)")
+    assert [start for _, start in seen_rows(alone)] == ["2026-02", "2026-03"] * 2
+    seen.page.get_by_role("button", name="all periods").first.click()
+    assert len(seen_rows(alone)) == 6
+
+
+def told_tiles() -> tuple[Tiles, Scorecard]:
+    card = scorecard(
+        shop(), ("orders", "average_order_value", "repeat_purchase_rate"), parse_period("2026-06", zone="UTC")
+    )
+    return tiles(card), card
+
+
+def test_tiles_show_the_period_that_is_chosen_in_the_words_of_its_own_report(
+    visit: Callable[..., Visit], axe: str
+) -> None:
+    shown, card = told_tiles()
+    seen = visit(shown_page(shown))
+    list_of = seen.page.get_by_role("combobox", name="Period in the tiles")
+    assert list_of.locator("option").all_text_contents()[:3] == ["June 2026", "May 2026", "April 2026"]
+    list_of.focus()
+    seen.page.keyboard.press("ArrowDown")
+    names = [each.kpi.name for each in card.standings]
+    may = scorecard(shop(), names, parse_period("2026-05", zone="UTC"))
+    for tile_of, standing in zip(seen.page.locator(".kpi-tile").all(), may.standings, strict=True):
+        words = [each for each in tile_of.locator(".kpi-then > *").all_inner_texts() if each]
+        own = tile(standing, may)
+        assert words[:2] == ["May 2026", plain(own.value)]
+        assert own.change is not None
+        assert plain(own.change.phrase) in words[2]
+        assert plain(own.change.against) in words[2]
+        assert words[3] == plain(own.note)
+        assert tile_of.locator(":scope > .kpi-value").is_hidden()
+    assert seen.page.get_by_role("status").text_content() == "The tiles show May 2026."
+    assert breaks(seen, axe) == []
+    assert seen.complaints == []
+    seen.page.emulate_media(media="print")
+    assert seen.page.locator(".kpi-then:visible").count() == 0
+    assert seen.page.locator(".kpi-tile > .kpi-value:visible").count() == len(names)
+    seen.page.emulate_media(media="screen")
+    seen.page.get_by_role("button", name="back to June 2026").click()
+    assert seen.page.locator(".kpi-then").count() == 0
+    still = visit(shown_page(shown), scripts=False).page
+    assert still.locator(".kpi-tile > .kpi-value:visible").count() == len(names)
+    assert "May 2026" not in still.locator("main").inner_text().replace("on May 2026", "")

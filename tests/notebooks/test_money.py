@@ -50,7 +50,7 @@ def printed(demo: Path, name: str) -> list[Figure]:
     assert [cell["error"] for cell in cells if cell["error"]] == []
     found = []
     for attributes in FIGURE.findall(" ".join(text for cell in cells for text in [*cell["html"], *cell["below"]])):
-        each = {name: html.unescape(text) for name, text in re.findall(r'data-([a-z]+)="([^"]*)"', attributes)}
+        each = {name: html.unescape(text) for name, text in re.findall(r' (?:data-)?([a-z]+)="([^"]*)"', attributes)}
         value = float(each["value"]) if each["value"] else None
         by = dict(pair.split("=", 1) for pair in each.get("by", "").split(";") if pair)
         found.append({**each, "value": value, "by": by})

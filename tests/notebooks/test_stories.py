@@ -47,7 +47,7 @@ ASKED: dict[str, tuple[str, ...]] = {
 }
 FIELDS = ("value", "low", "high", "n", "unripe")
 FIGURE = re.compile(
-    r'<data class="kpi-figure"[^>]* data-kpi="(\w+)" data-field="(\w+)" data-value="([^"]*)" data-start="([^"]*)"'
+    r'<data class="kpi-figure"[^>]* data-kpi="(\w+)" data-field="(\w+)" value="([^"]*)" data-start="([^"]*)"'
     r'(?: data-by="([^"]*)")?>'
 )
 Figures = dict[tuple[str, str, tuple[str, ...]], dict[str, Any]]

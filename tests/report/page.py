@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+from kpi_lib.show.facts_shapes import NAMES
 from kpi_lib.show.phrases import named
 
 FIGURE = "\N{WHITE SQUARE}"  # stands for a figure in the text around it
@@ -92,6 +93,51 @@ class Page(HTMLParser):
             self.texts.append(Text("", (), data))
 
 
+class Folds(HTMLParser):
+    """The figures of a page (charts, tables, tiles), each with the facts that can be unfolded at it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str, dict[str, str] | None]] = []
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.name = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID:
+            return
+        kinds = (dict(attrs).get("class") or "").split()
+        inside = any(unit is not None for _, _, unit in self.open)
+        folded = any(each == "details" for each, _, _ in self.open)
+        unit: dict[str, str] | None = None
+        if not inside and not folded and (tag == "figure" or {"star", "kpi-tile", "kpi-table"} & set(kinds)):
+            unit = {}
+            self.found.append((" ".join([tag, *kinds]), unit))
+        self.open.append((tag, " ".join(kinds), unit))
+        if tag == "dt":
+            self.name = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        tags = [tag for tag, _, _ in self.open]
+        unit = next((unit for _, _, unit in self.open if unit is not None), None)
+        if unit is None or "details" not in tags or not any("kpi-lineage" in kinds for _, kinds, _ in self.open):
+            return
+        if "dt" in tags:
+            self.name += data
+        elif "dd" in tags:
+            unit[self.name] = unit.get(self.name, "") + data
+
+
+def folded_away(html: str) -> list[str]:
+    """The figures of a page at which a fact that must unfold is missing or says nothing."""
+    found = Folds(html).found
+    return [f"{kind}: {name}" for kind, told in found for name in NAMES if not told.get(name, "").strip(" .·;,")]
+
+
 MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # what may stand in a page without being a figure of the values file, each with its reason
 ALLOWED: tuple[tuple[str, str], ...] = (
@@ -134,7 +180,7 @@ SIZES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 def misread(figure: Printed) -> bool:
     """Whether the printed text is another number than the raw value, beyond the rounding of its last digit."""
-    raw, text = figure.attributes["data-value"], figure.text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    raw, text = figure.attributes["value"], figure.text.replace("\N{NARROW NO-BREAK SPACE}", " ")
     if not raw:
         return text not in ("—", "")
     value = float(raw)
@@ -142,6 +188,8 @@ def misread(figure: Printed) -> bool:
     if spans:
         shown = sum(float(number) * SIZES[size] for number, size in spans)
         return abs(shown - value) > SIZES[spans[-1][1]] / 2 + 1e-6
+    if less := re.fullmatch(r"<([\d.]+) (?:%|points)", text):
+        return not 0 < abs(value) * 100 < float(less[1])
     found = re.fullmatch(r"[−+]?[$€£]?([\d,]+(?:\.(\d+))?)(?: %| points)?", text)
     if found is None:
         return True
@@ -191,7 +239,7 @@ def unfounded(page: Page, rows: list[dict[str, Any]]) -> list[str]:
     """Figures that are not, to the last bit, what the values file holds in their place."""
     wrong = []
     for figure in page.figures:
-        raw = figure.attributes["data-value"]
+        raw = figure.attributes["value"]
         there = set(found(figure, rows))
         if there != ({float(raw)} if raw else set()):
             wrong.append(f"{figure.text}: {dict(figure.attributes)} is {sorted(there)} in the values")

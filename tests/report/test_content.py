@@ -35,7 +35,9 @@ def test_a_change_is_like_for_like(monthly: Report, oracle: Oracle) -> None:
     june, may = (months[f"1998-{month}-01"]["orders"] for month in ("06", "05"))
     assert value(monthly, "orders", "1998-06-01", "previous") == may
     assert value(monthly, "orders", "1998-06-01", "change") == pytest.approx(june / may - 1)
-    assert value(monthly, "orders", "1998-05-01", "change") is None
+    april = months["1998-04-01"]["orders"]
+    assert value(monthly, "orders", "1998-05-01", "change") == pytest.approx(may / april - 1)
+    assert value(monthly, "orders", "1997-06-01", "change") is None  # the page holds nothing before it
 
 
 def test_the_monthly_review_finds_out_that_nobody_new_came(monthly: Report, oracle: Oracle) -> None:

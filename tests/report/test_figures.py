@@ -11,7 +11,7 @@ import pytest
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.show.decisions import NONE
 from tests.report.conftest import Report, finished, started
-from tests.report.page import Page, misread, strays, unfounded
+from tests.report.page import Folds, Page, folded_away, misread, strays, unfounded
 
 NAMES = ["monthly", "weekly"]
 FIELDS = ("value", "low", "high", "n", "unripe", "unit", "status")
@@ -37,12 +37,20 @@ def test_no_number_stands_outside_a_figure(report: Report) -> None:
     assert strays(report.page) == []
 
 
+def test_every_figure_unfolds_to_what_stands_behind_it(report: Report) -> None:
+    assert len(Folds(report.html).found) > 10
+    assert folded_away(report.html) == []
+    bare = re.sub(r"<dt>Denominator</dt><dd>.*?</dd>", "<dt>Denominator</dt><dd></dd>", report.html, count=1)
+    assert [each.partition(": ")[2] for each in folded_away(bare)] == ["Denominator"]
+    assert folded_away(report.html.replace("</main>", "<figure></figure></main>"))
+
+
 def test_both_checks_can_fail(monthly: Report) -> None:
     html = monthly.html
     assert strays(Page(html.replace("</h1>", " 47</h1>")))
     assert strays(Page(html.replace("Who is still here?</h2>", "Who is still here?</h2><p>1,506 came.</p>")))
     assert strays(Page(html.replace("Who is still here?</h2>", "Who is still here?</h2><div>1,506 came.</div>")))
-    raw = 'data-kpi="orders" data-field="value" data-value="2043.0"'
+    raw = 'data-kpi="orders" data-field="value" value="2043.0"'
     assert html.count(raw) == 1
     assert unfounded(Page(html.replace(raw, raw.replace("2043", "2044"))), monthly.rows)
     assert unfounded(Page(html.replace(raw, raw.replace("orders", "total_revenue"))), monthly.rows)

@@ -12,7 +12,7 @@ from kpi_lib.reporting.pack import packed, refusal, template
 from kpi_lib.sources.workspace import open_workspace
 from tests.cli.conftest import kpi, log, stranger  # noqa: F401 - fixtures
 from tests.report.conftest import ROOT, finished, started
-from tests.report.page import misread, unfounded
+from tests.report.page import folded_away, misread, unfounded
 
 FIELDS = ("value", "low", "high", "n", "unripe", "unit", "status")
 PLACES = ("cdnow", "clickstream", "demo", "stranger")
@@ -42,6 +42,7 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
         return
     report = finished(started(str(workspace), name, _last(opened, name), tmp_path / "out"), tmp_path / "out")
     assert report.page.figures
+    assert folded_away(report.html) == []
     assert [each for each in unfounded(report.page, report.rows) if not _one_of(each)] == []
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []
     ours = [row for row in report.rows if row["kpi"] in catalogue() and row.get("status") is not None]
@@ -63,7 +64,7 @@ def _last(opened: Any, name: str) -> str:  # noqa: ANN401 - a Workspace
 
 def _one_of(told: str) -> bool:
     """Whether the values file has several rows there, as of two funnels in one report, and the figure is one of them."""
-    found = re.search(r"'data-value': '([^']*)'.* is \[(.+)\] in the values", told)
+    found = re.search(r"'value': '([^']*)'.* is \[(.+)\] in the values", told)
     if found is None:
         return False
     return not found[1] or float(found[1]) in {float(each) for each in found[2].split(", ")}  # the other has none

@@ -12,10 +12,11 @@ from kpi_lib.answers.actives import actives
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.intake import Intake, intake
-from kpi_lib.answers.scorecard import Scorecard, scorecard
+from kpi_lib.answers.scorecard import Scorecard, moved_by, scorecard
 from kpi_lib.answers.stages import stage
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.core.units import COUNT, SHARE
 from kpi_lib.shapes.adoption import adoption
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.engagement import habits
@@ -246,6 +247,10 @@ def test_every_figure_of_a_scorecard_is_the_computed_one() -> None:
     rows = {(r["kpi"], str(r["start"])): r for s in whole.standings for r in s.history.table.to_dicts()}
     for row in whole.table.to_dicts():
         rows[row["kpi"], str(row["start"])] |= row
+    for standing in whole.standings:
+        assert len(standing.earlier) > 3
+        for day, change in standing.earlier.items():
+            rows[standing.kpi.name, str(day)] |= moved_by("", change)
     for row in rows.values():  # a tile unfolds its share into so many of so many
         row["hits"] = row["value"] and row["n"] and round(row["value"] * row["n"])
     printed = [*figures(headline(whole)), *figures(tiles(whole)), *figures(table(whole))]
@@ -273,7 +278,6 @@ def test_one_session_of_one_user() -> None:
 
 
 def test_intervals_say_their_unit_once() -> None:
-    from kpi_lib.core.units import COUNT, SHARE
 
     assert between(0.1, 0.2) == "10.0 – 20.0\u202f%"
     assert between(None, 0.2) == ""

@@ -1,10 +1,18 @@
 // Replaces each still chart by its live twin when it comes near; a chart that cannot be drawn live stays as it is.
-const specs = JSON.parse(document.getElementById("kpi-specs").textContent);
+const kept = JSON.parse(document.getElementById("kpi-specs").textContent);
+const specs = kept.charts.map(({ wide, narrow }) => ({ wide: whole(wide), narrow: whole(narrow) }));
 const look = JSON.parse(document.getElementById("kpi-look").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const small = window.matchMedia(`(max-width: ${look.breakpoint}px)`);
 const mouse = window.matchMedia("(pointer: fine)");
 const views = new Map();
+
+// What all charts have in common is written once.
+function whole(spec) {
+  if (!spec) return spec;
+  const datasets = Object.entries(spec.datasets ?? {}).map(([name, rows]) => [name, rows ?? kept.datasets[name]]);
+  return { config: kept.config, ...spec, ...(spec.datasets && { datasets: Object.fromEntries(datasets) }) };
+}
 
 // Colours change with the mode, data never do.
 function dressed(value, key) {
@@ -32,7 +40,7 @@ async function draw(chart) {
     stage.replaceChildren(place);
     const width = place.querySelector("svg")?.getAttribute("width");
     if (width) stage.style.setProperty("--natural", `${width}px`);
-    if (mouse.matches && periodsOf(chosen).length) listen(result.view, redraw);
+    if (mouse.matches && periodsOf(chosen).length) listen(result.view);
     chart.classList.add("drawn");
   } catch {
     chart.classList.remove("drawn");
@@ -50,13 +58,12 @@ const seen = new IntersectionObserver(
   { rootMargin: "400px" },
 );
 const redraw = (some) => some.filter((chart) => views.has(chart)).forEach(draw);
+redrawn = redraw;
 for (const chart of charts) {
   const { wide } = specs[Number(chart.dataset.chart) - 1];
   controls(chart, wide, redraw);
   seen.observe(chart);
 }
-
-alternatives();
 
 const again = () => redraw(charts);
 dark.addEventListener("change", again);

@@ -1,0 +1,110 @@
+"""What can be unfolded at a figure: the rules in force, who is counted, how sure it is, and where it comes from."""
+
+from datetime import date
+from functools import cache
+
+import polars as pl
+import pytest
+
+from kpi_lib.answers.actives import actives
+from kpi_lib.answers.compute import compute
+from kpi_lib.answers.intake import intake
+from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.shapes.cohort import cohorts
+from kpi_lib.shapes.cohort_rules import Cohorts
+from kpi_lib.shapes.engagement import habits
+from kpi_lib.shapes.funnel import Funnel, funnel
+from kpi_lib.shapes.funnel_compare import compare_funnels
+from kpi_lib.shapes.funnel_strip import definition_strip
+from kpi_lib.shapes.funnel_trend import funnel_trend
+from kpi_lib.shapes.lifecycle import lifecycle
+from kpi_lib.shapes.paths import paths
+from kpi_lib.shapes.sessions import session_figures
+from kpi_lib.show.blocks import Facts, Table
+from kpi_lib.show.faces import readable
+from kpi_lib.show.facts import facts
+from kpi_lib.show.facts_shapes import NAMES
+from kpi_lib.show.phrases import plain
+from kpi_lib.show.picture import Picture
+from tests.show.results import shop, visits
+
+WEEKS = Grid.calendar("week", date(2026, 1, 5), date(2026, 3, 2), zone="UTC")
+JUNE = parse_period("2026-06", zone="UTC")
+WAY = Funnel(("look", "cart", "buy"), within="24h")
+
+
+def words(told: Facts) -> dict[str, str]:
+    return {name: plain(phrase) for name, phrase in told}
+
+
+@cache
+def everything() -> dict[str, object]:
+    seen, plans = visits(), visits().with_by(("plan",))
+    return {
+        "funnel": funnel(seen, WAY),
+        "segments": funnel(plans, WAY),
+        "trend": funnel_trend(seen, WAY, WEEKS),
+        "comparison": compare_funnels(funnel(plans, WAY)),
+        "strip": definition_strip(seen, WAY),
+        "cohort": cohorts(seen, Cohorts(grain="week")),
+        "cohorts": cohorts(plans, Cohorts(grain="week")),
+        "actives": actives(seen, WEEKS),
+        "sessions": session_figures(seen),
+        "lifecycle": lifecycle(seen),
+        "habits": habits(seen),
+        "paths": paths(seen),
+        "intake": intake(seen, WEEKS),
+        "values": compute("dau", seen, WEEKS),
+        "parted": compute("dau", seen, WEEKS, ("plan",)),
+        "several": compute(["orders", "average_order_value"], shop(), JUNE),
+    }
+
+
+KINDS = "funnel segments trend comparison strip cohort cohorts actives sessions lifecycle habits paths intake values parted several"
+
+
+@pytest.mark.parametrize("name", KINDS.split())
+def test_every_chart_and_table_of_a_result_unfolds_to_all_facts(name: str) -> None:
+    shown = [part for part in readable(everything()[name]) if isinstance(part, Picture | Table)]
+    for part in shown:
+        told = words(part.facts)
+        assert tuple(told) == NAMES
+        assert all(text.strip() for text in told.values()), told
+    assert shown or name == "intake"
+
+
+def test_a_funnel_tells_its_rules_its_entries_and_its_tables() -> None:
+    result = funnel(visits(), WAY, grid=WEEKS)
+    told = words(facts(result))
+    assert "look → cart → buy; within 24h of the first step" in told["Definition"]
+    assert told["n"] == f"{result.table['units'][0]}"
+    assert told["Unripe"] == f"{result.table['in_progress'][0]} still on their way, in neither"
+    assert "Wilson" in told["95 % interval"]
+    assert told["Made from"] == "events"
+    assert "2026-01-05 to 2026-03-02" in told["Data"]
+
+
+def test_segments_tell_their_own_entries() -> None:
+    result = funnel(visits().with_by(("plan",)), WAY)
+    first = result.table.filter(pl.col("step") == 1)
+    expected = ", ".join(f"{plan} {units}" for plan, units in first.select("plan", "units").iter_rows())
+    assert words(facts(result))["n"] == expected
+
+
+def test_a_cohort_table_tells_members_and_open_cells() -> None:
+    result = cohorts(visits(), Cohorts(grain="week"))
+    told = words(facts(result))
+    members = result.table.unique("start")["size"].sum()
+    assert told["n"].startswith(f"{members} members in all")
+    assert told["Unripe"].startswith(f"{result.table.filter(~pl.col('complete')).height} cell")
+    assert "by the week of the first" in told["Definition"]
+
+
+def test_a_kpi_tells_its_formula_its_columns_and_the_last_n() -> None:
+    values = compute("average_order_value", shop(), JUNE)
+    told, row = words(facts(values)), values.table.row(0, named=True)
+    assert values.definitions["average_order_value"] in told["Definition"]
+    assert told["n"] == f"{row['n']}"
+    assert told["Denominator"]
+    assert "transactions.amount" in told["Made from"]
+    assert "period 2026-06-01 to 2026-07-01, end excluded" in told["Data"]
