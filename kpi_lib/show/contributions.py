@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from kpi_lib.answers.compute import Values
 from kpi_lib.answers.contributions import SEVERAL, Contributions, Segmented
 from kpi_lib.core.dataset import plain_name
 from kpi_lib.core.units import SHARE
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.drilling import MADE_OF
-from kpi_lib.show.phrases import title_of, told, unit_of, written
+from kpi_lib.show.phrases import moved, period_name, title_of, told, unit_of, written
 
 UNTOLD = (
     "What each segment contributed to the last change cannot be told: the figure did not move, is not known in both periods, "
-    "or is no sum and no quotient of sums."
+    "is no sum and no quotient of sums, or is a quotient over people who are in several segments."
 )
 MOVES = ("mix", "rate", "effect", "change")
+ADD_UP = "The parts add up to the change."
 NOTE = "A segment whose users are in others as well counts in each; what that makes too much is taken off in one row."
 
 
@@ -23,13 +25,15 @@ def contributed(result: Segmented) -> tuple[object, ...]:
         return ()
     if result.change is None:
         return (Say(UNTOLD),)
-    return (sentence(result.change, result.values.currency), contributions_table(result.change, result.values.currency))
+    return (sentence(result.values, result.change), contributions_table(result.change, result.values.currency))
 
 
-def sentence(found: Contributions, currency: str) -> Say:
+def sentence(values: Values, found: Contributions) -> Say:
     """How far the figure moved, and the segment that most of it came from."""
+    spans, currency = dict(values.table.select("start", "end").iter_rows()), values.currency
+    before, after = (period_name(start, spans[start]) for start in (found.before, found.after))
+    lead = f"{title_of(found.kpi)} from {before} to {after}: "
     first = next((row for row in rows_of(found) if row["segment"] != SEVERAL), None)
-    lead = f"{title_of(found.kpi)} from {found.before} to {found.after}: "
     if first is None:
         return Say(lead)
     change, effect = (_figure(found, first, field, currency) for field in ("change", "effect"))
@@ -52,7 +56,8 @@ def contributions_table(found: Contributions, currency: str) -> Table:
         (str(row["segment"]), *(_figure(found, row, field, currency) for field in fields)) for row in rows
     ]
     shown.append(("Together", *[""] * (len(fields) - 1), _figure(found, rows[0], "change", currency)))
-    note = f"{MADE_OF} {NOTE}" if any(row["segment"] == SEVERAL for row in rows) else MADE_OF
+    made = MADE_OF if divided else ADD_UP
+    note = f"{made} {NOTE}" if any(row["segment"] == SEVERAL for row in rows) else made
     columns = (plain_name(found.column), *heads, "Part of the change")
     return Table(title="Where the change came from", columns=columns, rows=tuple(shown), note=note)
 
@@ -62,5 +67,8 @@ def _figure(found: Contributions, row: dict[str, Any], field: str, currency: str
     if value is None:
         return "—"
     unit = SHARE if field.startswith("weight") else unit_of(found.kpi)
-    lead = "+" if value > 0 and field in MOVES else ""
-    return told(row, field, lead + written(value, unit, currency), of="contributions", by=("segment",))
+    if unit.percent and field in MOVES:
+        text = moved(value, unit, points=True, sign=True)
+    else:
+        text = ("+" if value > 0 and field in MOVES else "") + written(value, unit, currency)
+    return told(row, field, text, of="contributions", by=("segment",))
