@@ -5,6 +5,7 @@ and begin earlier; only a grid places a unit in time.
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -67,8 +68,7 @@ def step(day: date, every: str, count: int = 1) -> date:
         return day + timedelta(days=count * (7 if every == "week" else 1))
     month = day.year * 12 + day.month - 1 + count * MONTHS[every]
     year, month = divmod(month, 12)
-    last = (date(year + month // 11, (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
-    return date(year, month + 1, min(day.day, last))
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 @dataclass(frozen=True, slots=True)

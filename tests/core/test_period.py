@@ -363,3 +363,41 @@ def test_a_day_that_comes_back_after_midnight_is_out_of_order(first: int, last: 
     assert days_in_order(
         date(2011, 12, first), date(2011, 12, last), "Pacific/Apia"
     )  # a day left out is in nobody's way
+
+
+def test_a_day_that_never_was_is_not_among_the_days_seen() -> None:
+    apia, all_of_it = "Pacific/Apia", (datetime(2011, 11, 1, tzinfo=UTC), datetime(2012, 3, 1, tzinfo=UTC))
+    december = Grid.calendar("month", date(2011, 12, 1), date(2012, 1, 1), zone=apia)
+    assert december.frame(*all_of_it)["days"].to_list() == [30]
+    assert december.frame(all_of_it[0], midnight(date(2011, 12, 20), apia))["days"].to_list() == [19]
+    assert december.frame(midnight(date(2011, 12, 31), apia), all_of_it[1])["days"].to_list() == [1]
+    until_then = Grid.of([date(2011, 12, 1)], [date(2011, 12, 30)], zone=apia, every="custom")
+    assert until_then.frame(*all_of_it)["days"].to_list() == [29]
+    assert until_then.trailing("7d").firsts == (date(2011, 12, 23),)
+    longer = Grid.of([date(2011, 12, 1)], [date(2012, 1, 10)], zone=apia, every="custom")
+    assert longer.frame(midnight(date(2012, 1, 1), apia), all_of_it[1])["days"].to_list() == [9]
+    after = Grid.calendar("day", date(2012, 1, 5), date(2012, 1, 6), zone=apia)
+    assert after.trailing("7d").firsts == (date(2011, 12, 29),)  # 30 December would be the seventh day back
+
+
+def test_a_day_counts_as_one_however_little_of_it_was_seen() -> None:
+    day, begins = Grid.calendar("day", date(2026, 1, 5), date(2026, 1, 6), zone="UTC"), datetime(2026, 1, 5, tzinfo=UTC)
+    before = begins - timedelta(days=3)
+    for seen, days in ((timedelta(0), 0), (timedelta(milliseconds=1), 1), (timedelta(hours=24), 1)):
+        assert day.frame(before, begins + seen)["days"].to_list() == [days]
+    assert day.trailing("2d").frame(before, begins + timedelta(hours=1))["days"].to_list() == [1]  # the day before it
+
+
+@pytest.mark.parametrize("week_start", WEEKDAYS)
+@pytest.mark.parametrize("grain", ["day", "week", "month"])
+def test_every_day_has_the_number_and_the_first_day_of_its_period(grain: str, week_start: str) -> None:
+    calendar, every_day = Calendar("UTC", week_start), [date(2026, 1, 25) + timedelta(days=at) for at in range(40)]
+    firsts = [calendar.floor(day, grain) for day in every_day]
+    frame = pl.DataFrame({"day": every_day, "first": firsts}, schema={"day": pl.Date, "first": pl.Date})
+    number, begins = (
+        [period_number(pl.col(name), grain, zone="UTC", week_start=week_start).alias(name) for name in frame.columns],
+        period_start(pl.col("day"), grain, week_start=week_start),
+    )
+    numbers = frame.select(number)
+    assert numbers["day"].to_list() == numbers["first"].to_list()
+    assert frame.select(begins)["day"].to_list() == firsts

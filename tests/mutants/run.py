@@ -1,6 +1,6 @@
 """Plants small faults one at a time and asks whether a test fails: what survives shows where a test is missing.
 
-python -m tests.mutants.run [NAME…] [--every K] [--only LINE,…]
+python -m tests.mutants.run [NAME…] [--every K] [--only LINE,…] [--inside]
 
 NAME is one of the modules below (default: those that spec R13 names). A fault lives in the memory of one process: no file is
 changed. Each is shown to the tests that pass by its line, those that saw others first, then the quickest. Faults that
@@ -24,14 +24,13 @@ from tests.mutants.trial import Base, Seen, Watch, cold, collected, forked, warm
 
 ROOT = Path(__file__).parents[2]
 SHARE = 0.9  # of the faults that must be caught
-SECONDS = 10.0  # of the processor, for the tests of each fault: the quickest that fit
-LIMIT = 60.0  # seconds of the processor; a fault that makes the tests run on is caught
+SECONDS = 6.0  # of the processor, for the tests of each fault: the quickest that fit
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "measure": (
         "core/measure.py",
         ("core/test_measure.py", "core/test_motions.py", "core/test_distribution.py"),
     ),
-    "period": ("core/period.py", ("core/test_period.py", "brute/test_brute_periods.py", "shapes/test_activity.py")),
+    "period": ("core/period.py", ("core/test_period.py", "shapes/test_day_pass.py")),
     "cohort": ("shapes/cohort.py", ("shapes/test_cohort.py", "brute/test_brute_cohort.py")),
     "cohort-members": ("shapes/cohort_members.py", ("shapes/test_cohort.py", "brute/test_brute_cohort.py")),
     "funnel": (
@@ -144,6 +143,11 @@ def _quickest(tests: Iterable[str], traced: Base, kills: Counter[str]) -> list[s
     return sorted(chosen, key=lambda test: -kills[test])
 
 
+def _enough(tests: Sequence[str], traced: Base) -> float:
+    """Seconds of the processor; a fault that makes the tests run on is caught."""
+    return 5 + 2 * sum(traced.seconds[test] for test in tests)
+
+
 def within(watch: Watch, hunt: Hunt, faults: Sequence[Change]) -> tuple[Hunt, Base, list[Change]]:
     """Show the faults that lie within functions; the others remain."""
     traced = forked(lambda: watch.traced(hunt.module), seconds=3_600)
@@ -155,7 +159,8 @@ def within(watch: Watch, hunt: Hunt, faults: Sequence[Change]) -> tuple[Hunt, Ba
         tests = next((tests for span, tests in reversed(lines) if change.line in span), None)
         seen = None
         if tests is not None:
-            seen = warm(watch, hunt.module, change.source, _quickest(tests, traced, hunt.kills), seconds=LIMIT)
+            tests = _quickest(tests, traced, hunt.kills)
+            seen = warm(watch, hunt.module, change.source, tests, seconds=_enough(tests, traced))
         if seen is None:
             rest.append(change)
         else:
@@ -163,7 +168,7 @@ def within(watch: Watch, hunt: Hunt, faults: Sequence[Change]) -> tuple[Hunt, Ba
     return hunt, traced, rest
 
 
-def hunted(name: str, *, every: int, only: Sequence[int]) -> Hunt:
+def hunted(name: str, *, every: int, only: Sequence[int], inside: bool) -> Hunt:
     """Show each fault of a module to its tests."""
     hunt, spared = Hunt(name), equivalent().get(name, {})
     faults = [each for each in changes(hunt.source) if not only or each.line in only][::every]
@@ -172,9 +177,9 @@ def hunted(name: str, *, every: int, only: Sequence[int]) -> Hunt:
     files = [f"kpi_lib/{hunt.module}", *(f"tests/{each}" for each in MODULES[name][1])]
     hunt, traced, rest = collected(files, lambda watch: within(watch, hunt, faults))
     hunt.equal = equal
-    for change in rest:
+    for change in [] if inside else rest:
         tests = _quickest(traced.seconds, traced, hunt.kills)
-        hunt.judge(change, cold(hunt.module, change.source, tests, seconds=LIMIT))
+        hunt.judge(change, cold(hunt.module, change.source, tests, seconds=_enough(tests, traced)))
     print(file=sys.stderr)
     return hunt
 
@@ -185,6 +190,7 @@ def main() -> int:
     asked.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of {', '.join(MODULES)}")
     asked.add_argument("--every", type=int, default=1, help="only every k-th fault")
     asked.add_argument("--only", default="", help="only faults of these lines")
+    asked.add_argument("--inside", action="store_true", help="leave out the slow ones: faults outside of functions")
     given = asked.parse_args()
     names = list(MODULES) if given.names == ["all"] else given.names or list(FIRST)
     if wrong := set(names) - set(MODULES):
@@ -193,7 +199,7 @@ def main() -> int:
     only = [int(line) for line in given.only.split(",") if line]
     hunts: list[Hunt] = []
     for name in names:
-        hunts.append(hunt := hunted(name, every=given.every, only=only))
+        hunts.append(hunt := hunted(name, every=given.every, only=only, inside=given.inside))
         print(hunt.line, flush=True)
     print("\n".join(["", *(hunt.line for hunt in hunts)]))
     return 1 if any(hunt.share < SHARE for hunt in hunts) else 0
