@@ -12,7 +12,7 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import COUNT, GAP
 from kpi_lib.core.motions import FOLDS, NOISE, T_FOLDS, WHOLE
 from kpi_lib.core.period import Grid
-from kpi_lib.core.units import DOWN, RATIO, SCORE, UP
+from kpi_lib.core.units import DOWN, RATIO, SCORE, SHARE, UP
 from kpi_lib.kpis.registry import Kpi, base_of
 
 POINTS = (RATIO, SCORE)
@@ -112,8 +112,15 @@ def _change(
     mean = sum(known) / FOLDS
     half = T_FOLDS * ((FOLDS - 1) / FOLDS * sum((part - mean) ** 2 for part in known)) ** 0.5
     # equal replicates differ in the last bit of their mean: figures without users are known, not surely moved
-    low, high = (amount - half, amount + half) if half > abs(amount) * NOISE else (None, None)
+    low, high = _possible(kpi, amount - half, amount + half) if half > abs(amount) * NOISE else (None, None)
     return Change(amount, low, high, points, previous, since)
+
+
+def _possible(kpi: Kpi, low: float, high: float) -> tuple[float, float]:
+    """The interval cut where no change can go: nothing that is never below 0 falls by more than all, no share by more than 1."""
+    if kpi.signed or (in_points(kpi) and kpi.unit is not SHARE):
+        return low, high
+    return max(low, -1.0), min(high, 1.0) if in_points(kpi) else high
 
 
 def fallen_to_none(before: int) -> float:

@@ -191,8 +191,18 @@ def opportunities(place: Place, name: str, **asked: Any) -> int:  # noqa: ANN401
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     found = rank(name, data, grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
-    rows = [[words(cell) for cell in row] for row in opportunities_table(found).rows]  # type: ignore[arg-type]
-    heads = ["part", "clear", "figure", "the others", "gap", "reaches", "gap × reach", "moves the whole by"]
+    ranked = opportunities_table(found)
+    rows = [[words(cell) for cell in row] for row in ranked.rows]  # type: ignore[arg-type]
+    heads = [
+        words(ranked.columns[0]).lower(),
+        "clear",
+        "figure",
+        "the others",
+        "gap",
+        "reaches",
+        "gap × reach",
+        "moves the whole by",
+    ]
     shown = cells(heads, rows, left=2) if rows else ""
     told = [_lines(words(opportunities_sentence(found).phrase), ""), shown]
     place.show(found.to_dict(), "\n\n".join(filter(None, told)))

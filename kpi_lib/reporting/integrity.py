@@ -11,7 +11,7 @@ import polars as pl
 from kpi_lib.answers.scorecard import ACTIVITY
 from kpi_lib.core.units import SHARE
 from kpi_lib.kpis.registry import catalogue
-from kpi_lib.shapes.bridge import MOVEMENTS
+from kpi_lib.shapes.bridge import LOST, MOVEMENTS
 from kpi_lib.show.markup import Html, tag
 
 FIGURE = re.compile(r'<data class="kpi-figure"([^>]*)>')
@@ -126,8 +126,7 @@ def _bridge(values: pl.DataFrame) -> Iterator[tuple[bool, str]]:
     bridge = values.filter(kpi="mrr_bridge")
     if bridge.is_empty() or not {"opening", *MOVEMENTS, "closing"} <= set(values.columns):
         return
-    lost = {"contraction", "churn"}
-    moved = pl.sum_horizontal([pl.col("opening"), *(-pl.col(m) if m in lost else pl.col(m) for m in MOVEMENTS)])
+    moved = pl.sum_horizontal([pl.col("opening"), *(-pl.col(m) if m in LOST else pl.col(m) for m in MOVEMENTS)])
     known = bridge.drop_nulls("closing")
     odd = known.filter((moved - pl.col("closing")).abs() > 0.005)
     words = f"{_said(known.height, 'period')} of recurring revenue: opening and movements give the closing"

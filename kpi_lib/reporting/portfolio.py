@@ -1,10 +1,13 @@
 """Scorecards from workspaces: of one, and of several products beside each other."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.scorecard import Scorecard, scorecard, watched
 from kpi_lib.core.errors import DataError, UsageError, shown
+from kpi_lib.core.period import local_day
+from kpi_lib.show.phrases import day_name
 from kpi_lib.sources.findings import ERROR
 from kpi_lib.sources.quality import stale
 from kpi_lib.sources.workspace import Workspace, open_workspace
@@ -37,5 +40,6 @@ def portfolio(
         if old := [finding for finding in stale(each) if finding.severity == ERROR]:
             raise DataError(f"the data of {shown(each.name)} are too old: {old[0].message}.\nMend: {old[0].mend}.")
     cards = {each.name: scorecard_of(each, period=period, every=every) for each in found}
-    until = {each.name: f"{each.data.observed_until:%Y-%m-%d}" for each in found}
+    moment = timedelta(microseconds=1)  # the end of the data is the first instant that is not in them
+    until = {each.name: day_name(local_day(each.data.observed_until - moment, each.data.zone)) for each in found}
     return Portfolio(cards, until, {each.name: each.data.fingerprint for each in found})

@@ -18,6 +18,7 @@ from kpi_lib.core.units import duration, minor_digits
 from kpi_lib.shapes.revenue import stretches
 
 MOVEMENTS = ("new", "expansion", "reactivation", "contraction", "churn")
+LOST = ("contraction", "churn")
 AMOUNTS = ("opening", *MOVEMENTS, "closing")
 
 
@@ -143,8 +144,12 @@ class MrrBridge:
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
-        """The figures by the name under which a notebook hands them over."""
-        return {"mrr_bridge": self.amounts}
+        """The figures by the name under which a notebook hands them over, with what came for each 1 that went."""
+        if self.table.is_empty():
+            return {"mrr_bridge": self.table}
+        gained, lost = pl.sum_horizontal(*(n for n in MOVEMENTS if n not in LOST)), pl.sum_horizontal(*LOST)
+        ratio = self.table.select(quick_ratio=pl.when(lost > 0).then(gained / lost))  # of whole minor units, as the KPI
+        return {"mrr_bridge": pl.concat([self.amounts, ratio], how="horizontal")}
 
     def to_dict(self) -> dict[str, Any]:
         """The rows as JSON values: amounts in units of the currency, dates in ISO form, segments in `by`."""

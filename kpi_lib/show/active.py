@@ -139,6 +139,9 @@ def sessions_sentence(result: Sessions) -> Say:
             )
         )
     row = rows[0]
+    if not row["mean_seconds"]:
+        counted: Phrase = (_counted(row, "sessions", "session"), " of ", _counted(row, "users", "user"))
+        return Say((Strong(counted), "; how long they last is not in these data: each holds one moment only."))
     return Say(
         (
             Strong((_counted(row, "sessions", "session"), " of ", _counted(row, "users", "user"))),

@@ -8,7 +8,7 @@ import polars as pl
 from kpi_lib.core.units import RATIO, SECONDS, SHARE, duration, show, significant, span
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import known, listed, named, period_name, told, told_between, whole, written
+from kpi_lib.show.phrases import known, listed, named, period_name, plural, told, told_between, whole, written
 
 SHARES = ("rate", "low", "high", "by_then", "share", "at_least_share")
 VERDICTS = {
@@ -60,7 +60,7 @@ def sentence(result: Adoption) -> Say:
     ]  # fmt: skip
     summary = result.summary.filter(start=top["start"]).row(0, named=True)
     mean = told(summary, "mean_features", significant(summary["mean_features"]), of="adoption_summary")
-    said += [" Somebody active used ", mean, f" of {len(rows)} features."]
+    said += [" On average somebody active used ", mean, f" of {plural(len(rows), 'feature')}."]
     return Say((*said, *_corners(rows)))
 
 
@@ -71,7 +71,13 @@ def _corners(rows: list[dict[str, Any]]) -> list[Phrase]:
     if few := ours["promote"]:
         said += [" ", Strong(("Few used ", *_listed(few), ", but those often")), ": worth showing to more people."]
     if few := ours["drop"]:
-        said += [" Few used ", *_listed(few), ", and rarely: candidates to go."]
+        said += [
+            " Few used ",
+            *_listed(few),
+            ", and those rarely: ",
+            "a candidate" if len(few) == 1 else "candidates",
+            " to be dropped.",
+        ]
     if unused := [row["feature"] for row in rows if row["corner"] == "unused"]:
         said.append(f" Nobody used {listed(unused)}.")
     if ahead := [row["feature"] for row in rows if not row["eligible"]]:

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.units import MINUS, MONEY, RATIO
-from kpi_lib.shapes.bridge import AMOUNTS, MOVEMENTS, MrrBridge
+from kpi_lib.shapes.bridge import AMOUNTS, LOST, MOVEMENTS, MrrBridge
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.charts_stack import Stack, stack_picture
@@ -23,7 +23,6 @@ WORDS = {
     "churn": "Churned",
     "closing": "At the end",
 }
-LOST = ("contraction", "churn")
 PEOPLE = {
     "customers_new": "New customers",
     "customers_lost": "Lost customers",
@@ -88,7 +87,7 @@ def _per_lost(row: Mapping[str, Any], gained: int, lost: int) -> tuple[Phrase, .
     if not lost:
         return (" Nothing was lost.",)
     ratio = gained / lost
-    told_ratio = Figure(text=written(ratio, RATIO), kpi="quick_ratio", value=ratio, start=str(row["start"]))
+    told_ratio = told({**row, "quick_ratio": ratio}, "quick_ratio", written(ratio, RATIO), of="mrr_bridge")
     return (" So ", told_ratio, " came for each 1 that went.")
 
 

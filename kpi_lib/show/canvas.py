@@ -1,13 +1,13 @@
 """How charts are laid out: two widths, round axes, marks that carry their own labels, nothing cut off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
 import altair as alt
 
-from kpi_lib.core.units import MINUS, NARROW_SPACE, SECONDS, SIGNS, Unit
+from kpi_lib.core.units import MINUS, NARROW_SPACE, SCORE, SECONDS, SIGNS, Unit
 from kpi_lib.show import theme
 
 INK = theme.LIGHT
@@ -88,7 +88,7 @@ def round_scale(values: Sequence[float | None], unit: Unit, *, currency: str = "
     size, word = next((pair for pair in CLOCK if high >= 2 * pair[0]), CLOCK[-1]) if unit is SECONDS else (1, "")
     if high <= low:
         high = size * (0.01 if unit.percent else 1.0)
-    rough = (high - low) / size / marks
+    rough = (high - low) / size / (marks + (unit is SCORE))  # scores of 1 to 5 end at 5
     power = 10.0 ** floor(log10(rough))
     step = next(each * power for each in STEPS if each * power >= rough * (1 - 1e-9)) * size
     ends = floor(low / step + 1e-9), ceil(high / step - 1e-9)
@@ -115,6 +115,17 @@ def marks_of(at: Sequence[str], most: int) -> list[str]:
     """
     every = max(ceil(len(at) / most), 1)
     return list(at)[::-1][::every][::-1]
+
+
+def begun(at: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The places of an axis from the first of which anything is known; all of them where nothing is.
+
+    >>> begun(["a", "b", "b", "c"], ["c", "b"]), begun(["a", "b"], [])
+    (('b', 'c'), ('a', 'b'))
+    """
+    places, there = tuple(dict.fromkeys(at)), set(known)
+    first = next((index for index, place in enumerate(places) if place in there), 0)
+    return places[first:]
 
 
 def spread(places: Mapping[str, float], *, gap: float, top: float, bottom: float = 0.0) -> dict[str, float]:

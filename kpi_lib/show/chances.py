@@ -43,18 +43,29 @@ def opportunities_sentence(result: Opportunities) -> Say:
 def opportunities_table(result: Opportunities) -> Table:
     """The parts that lie behind, by gap × reach."""
     rows: list[tuple[Phrase, ...]] = []
-    for row in result.frames["opportunities"].to_dicts()[:MOST]:
+    listed = result.frames["opportunities"].to_dicts()[:MOST]
+    columns = {row["column"] for row in listed}
+    for row in listed:
         ends = (
             (" (", _figure(row, "low", result), " – ", _figure(row, "high", result), ")")
             if row["low"] is not None
             else ()
         )
         figures = [_figure(row, field, result) for field in ("others", "gap", "n", "won", "effect")]
-        name = f"{row['column']} {row['part']}"
+        name = str(row["part"]) if len(columns) == 1 else f"{row['column']}={row['part']}"
         rows.append((name, "yes" if row["clear"] else "no", (_figure(row, "value", result), *ends), *figures))
     return Table(
         title=f"Where most is to be won: {find(result.kpi).title}",
-        columns=("Part", "Clear", "Its figure", "The others", "Gap", "Reaches", "Gap × reach", "Moves the whole by"),
+        columns=(
+            str(*columns) if len(columns) == 1 else "Part",
+            "Clear",
+            "Its figure",
+            "The others",
+            "Gap",
+            "Reaches",
+            "Gap × reach",
+            "Moves the whole by",
+        ),
         rows=tuple(rows),
         text_columns=2,
         note="A gap is how far a part lies behind all others of its column together. Whether it can be closed, and at what cost, no "

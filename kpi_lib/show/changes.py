@@ -92,8 +92,10 @@ def sentence_of(standing: Standing, every: str, currency: str) -> Phrase:
     period = period_name(row["start"], row["end"])
     if row["value"] is None:
         return f"{title} cannot be told yet for {period}: {UNKNOWN.get(row['status'], 'the data do not allow it')}."
-    if row["status"] in ("partial", "early"):
+    if row["status"] == "partial":
         return (Strong((f"{title} so far: ", value)), f" in {period}; {UNKNOWN[row['status']]}.")
+    if row["status"] == "early":
+        return (Strong((f"{title} stood at ", value)), f" in {period}, of which the data lack the beginning.")
     change = standing.change
     if change.amount is None:
         return (Strong((f"{title} stood at ", value)), f" in {period}; {_why_none(standing, 'on the period before')}.")

@@ -61,7 +61,7 @@ def breadth_picture(result: Adoption) -> Picture:
     stack = Stack(bars=bars, at=tuple(at), colours=dict(zip(names, hues, strict=False)))
     summary = [row for row in result.summary.to_dicts() if row["users"]]
     none = sum(row["users_of_none"] for row in summary if row["start"] == summary[-1]["start"]) if summary else 0
-    words = f"People by how many of the features they use; {whole(none)} use none."
+    words = f"People by how many of the features they use; {whole(none)} {'uses' if none == 1 else 'use'} none."
     return stack_picture(stack, alt=words, note=words, table=breadth_table(result))
 
 

@@ -15,6 +15,7 @@ from kpi_lib.show.canvas import (
     PHONE,
     Layout,
     Scale,
+    begun,
     cut,
     marks_of,
     round_scale,
@@ -59,6 +60,7 @@ def lines_picture(
 ) -> Picture:
     """The chart in both layouts; beside a tile there is less room."""
     desk = replace(DESK, total=BESIDE, marks=7) if tile else DESK
+    lines = replace(lines, at=begun(lines.at, lines.points.drop_nulls("value")["at"]))
     wide_one, narrow_one = line_chart(lines, desk), line_chart(lines, PHONE)
     return Picture(wide=wide_one, narrow=narrow_one, alt=alt, note=note, table=table, tile=tile)
 
@@ -97,7 +99,8 @@ def label_room(lines: Lines, layout: Layout) -> int:
 
 
 def _scale(lines: Lines) -> Scale:
-    bounds = [*lines.points["value"], *lines.points["low"], *lines.points["high"]]
+    bands = _banded(lines)  # what is not drawn needs no room
+    bounds = [*lines.points["value"], *bands["low"], *bands["high"]]
     return round_scale(bounds, lines.unit, currency=lines.currency, marks=4 if lines.height > 120 else 2)
 
 
@@ -112,12 +115,18 @@ def _colours(lines: Lines) -> alt.Scale:
     return alt.Scale(domain=names, range=[lines.colours.get(name, INK.ghost) for name in names])
 
 
+def _banded(lines: Lines) -> pl.DataFrame:
+    """The points whose band is drawn."""
+    there = lines.points.drop_nulls(["low", "high"])
+    return there if there["series"].n_unique() <= 2 else there.clear()
+
+
 def _bands(lines: Lines, x: alt.X, scale: Scale) -> list[alt.Chart]:
     """The 95 % bands; only when few enough lines to tell them apart."""
-    known_bands = lines.points.filter(pl.col("low").is_not_null() & pl.col("high").is_not_null())
-    if known_bands.is_empty() or known_bands["series"].n_unique() > 2:
+    drawn = _banded(lines)
+    if drawn.is_empty():
         return []
-    band = alt.Chart(known_bands).mark_area(opacity=0.16)
+    band = alt.Chart(drawn).mark_area(opacity=0.16)
     y = alt.Y("low:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
     return [band.encode(x=x, y=y, y2="high:Q", color=alt.Color("series:N", legend=None, scale=_colours(lines)))]
 
@@ -161,7 +170,8 @@ def _labels(lines: Lines, scale: Scale, layout: Layout) -> pl.DataFrame:
     lift = LINE_GAP / 2 if gap > LINE_GAP else 0.0  # a label of two lines hangs below its place
     raised = {name: place + lift for name, place in places.items()}
     moved = spread(raised, gap=gap, top=float(lines.height), bottom=2 * lift)
-    texts = [_text(row, lines, several=several, layout=layout) for row in rows]
+    alone = grey[0] if len(grey) == 1 else None  # one line is no others: it keeps its name
+    texts = [_text(row, lines, several=several, layout=layout, alone=alone) for row in rows]
     ends = [row["at"] for row in rows]
     heights = [moved[row["series"]] / px + scale.bottom for row in rows]
     names = [row["series"] for row in rows]
@@ -169,12 +179,12 @@ def _labels(lines: Lines, scale: Scale, layout: Layout) -> pl.DataFrame:
     return pl.DataFrame({"at": ends, "series": names, "y": heights, "text": texts}, schema=schema)
 
 
-def _text(row: Mapping[str, object], lines: Lines, *, several: bool, layout: Layout) -> str:
+def _text(row: Mapping[str, object], lines: Lines, *, several: bool, layout: Layout, alone: str | None) -> str:
     value = written(known(row["value"]), lines.unit, lines.currency)
     if not several:
         return value
     name = str(row["series"])
-    if name not in lines.colours:
+    if name not in lines.colours and name != alone:
         return OTHER
     return f"{cut(name, layout.letters)}{chr(10) if layout.narrow else ' '}{value}"
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from kpi_lib.core.units import COUNT, MINUS, Unit
 from kpi_lib.show.blocks import Phrase, Table
-from kpi_lib.show.canvas import DESK, PHONE, Layout, marks_of, round_scale, value_axis, wide
+from kpi_lib.show.canvas import DESK, PHONE, Layout, begun, marks_of, round_scale, value_axis, wide
 from kpi_lib.show.picture import Picture
 
 BAR = {
@@ -33,7 +33,8 @@ class Stack:
 
 
 def stack_picture(stack: Stack, *, alt: str, note: Phrase = "", table: Table | None = None) -> Picture:
-    """The chart in both layouts."""
+    """The chart in both layouts, from the first period of which anything is known."""
+    stack = replace(stack, at=begun(stack.at, [str(bar["at"]) for bar in stack.bars if bar["value"] is not None]))
     return Picture(wide=stack_chart(stack, DESK), narrow=stack_chart(stack, PHONE), alt=alt, note=note, table=table)
 
 
@@ -43,9 +44,8 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
     frame = pl.DataFrame([{**row, "place": order[str(row["series"])]} for row in stack.bars], schema=BAR)
     sums = frame.group_by("at", (pl.col("value") < 0).alias("below")).agg(pl.col("value").sum())
     scale = round_scale(sums["value"].to_list(), stack.unit, currency=stack.currency)
-    scale = replace(
-        scale, texts=tuple(text.removeprefix(MINUS) for text in scale.texts)
-    )  # what is lost is no negative count
+    if not stack.unit.money:  # who is lost is no negative count
+        scale = replace(scale, texts=tuple(text.removeprefix(MINUS) for text in scale.texts))
     marks = marks_of(stack.at, max(min(layout.marks, (layout.total - 70) // 80), 2))
     x = alt.X(
         "at:O",

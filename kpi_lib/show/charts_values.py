@@ -10,7 +10,7 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.compute import Values
 from kpi_lib.core.units import COUNT, RATIO, SHARE, significant
 from kpi_lib.show.active import NAMES, actives_sentence, actives_table
-from kpi_lib.show.canvas import DESK, INK, PHONE, Layout
+from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, begun
 from kpi_lib.show.charts_line import Lines, label_room, line_chart, lines_picture, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, ranks_picture
 from kpi_lib.show.facts import facts
@@ -172,7 +172,8 @@ def _stacked(top: Lines, foot: Lines, layout: Layout) -> alt.VConcatChart:
 
 def _rows(result: Actives) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     rows = result.table.sort("start", maintain_order=True).to_dicts()
-    return rows, tuple(dict.fromkeys(short_period(row["start"], row["end"]) for row in rows))
+    places = [(short_period(row["start"], row["end"]), row["dau"] is not None) for row in rows]
+    return rows, begun([place for place, _ in places], [place for place, there in places if there])
 
 
 def _point(row: dict[str, Any], field: str, series: str) -> dict[str, Any]:

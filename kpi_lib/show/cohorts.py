@@ -52,14 +52,21 @@ def sentence(result: CohortResult) -> Say:
 
 def _pooled(result: CohortResult, rows: list[dict[str, Any]]) -> list[Phrase]:
     grain, first, last = result.definition.get("grain", "period"), rows[0], rows[-1]
-    back = {"on_or_after": "came back then or later"}.get(str(result.definition.get("mode")), "came back")
+    later = " or later" if result.definition.get("mode") == "on_or_after" else ""
     said: list[Phrase] = [
         "Of ", pooled(first, "eligible"), " who started, ",
-        Strong((pooled(first, "rate"), f" {back} in {grain} {age(first)}")),
+        Strong((pooled(first, "rate"), f" came back in {grain} {age(first)}{later}")),
         " (95 % interval ", span(first), ")",
     ]  # fmt: skip
     if len(rows) > 1:
-        far = (pooled(last, "rate"), " of ", pooled(last, "eligible"), f" in {grain} {age(last)} (", span(last), ")")
+        far = (
+            pooled(last, "rate"),
+            " of ",
+            pooled(last, "eligible"),
+            f" in {grain} {age(last)}{later} (",
+            span(last),
+            ")",
+        )
         said += [", ", *far]
     said.append(". ")
     said += _settled(rows, str(grain))
@@ -122,28 +129,28 @@ def _segments(result: CohortResult, told: list[tuple[str, list[dict[str, Any]]]]
         key=lambda pair: (-pair[0]["rate"], pair[1]),
     )
     (top, best), (bottom, worst) = firsts[0], firsts[-1]
-    words = [(f"{name} ", pooled(row, "rate", by), " (", span(row, by), ")") for row, name in (firsts[0], firsts[-1])]
+    rates = [(", ", pooled(row, "rate", by), " (", span(row, by), ")") for row in (top, bottom)]
     end = (
         "their intervals overlap, so chance may be all there is"
         if bottom["high"] >= top["low"]
         else "their intervals do not overlap; what goes together need not cause"
     )
     most = Strong(f"In {grain} {k} most come back in {best}")
-    return (most, ": ", words[0], f", fewest in {worst}: ", words[1], f"; {end}.")
+    return (most, rates[0], f", fewest in {worst}", rates[1], f"; {end}.")
 
 
-def shown_ages(ks: Sequence[int]) -> list[int]:
-    """The ages a table can bear: all up to eighteen, else the first eight and then ever wider steps to the last.
+def shown_ages(ks: Sequence[int], most: int = COLUMNS) -> list[int]:
+    """The ages a table can bear: all up to so many, else the first eight (five of few) and then ever wider steps to the last.
 
-    >>> shown_ages(range(1, 71))
-    [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 36, 52, 70]
+    >>> shown_ages(range(1, 71)), shown_ages(range(24), most=10)
+    ([1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 36, 52, 70], [0, 1, 2, 3, 4, 6, 12, 16, 23])
     """
     ordered = sorted(ks)
-    if len(ordered) <= COLUMNS:
+    if len(ordered) <= most:
         return ordered
-    wanted = {*ordered[:8], ordered[-1], 12, 16, 24, 36, 52, 78, 104, 156, 208, 260, 365}
+    wanted = {*ordered[: max(most - 10, 5)], ordered[-1], 6, 12, 16, 24, 36, 52, 78, 104, 156, 208, 260, 365}
     kept = [k for k in ordered if k in wanted]
-    return [*kept[: COLUMNS - 1], ordered[-1]] if len(kept) > COLUMNS else kept
+    return [*kept[: most - 1], ordered[-1]] if len(kept) > most else kept
 
 
 def cohort_table(result: CohortResult) -> Table:
@@ -181,8 +188,13 @@ def _note(result: CohortResult, cohorts: int, most: int, hidden: int) -> str:
             f"The last {most} of {plural(cohorts, 'cohort')}{' of each segment' if result.by else ''} are shown."
         )
     if hidden:
-        said.append(f"{plural(hidden, 'column')} between them left out; the curve has them all.")
+        said.append(left_out(hidden, drawn=not result.by))
     return " ".join(said)
+
+
+def left_out(hidden: int, *, drawn: bool) -> str:
+    """How many ages a table leaves out, and whether a curve beside it has them."""
+    return f"{plural(hidden, 'column')} between them left out{'; the curve has them all' if drawn else ''}."
 
 
 def _row(

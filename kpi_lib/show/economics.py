@@ -11,7 +11,7 @@ from kpi_lib.core.units import MONEY, RATIO, significant
 from kpi_lib.show.blocks import Cell, Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
-from kpi_lib.show.cohorts import shown_ages
+from kpi_lib.show.cohorts import left_out, shown_ages
 from kpi_lib.show.phrases import known, named, period_name, plain, told, whole, written
 from kpi_lib.show.picture import Picture
 
@@ -23,6 +23,7 @@ BANDS = {
     "unknown": "not known",
 }
 FEW = 30
+WIDEST = 10  # columns of amounts that a page and a sheet of paper bear
 
 
 def economics_figure(result: UnitEconomics, row: Mapping[str, Any], name: str, end: str = "") -> Figure:
@@ -164,7 +165,8 @@ def brought_table(result: CohortRevenue) -> Table:
     """What each cohort has brought per customer, by months since the first order."""
     if result.table.is_empty():
         return Table(title="Revenue per customer so far", columns=("First order",), rows=())
-    ks = shown_ages(sorted(set(result.table["k"])))
+    every = set(result.table["k"])
+    ks = shown_ages(sorted(every), most=WIDEST)
     deepest = result.table["per_customer"].max()
     rows: list[tuple[Phrase | Cell, ...]] = []
     for part in result.table.partition_by("start", maintain_order=True)[-30:]:
@@ -180,7 +182,8 @@ def brought_table(result: CohortRevenue) -> Table:
     rows.append((Strong("all"), "", *everybody))
     note = "Revenue per customer, refunds taken off, to the end of the month so many months after the first order; a dot: not "
     note += "yet observed. The last row is of all customers watched so long."
-    note += " The data begin in the first cohort: it holds customers who had bought before." if result.early else ""
+    note += f" {left_out(len(every) - len(ks), drawn=True)}" if len(every) > len(ks) else ""
+    note += " The data begin in the first cohort: it may hold customers who had bought before." if result.early else ""
     return Table(
         title="Revenue per customer so far",
         columns=("First order", "Customers", *map(str, ks)),

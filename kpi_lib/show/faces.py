@@ -99,8 +99,9 @@ def _counts(result: FunnelResult | Actives | Sessions | Lifecycle | Paths | Habi
 @faces.register(FunnelComparison)
 @faces.register(DefinitionStrip)
 def _(result: FunnelTrend | FunnelComparison | DefinitionStrip) -> tuple[object, ...]:
-    column = "of" if isinstance(result, FunnelComparison) else "units"
-    drawn = result.table.height > 0 and result.table[column].sum() > 0
+    column = "difference" if isinstance(result, FunnelComparison) else "units"
+    drawn = result.table.height > 0 and result.table[column].count() > 0
+    drawn = drawn and (column == "difference" or result.table[column].sum() > 0)
     return (say(result), chart(result)) if drawn else (say(result),)
 
 

@@ -6,8 +6,8 @@ from kpi_lib.core.units import SHARE
 from kpi_lib.shapes.funnel_compare import FunnelComparison
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.charts_rank import Ranks, Row, ranks_picture
-from kpi_lib.show.funnels import FEW
-from kpi_lib.show.phrases import listed, moved, named, plain, told, written
+from kpi_lib.show.funnels import FEW, step_name
+from kpi_lib.show.phrases import listed, moved, named, plain, span_name, told, written
 from kpi_lib.show.picture import Picture
 
 WHERE = ("what", "event")
@@ -35,7 +35,8 @@ def _lead(result: FunnelComparison) -> str:
     """Who is compared with whom."""
     if result.kind == "segments":
         return "Between segments: "
-    return f"{result.table['what'][0]} against {result.table['against'][0]}: "
+    what, against = span_name(result.table["what"][0]), span_name(result.table["against"][0])
+    return f"{what[0].upper()}{what[1:]} against {against}: "
 
 
 def _one(result: FunnelComparison, row: dict[str, Any]) -> Phrase:
@@ -46,7 +47,12 @@ def _one(result: FunnelComparison, row: dict[str, Any]) -> Phrase:
 
 def _name(result: FunnelComparison, row: dict[str, Any]) -> str:
     """What tells the rows apart: the segment, or the step."""
-    return named(row["what"]) if result.kind == "segments" else str(row["event"])
+    return named(row["what"]) if result.kind == "segments" else _way(row)
+
+
+def _way(row: dict[str, Any]) -> str:
+    """From which step to which, as people say it."""
+    return " → ".join(map(step_name, str(row["event"]).split(" → ")))
 
 
 def _share(row: dict[str, Any], field: str) -> Figure:
@@ -74,7 +80,7 @@ def comparison_table(result: FunnelComparison) -> Table:
         if row["difference"] is None:
             continue
         verdict = "clear" if row["clear"] else "not distinguishable"
-        pair = (named(row["what"]), row["event"], row["against"])
+        pair = (span_name(named(row["what"])), _way(row), span_name(row["against"]))
         rows.append((*pair, _share(row, "share"), _share(row, "other_share"), _difference(row), _ends(row), verdict))
     heads = ("What", "Step", "Against", "Share", "Theirs", "Difference", "95 % together", "")
     notes = " ".join(("The intervals hold for all rows at once (Holm).", *result.notes))
@@ -96,7 +102,8 @@ def comparison_picture(result: FunnelComparison) -> Picture:
         )
         for row in rows
     )
-    note = f"Points of difference against {listed(sorted({row['against'] for row in rows}))}; the line is the interval, all of "
-    note += "which hold together with 95 %. Grey: not distinguishable, or too few to tell."
+    against = listed([span_name(each) for each in sorted({row["against"] for row in rows})])
+    note = f"Points of difference against {against}; the line is the interval, all of which hold together with 95 %. "
+    note += "Grey: not distinguishable, or too few to tell."
     alt = plain(sentence(result).phrase)
     return ranks_picture(Ranks(rows=dots, dots=True), alt=alt, note=note, table=comparison_table(result))

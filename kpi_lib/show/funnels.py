@@ -1,7 +1,6 @@
 """How a funnel is told: its chart, its table and its sentences."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from kpi_lib.core.compare import share_difference
@@ -9,7 +8,7 @@ from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_rules import read_step
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
-from kpi_lib.show.phrases import known, listed, named, period_name, plain, plural, told, told_between, whole, written
+from kpi_lib.show.phrases import known, listed, named, plain, plural, span_name, told, told_between, whole, written
 
 ORDERS = {
     "ordered": "in this order, other events may come between",
@@ -72,8 +71,7 @@ def _entered(result: FunnelResult) -> str:
     """Of which period the entries are, where not of all."""
     if not result.definition.get("period"):
         return ""
-    first, stop = map(date.fromisoformat, str(result.definition["period"]).split(".."))
-    return f"Of entries of {period_name(first, stop)}: "
+    return f"Of entries of {span_name(str(result.definition['period']))}: "
 
 
 def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
@@ -213,7 +211,7 @@ def rules_in_words(rules: Mapping[str, Any]) -> str:
         parts.append(f"ended by {listed(list(rules['exclude']))}{gone}")
     if rules.get("hold"):
         parts.append(f"with the same {rules['hold']} throughout")
-    parts.append(f"entries of {rules['period'].replace('..', ' to ')}" if rules.get("period") else "")
+    parts.append(f"entries of {span_name(str(rules['period']))}" if rules.get("period") else "")
     return "; ".join(filter(None, parts)) + "."
 
 

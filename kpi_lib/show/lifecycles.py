@@ -140,12 +140,13 @@ def lifecycle_picture(result: Lifecycle) -> Picture:
     hues = dict(zip([*order, *below], INK.categories, strict=False))
     hues["dormant" if "dormant" in below else "at_risk_mau"] = INK.ghost
     keys = ["start", "end", "complete"]
-    rows = result.table.group_by(keys).agg(pl.col(result.states).sum()).sort("start").to_dicts()
-    bars = [
+    sums = [pl.when(pl.col(state).count() > 0).then(pl.col(state).sum()) for state in result.states]  # none is not zero
+    rows = result.table.group_by(keys).agg(sums).sort("start").to_dicts()
+    bars: list[dict[str, object]] = [
         {
             "at": short_period(row["start"], row["end"]),
             "series": word(state, result),
-            "value": float(row[state] or 0) * (-1 if state in below else 1),
+            "value": None if row[state] is None else float(row[state]) * (-1 if state in below else 1),
             "open": not row["complete"],
             "told": whole(row[state]),
         }

@@ -178,16 +178,23 @@ def moved(amount: float, unit: Unit, *, points: bool, sign: bool = False) -> str
 
     >>> moved(0.0121, COUNT, points=False), moved(-0.0039, SHARE, points=True, sign=True)
     ('1.2\\u202f%', '−0.39 points')
-    >>> moved(0.0000068, SHARE, points=True)
-    '<0.01 points'
+    >>> moved(0.04, COUNT, points=False), moved(0.0000068, SHARE, points=True)
+    ('4.0\\u202f%', '<0.01 points')
     """
     scaled = amount if points and not unit.percent else amount * 100
     suffix = _suffix(unit, points=points)
     if suffix and not sign and 0 < abs(scaled) < LEAST_TOLD:
         return f"<{LEAST_TOLD}{suffix}"
-    text = significant(abs(scaled), 2)
+    text = _two(abs(scaled)) if suffix else significant(abs(scaled), 2)
     lead = (MINUS if amount < 0 else "+") if sign and text.strip("0.,") else ""
     return lead + text + suffix
+
+
+def _two(size: float) -> str:
+    """Percents and points in two digits, zeros at the end included, and nothing finer than a hundredth."""
+    if round(size, 1) >= 10 or size == 0:
+        return significant(size, 2)
+    return f"{size:.1f}" if round(size, 2) >= 1 else f"{size:.2f}"
 
 
 def span_of_change(low: float, high: float, unit: Unit, *, points: bool) -> str:
@@ -236,6 +243,19 @@ def period_name(start: date, end: date) -> str:
     return (
         f"the week of {day_name(start)}" if days == 7 else f"{day_name(start)} to {day_name(end - timedelta(days=1))}"
     )
+
+
+def span_name(span: str) -> str:
+    """A period written as two days, the second excluded, in words; whatever else stands there as it stands.
+
+    >>> span_name("2024-06-17..2024-06-24"), span_name("2024-06-17 to 2024-06-24"), span_name("all")
+    ('the week of 17 June 2024', 'the week of 17 June 2024', 'all')
+    """
+    first, _, stop = span.replace("..", " to ").partition(" to ")
+    try:
+        return period_name(date.fromisoformat(first), date.fromisoformat(stop))
+    except ValueError:
+        return span
 
 
 def short_period(start: date, end: date) -> str:

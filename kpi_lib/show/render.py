@@ -22,8 +22,10 @@ from kpi_lib.show.blocks import (
     Tiles,
 )
 from kpi_lib.show.markup import Html, escape, join, tag
+from kpi_lib.show.phrases import plain
 from kpi_lib.show.spark import spark_html
 
+FOLDED = 32  # letters of a figure's cell from which it takes several lines
 ARROWS = {"up": "▲", "down": "▼", "flat": "●", "none": ""}
 MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
 TARGETS = {
@@ -207,7 +209,8 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
             place = cell.index(" (")
             bracket = tag("span", "(", inline(cell[place + 1 :]), class_="kpi-short")
             return tag("td", inline(cell[:place]), " ", bracket, class_=f"{side} kpi-both")
-        return tag("td", inline(cell), class_=side + short)
+        folds = " kpi-both kpi-words" if at >= text and len(plain(cell)) > FOLDED else ""
+        return tag("td", inline(cell), class_=side + short + folds)
     return tag("th", inline(cell), scope="row", class_=side + short)
 
 

@@ -8,7 +8,7 @@ from kpi_lib.answers.change import Change
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.sharing import shared
-from kpi_lib.answers.targets import MET, MISSED, ON_TRACK, TargetStatus
+from kpi_lib.answers.targets import AT_RISK, MET, MISSED, OFF, ON_TRACK, TargetStatus
 from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.units import NARROW_SPACE, show
 from kpi_lib.kpis.registry import Kpi
@@ -22,6 +22,7 @@ from kpi_lib.show.phrases import (
     figure,
     interval,
     known,
+    listed,
     period_name,
     plural,
     title_of,
@@ -49,9 +50,9 @@ def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
                 ),
             )
         )
-    star, rest = star_of(scorecard), others(scorecard)
-    moved = [each for each in rest if each.change.clear and not (star and _same(each, star))]
-    movers = sorted(moved, key=strength, reverse=True)
+    star = star_of(scorecard)
+    rest = tuple(each for each in others(scorecard) if star is None or not _same(each, star))
+    movers = sorted((each for each in rest if each.change.clear), key=strength, reverse=True)
     told: list[Phrase] = [_sentence(star, scorecard)] if star else []
     told.append(_sentence(movers[0], scorecard) if movers else _nothing_moved(rest, star))
     told.append(_third(scorecard, movers[1:], intake))
@@ -90,17 +91,25 @@ def _third(scorecard: Scorecard, movers: list[Standing], intake: Intake | None) 
     """Who the figures are about, when nobody new comes; else missed targets, the next mover, or what is open."""
     if intake is not None and intake.closed:
         return newcomers(intake)
-    missed = [each for each in scorecard.standings if each.aim is not None and each.aim.status == MISSED]
-    if missed:
-        aims = [each for each in scorecard.standings if each.aim is not None]
-        names = ", ".join(each.title for each in missed)
-        return (Strong(f"{len(missed)} of {plural(len(aims), 'target')} missed"), f": {names}.")
+    if missed := _aims(scorecard, MISSED, "missed"):
+        return missed
     if movers:
         return _sentence(movers[0], scorecard)
-    if scorecard.left_out:
-        return f"{plural(len(scorecard.left_out), 'figure')} cannot be told from these data: {', '.join(scorecard.left_out)}."
+    if doubtful := _aims(scorecard, OFF, "off track") or _aims(scorecard, AT_RISK, "at risk"):
+        return doubtful
+    if out := scorecard.left_out:
+        return (
+            f"{plural(len(out), 'figure')} cannot be told from these data: {listed([title_of(each) for each in out])}."
+        )
     rest = [each for each in others(scorecard) if each.row["value"] is not None and not each.change.clear]
     return _sentence(rest[0], scorecard) if rest else ""
+
+
+def _aims(scorecard: Scorecard, status: str, word: str) -> Phrase:
+    """How many of the targets stand so, and which; nothing where none does."""
+    aims = [each for each in scorecard.standings if each.aim is not None]
+    names = [each.title for each in aims if each.aim is not None and each.aim.status == status]
+    return (Strong(f"{len(names)} of {plural(len(aims), 'target')} {word}"), f": {listed(names)}.") if names else ""
 
 
 def star_of(scorecard: Scorecard) -> Standing | None:

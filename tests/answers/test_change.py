@@ -80,6 +80,17 @@ def test_the_change_of_a_derived_kpi_equals_plain_python(seed: int) -> None:
         assert (change.amount, change.low, change.high) == pytest.approx(wanted, rel=1e-9)
 
 
+def test_no_change_of_what_is_never_below_zero_falls_by_more_than_all() -> None:
+    few = told(orders="ann 01-05 1000\nbob 01-06 90000\ncat 01-07 500\nann 02-05 2000\ndan 02-08 70000")
+    found = changes(find("orders"), few, FEBRUARY, [FEBRUARY.before()])[0]
+    assert found.amount == pytest.approx(2 / 3 - 1)
+    assert found.low == -1.0
+    assert found.high is not None
+    assert found.high > 0
+    share = changes(find("repeat_purchase_rate"), few, FEBRUARY, [FEBRUARY.before()])[0]
+    assert share.low is None or (share.low >= -1.0 and (share.high or 0) <= 1.0)
+
+
 def test_a_growth_rate_is_a_change_in_itself() -> None:
     assert [change.amount for change in against("revenue_growth_rate", shop(0))] == [None, None]
 

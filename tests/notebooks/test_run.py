@@ -142,7 +142,7 @@ def nbval(workspace: Path, *books: Path) -> "subprocess.CompletedProcess[str]":
     """The notebooks in real kernels, as nbval runs them."""
     env = {**os.environ, "KPI_WORKSPACE": str(workspace)}
     command = [sys.executable, *NBVAL, "--override-ini=addopts=", *map(str, books)]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=1800, check=False)
 
 
 CASES: list[Any] = [

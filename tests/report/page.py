@@ -148,6 +148,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     (r"\b(?:week|month|day) \d+(?:–\d+)?\b", "an age of cohorts"),
     (r"\bfirst \d+ (?:week|month|day)s\b", "the ages that both intakes were watched for"),
     (r"\bwithin \d+[smhdw]\b", "the window of the funnel, from kpi.toml"),
+    (r"\b\d+ of \d+ targets? (?:missed|off track|at risk)", "a count of the tiles with a target"),
     (r"\b(?:changes of|of the) \d+ (?:other )?(?:figures|periods)", "a count of what stands on the page"),
     (r"\b\d+ columns between them left out", "a count of what is not on the page"),
     (r"\bfewer than 10 members", "the line under which cells stay unshaded"),

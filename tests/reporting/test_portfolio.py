@@ -76,7 +76,7 @@ def test_the_table_holds_north_stars_and_what_clearly_moved(beside: kpi.Portfoli
         assert told[1:] == [each for each in card.standings[1:] if each.change.clear]
     shown = kpi.table(beside)
     assert [row[0] for row in shown.rows] == [name for name, _ in beside.standings()]
-    assert "CDNOW 1998-07-01, Click-stream (synthetic) 2024-" in plain(shown.note)
+    assert "CDNOW 30 June 1998, Click-stream (synthetic) 29 June 2024" in plain(shown.note)
     values = beside.table
     for name, *cells in shown.rows:
         value = next(figures(cells[2]))

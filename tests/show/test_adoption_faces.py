@@ -31,9 +31,9 @@ def of(text: str = CROWD, names: tuple[str, ...] = tuple(FOUR), grid: Grid = WEE
 
 def test_the_sentence_names_what_stands_apart() -> None:
     assert plain(say(of()).phrase) == (
-        "In the week of 5 January 2026 much was used by most: 80.0\u202f% (71.1 – 86.7\u202f%) of 100 who could see it. Somebody "
-        "active used 1.7 of 5 features. Few used often (10.0\u202f%), but those often: worth showing to more people. Few used "
-        "little (10.0\u202f%), and rarely: candidates to go. Nobody used none."
+        "In the week of 5 January 2026 much was used by most: 80.0\u202f% (71.1 – 86.7\u202f%) of 100 who could see it. On average "
+        "somebody active used 1.7 of 5 features. Few used often (10.0\u202f%), but those often: worth showing to more people. Few used "
+        "little (10.0\u202f%), and those rarely: a candidate to be dropped. Nobody used none."
     )
 
 

@@ -9,7 +9,7 @@ from kpi_lib.core.units import COUNT, RATIO, SHARE
 from kpi_lib.kpis.registry import find
 from kpi_lib.show.phrases import moved, span_of_change
 from kpi_lib.show.tiles import headline, target_of
-from tests.show.test_say import card, text
+from tests.show.test_tiles import card, text
 
 
 def test_a_change_too_small_to_tell_is_not_written_out_in_digits() -> None:

@@ -1,6 +1,7 @@
 """Charts show the right fields in both widths, say their finding, and draw anything the data hold."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -20,7 +21,7 @@ from kpi_lib.answers.scorecard import scorecard
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, parse_period
-from kpi_lib.core.units import COUNT, MONEY, RATIO, SECONDS, SHARE
+from kpi_lib.core.units import COUNT, MONEY, RATIO, SCORE, SECONDS, SHARE
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.engagement import habits
 from kpi_lib.shapes.funnel import Funnel, funnel
@@ -32,6 +33,7 @@ from kpi_lib.show.canvas import DESK, PHONE, marks_of, round_scale, spread
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_line import Lines, line_chart, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
+from kpi_lib.show.charts_stack import Stack, stack_chart
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.picture import Picture, drawable
@@ -165,6 +167,49 @@ def test_what_is_lost_stands_below_the_line(drawn: dict[str, Picture]) -> None:
         assert [row["value"] for row in rows if row["series"] == word] == [sign * n for n in table[column]]
 
 
+def test_an_axis_begins_where_the_data_do() -> None:
+    longer = Grid.calendar("week", date(2025, 11, 3), date(2026, 3, 2), zone="UTC")
+    flows = lifecycle(visits(), grid=longer)
+    for picture in (chart(actives(visits(), longer)), chart(flows), chart(compute("wau", visits(), longer))):
+        for spec in specs(picture):
+            places = [v["domain"] for k, v in walk(spec) if k == "scale" and isinstance(v, dict) and "domain" in v]
+            times = [each for each in places if str(each[0]).startswith("20")]
+            assert times
+            assert {each[0] for each in times} <= {"2025-12-29", "2026-01-05"}
+    before = [row for row in data_of(specs(chart(flows))[0]) if str(row.get("at")) < "2025-12"]
+    assert {row["value"] for row in before} == {None}  # not known is not zero
+
+
+def test_money_lost_has_its_minus_and_people_lost_have_none() -> None:
+    bars: list[dict[str, object]] = [
+        {"at": "2026-01", "series": "a", "value": sign * 400.0, "open": False, "told": ""} for sign in (1, -1)
+    ]
+    for unit, below in ((MONEY, "−$400"), (COUNT, "400")):
+        drawn = stack_chart(Stack(bars=bars, at=("2026-01",), colours={"a": "#000000"}, unit=unit), DESK)
+        assert next(words for words in _axis_texts(drawn.to_dict()) if "400" in words) == below
+
+
+def _axis_texts(spec: dict[str, Any]) -> list[str]:
+    (labels,) = [value for key, value in walk(spec["encoding"]["y"]) if key == "labelExpr"]
+    return re.findall(r"'([^']*)'", labels)
+
+
+def test_an_axis_keeps_no_room_for_bands_that_are_not_drawn() -> None:
+    rows = [
+        {"at": at, "series": name, "value": 4.0, "low": 0.0, "high": 90.0, "open": False, "told": ""}
+        for name in "abc"
+        for at in ("1", "2")
+    ]
+    tops = []
+    for kept in (rows, rows[:4]):
+        lines = Lines(points=points_of(kept), at=("1", "2"), unit=COUNT, colours={"a": "#000000"})
+        scales = [
+            v for k, v in walk(drawable(line_chart(lines, DESK))) if k == "scale" and v.get("domain", [""])[0] == 0
+        ]
+        tops.append({scale["domain"][1] for scale in scales})
+    assert tops == [{4}, {100}]
+
+
 def test_bands_fill_the_bars_they_join(drawn: dict[str, Picture]) -> None:
     spec = specs(drawn["paths"])[0]
     bars = {(round(r["x"], 6), round(r["y"], 6)): r for r in data_of(spec) if "ours" in r and r["y2"] > r["y"]}
@@ -230,6 +275,7 @@ def test_a_result_without_a_chart_is_refused() -> None:
     [
         ([0.0, 3000.0], COUNT, ("0", "1,000", "2,000", "3,000")),
         ([0.05, 0.2], SHARE, ("0\u202f%", "5\u202f%", "10\u202f%", "15\u202f%", "20\u202f%")),
+        ([1.2, 4.4], SCORE, ("0", "1", "2", "3", "4", "5")),
         ([None], RATIO, ("0", "0.25", "0.5", "0.75", "1")),
         ([0.0, 60.0], MONEY, ("$0", "$20", "$40", "$60")),
         ([-0.4, 0.4], SHARE, ("−40\u202f%", "−20\u202f%", "0\u202f%", "20\u202f%", "40\u202f%")),

@@ -84,7 +84,7 @@ def test_the_sentences() -> None:
     assert "got through" in found["trend"]
     assert "; the two are not distinguishable" in found["trend"]
     assert found["segments"].startswith("Between segments: ")
-    assert found["periods"].startswith("2026-01-12 to 2026-01-19 against 2026-01-05 to 2026-01-12: ")
+    assert found["periods"].startswith("The week of 12 January 2026 against the week of 5 January 2026: ")
     assert "by the rules of amplitude" in found["strip"]
     assert found["strip"].count("as asked") == 1
     assert found["agreed"].startswith("All definitions agree: 50.0")
@@ -108,6 +108,21 @@ def test_nothing_at_all_is_said_as_such() -> None:
     assert text(found["strip"]) == "Nobody entered this funnel under any of the definitions."
     assert all(len(faces(result)) == 1 for result in found.values())
     assert funnel_times(funnel(log([]), STEPS)) == Say("Nobody got to the end, so there is no time to tell.")
+
+
+def test_where_no_two_groups_can_be_compared_no_empty_chart_is_drawn() -> None:
+    alone = log([("u", 24.0 * 8, "look", None)])  # entries in one of the two weeks only
+    weeks = [WEEKS.only(at) for at in (1, 0)]
+    found = compare_funnels(*(funnel(alone, STEPS, grid=week) for week in weeks))
+    assert [plain(part.phrase) for part in faces(found)] == ["There are no two groups with entries to compare."]
+
+
+def test_periods_and_repeated_steps_are_named_as_people_name_them() -> None:
+    twice = Funnel(("look@1", "look@2"), within="24h")
+    found = compare_funnels(*(funnel(visits(), twice, grid=WEEKS.only(at)) for at in (1, 0)))
+    shown = [plain(cell) for row in table(found).rows for cell in row]
+    assert shown[:3] == ["the week of 12 January 2026", "1st look → 2nd look", "the week of 5 January 2026"]
+    assert definition(funnel(visits(), STEPS, grid=WEEKS.only(1))).endswith("entries of the week of 12 January 2026.")
 
 
 def test_times_are_of_one_funnel() -> None:

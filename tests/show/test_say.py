@@ -9,7 +9,6 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from kpi_lib.answers.actives import actives
-from kpi_lib.answers.change import Change
 from kpi_lib.answers.compute import Values, compute
 from kpi_lib.answers.intake import Intake, intake
 from kpi_lib.answers.scorecard import Scorecard, moved_by, scorecard
@@ -61,29 +60,20 @@ SHOWN_ELSEWHERE = set(
         "Themes",
         "Signals",
         "Forecast",
+        "Segmented",
         "Portfolio",
     ]
 )
 SHOP = ("orders", "total_revenue", "average_order_value", "repeat_purchase_rate", "new_customers")
 
 
-def text(shown: Say | Headline) -> str:
-    return plain(shown.phrase) if isinstance(shown, Say) else " | ".join(plain(each) for each in shown.sentences)
-
-
-def card(**more: object) -> Scorecard:
-    return scorecard(shop(), SHOP, JUNE, north_star="active_customers", **more)  # type: ignore[arg-type]
-
-
 @cache
 def plain_card() -> Scorecard:
-    return card()
+    return scorecard(shop(), SHOP, JUNE, north_star="active_customers")
 
 
-def with_change(change: Change, kpi: str = "active_customers") -> Scorecard:
-    whole = plain_card()
-    changed = [replace(each, change=change) if each.kpi.name == kpi else each for each in whole.standings]
-    return replace(whole, standings=tuple(changed))
+def text(shown: Say | Headline) -> str:
+    return plain(shown.phrase) if isinstance(shown, Say) else " | ".join(plain(each) for each in shown.sentences)
 
 
 def test_the_funnel_tells_conversion_loss_and_time() -> None:
@@ -135,51 +125,15 @@ def test_a_curve_settles_only_when_one_rate_fits_all_later_ages() -> None:
     assert "cannot be told yet" in text(say(replace(result, pooled=falling.clear())))
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (Change(0.012, -0.05, 0.08, False, 10.0), "within what chance gives (−5 to +8\u202f%)"),
-        (Change(-0.2, -0.3, -0.1, False, 10.0), "fell by 20\u202f% to"),
-        (Change(0.2, 0.1, 0.3, False, 10.0), "more than chance gives (+10 to +30\u202f%)"),
-        (Change(0.2, None, None, False, 10.0), "how much of that is chance cannot be told"),
-        (Change(0.0, None, None, False, 10.0), ", as in May 2026"),
-        (Change(None, None, None, False, None), "cannot be compared yet"),
-    ],
-)
-def test_a_change_is_told_with_what_chance_gives(change: Change, words: str) -> None:
-    assert words in plain(headline(with_change(change)).sentences[0])
+def test_who_comes_back_then_or_later_is_told_in_good_order() -> None:
+    found = text(say(cohorts(visits(), Cohorts(grain="week", mode="on_or_after"))))
+    assert "came back in week 1 or later" in found
+    assert "in week 4 or later" in found
 
 
-def test_the_clearest_mover_comes_second() -> None:
-    moving = with_change(Change(0.5, 0.4, 0.6, False, 10.0), "orders")
-    assert "Orders rose by 50\u202f%" in plain(headline(moving).sentences[1])
-    still = Change(0.01, -0.1, 0.12, False, 10.0)
-    quiet = replace(moving, standings=tuple(replace(each, change=still) for each in moving.standings))
-    assert "Nothing else moved clearly" in plain(headline(quiet).sentences[1])
-
-
-def test_tiles_colour_only_clear_changes_and_say_what_is_better() -> None:
-    churn = with_change(Change(0.5, 0.4, 0.6, False, 10.0), "orders")
-    tones = {each.label: each.change.tone for each in tiles(churn).tiles if each.change}
-    assert tones["Orders"] == "good"
-    quiet = with_change(Change(0.5, -0.4, 1.6, False, 10.0), "orders")
-    assert {each.label: each.change.tone for each in tiles(quiet).tiles if each.change}["Orders"] == "plain"
-
-
-@pytest.mark.parametrize(
-    ("target", "state"),
-    [
-        ({"value": 1}, "met"),
-        ({"value": 9999, "due": date(2026, 6, 30)}, "missed"),
-        ({"value": 9999, "due": date(2027, 1, 1)}, "cannot_tell"),
-        ({"value": 9999}, "cannot_tell"),
-    ],
-)
-def test_a_target_that_is_not_due_is_not_missed(target: dict[str, object], state: str) -> None:
-    whole = card(targets=[{"kpi": "orders", **target}])
-    tile = next(each for each in tiles(whole).tiles if each.label == "Orders")
-    assert tile.target is not None
-    assert tile.target.state == state
+def test_sessions_of_one_moment_have_no_length_to_tell() -> None:
+    found = text(say(session_figures(log([("u", 1.0, "look", None), ("v", 2.0, "look", None)]))))
+    assert found == "2 sessions of 2 users; how long they last is not in these data: each holds one moment only."
 
 
 def closed(low: float | None, high: float | None) -> Intake:
@@ -281,7 +235,7 @@ def test_intervals_say_their_unit_once() -> None:
 
     assert between(0.1, 0.2) == "10.0 – 20.0\u202f%"
     assert between(None, 0.2) == ""
-    assert span_of_change(0.001, 0.02, SHARE, points=True) == "+0.1 to +2 points"
+    assert span_of_change(0.001, 0.02, SHARE, points=True) == "+0.10 to +2.0 points"
     assert moved(0.0, COUNT, points=False, sign=True) == "0\u202f%"
     assert written(None, SHARE) == "—"
 
