@@ -300,3 +300,72 @@ def test_the_order_of_rows_changes_nothing() -> None:
     )
     assert one.equals(other)
     assert isinstance(one["start"][0], datetime)
+
+
+def planned(seed: int) -> list[tuple[str, int, int | None, int, str]]:
+    dice = random.Random(seed)
+    return [(*row, dice.choice(("large", "small"))) for row in history(dice)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_each_plan_stands_with_what_is_paid_for_it(seed: int) -> None:
+    """Who pays just before a period's end, by customer and plan; a stretch carries the plan of the dearest subscription."""
+    rows = planned(seed)
+    data = Dataset.of(
+        {
+            "subscriptions": table(
+                [
+                    {
+                        "user_id": who,
+                        "start": instant(a),
+                        "end": None if b is None else instant(b),
+                        "mrr": mrr,
+                        "plan": plan,
+                    }
+                    for who, a, b, mrr, plan in rows
+                ]
+            )
+        },
+        observed_from=instant(0),
+        observed_until=instant(90 * DAY),
+    ).with_by(("plan",))
+    grid = Grid.calendar("week", date(1970, 1, 1), date(1970, 3, 20), zone="UTC")
+    runs = standing(data, grid).collect().rows(named=True)
+    for at, end in enumerate(micros(each) for each in grid.ends):
+        wanted: dict[tuple[str, str], int] = {}
+        for who, a, b, mrr, plan in rows:
+            if mrr and a < end and (b is None or end <= b) and (b is None or b > a):
+                wanted[who, plan] = wanted.get((who, plan), 0) + mrr
+        found = {(run["user_id"], run["plan"]): run["mrr"] for run in runs if run["first"] <= at < run["stop"]}
+        assert found == wanted, (seed, at)
+    assert stretches(data, apart=True).columns[:2] == ["customer", "plan"]
+    assert len(stretches(data, apart=True).columns) == len(stretches(data).columns)
+    for each in stretches(data).rows(named=True):
+        now = micros(each["start"])
+        alive = [
+            row
+            for row in rows
+            if row[0] == each["customer"] and row[3] and row[1] <= now and (row[2] is None or now < row[2])
+        ]
+        assert each["mrr"] == sum(row[3] for row in alive), seed
+        dearest = min(alive, key=lambda row: (-row[3], row[1], row[4]), default=None)
+        assert each["plan"] == (dearest and dearest[4]), seed
+
+
+def test_a_subscription_counts_from_its_first_observed_instant_and_pays_after_its_trial() -> None:
+    late = {"user_id": "ann", "start": "01-05", "trial_end": "02-01", "mrr": 100}
+    assert [contracts(sold(late, until=until)).height for until in ("02-01", "02-02")] == [0, 1]
+    trial = sold({"user_id": "ann", "start": "01-05", "trial_end": "01-19", "mrr": 100})
+    assert contracts(trial)["start"].to_list() == [moment("01-19")]
+
+
+def test_an_account_is_known_by_who_subscribed_first() -> None:
+    users = pl.DataFrame({"user_id": ["ann", "bob", "cat"], "account_id": ["acme"] * 3})
+    rows = [
+        {"user_id": who, "start": day, "mrr": 100}
+        for who, day in (("cat", "02-01"), ("bob", "01-05"), ("ann", "01-20"))
+    ]
+    for apart in (False, True):
+        found = stretches(sold(*rows, users=users), apart=apart)
+        assert found["user_id"].unique().to_list() == ["bob"]
+        assert found.columns == ["customer", "user_id", "mrr", "start", "stop", "before", "since"]
