@@ -191,8 +191,8 @@ def moved(amount: float, unit: Unit, *, points: bool, sign: bool = False) -> str
 
 
 def _two(size: float) -> str:
-    """Percents and points in two digits, zeros at the end included, and nothing finer than a hundredth."""
-    if round(size, 1) >= 10 or size == 0:
+    """Percents and points in two digits, zeros at the end included, and where a hundredth shows it nothing finer."""
+    if round(size, 1) >= 10 or size < 0.005:
         return significant(size, 2)
     return f"{size:.1f}" if round(size, 2) >= 1 else f"{size:.2f}"
 

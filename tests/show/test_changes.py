@@ -17,7 +17,7 @@ def test_a_change_too_small_to_tell_is_not_written_out_in_digits() -> None:
     assert moved(-0.00004, COUNT, points=False) == "<0.01\u202f%"
     assert moved(0.0001, SHARE, points=True) == "0.01 points"
     assert moved(0.0068, RATIO, points=True) == "0.0068"
-    assert span_of_change(-0.00001, 0.02, SHARE, points=True) == "0 to +2 points"
+    assert span_of_change(-0.00001, 0.02, SHARE, points=True) == "0 to +2.0 points"
     assert span_of_change(0.000031, 0.00004, SHARE, points=True) == "+0.0031 to +0.004 points"
 
 
