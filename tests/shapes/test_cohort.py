@@ -203,3 +203,48 @@ def test_nobody_has_cohorts_of_nobody() -> None:
     empty = cohorts(told("-"), Cohorts(grain="month"))
     assert empty.table.is_empty()
     assert empty.to_dict()["cohorts"] == []
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"clock": "elapsed"}, {"grain": "day", "mode": "on_or_after"}, {"recurring": True}]
+)
+def test_a_segment_of_users_is_the_cohorts_of_these_users_alone(rules: dict[str, Any]) -> None:
+    """Those of whom nobody knows the plan are a segment, too."""
+    seen = 0
+    for seed in range(10):
+        log, _ = random_cohort(seed)
+        plans = {row[0]: ("free", "paid", None)[int(row[0][1:]) % 3] for row in log.rows}
+        users = pl.DataFrame(
+            {"user_id": list(plans), "tier": list(plans.values())}, schema_overrides={"tier": pl.String}
+        )
+        spec = Cohorts(**rules)
+        data = dataset(log.rows, log.observed_until, zone=log.zone, tables={"users": users})
+        if not plans:
+            continue
+        whole = cohorts(data.with_by(("tier",)), spec)
+        for rows in (whole.table, whole.pooled, whole.curve):
+            assert rows["tier"].to_list() == sorted(rows["tier"], key=lambda each: (each is None, each)), seed
+        for key, group in whole.to_dict()["groups"].items():
+            own = [row for row in log.rows if (plans[row[0]] or "null") == key]
+            alone = cohorts(dataset(own, log.observed_until, zone=log.zone), spec).to_dict()
+            assert [(one["start"], one["size"]) for one in group["cohorts"]] == [
+                (one["start"], one["size"]) for one in alone["cohorts"]
+            ], (seed, key)
+            for mine, theirs in zip(group["cohorts"], alone["cohorts"], strict=True):
+                size = len(theirs["cells"])
+                assert mine["cells"][:size] == theirs["cells"], (seed, key)
+                assert not any(cell["retained"] for cell in mine["cells"][size:])
+            assert [row["retained"] for row in group["pooled"]][: len(alone["pooled"])] == [
+                row["retained"] for row in alone["pooled"]
+            ]
+            seen += sum(cell["retained"] for one in alone["cohorts"] for cell in one["cells"][1:])
+    assert seen > 5
+
+
+def test_a_segment_of_one_cell() -> None:
+    data = told("ann 01-05 use free\nbob 01-05 use", until="01-20").with_by(("plan",))
+    groups = cohorts(data, Cohorts(grain="month")).to_dict()["groups"]
+    assert {key: [len(one["cells"]) for one in group["cohorts"]] for key, group in groups.items()} == {
+        "free": [1],
+        "null": [1],
+    }
