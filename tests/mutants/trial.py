@@ -19,7 +19,6 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar
 
-os.environ["POLARS_MAX_THREADS"] = "1"  # the tables of tests are small
 import hypothesis
 import numpy  # noqa: F401 - loaded once for all trials
 import polars  # noqa: F401
