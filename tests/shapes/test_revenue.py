@@ -197,6 +197,7 @@ def test_segments_follow_the_customer_through_a_change_and_add_up() -> None:
         {"user_id": "bob", "start": "01-05", "mrr": 700, "plan": None},
     )
     found = mrr_bridge(data, months(3), ("plan",)).table
+    assert found["plan"].unique(maintain_order=True).to_list() == ["large", "small", None]
     assert found.filter(pl.col("plan") == "small").select(FLOW).rows()[1] == (1_000, 0, 500, 0, 0, 0, 1_500)
     whole = found.group_by("start").agg(pl.col(FLOW).sum()).sort("start").select(FLOW).rows()
     assert whole == flow(data, months(3))
@@ -369,3 +370,41 @@ def test_an_account_is_known_by_who_subscribed_first() -> None:
         found = stretches(sold(*rows, users=users), apart=apart)
         assert found["user_id"].unique().to_list() == ["bob"]
         assert found.columns == ["customer", "user_id", "mrr", "start", "stop", "before", "since"]
+
+
+def test_who_comes_twice_in_a_month_belongs_to_the_plan_of_the_first_time() -> None:
+    data = sold(
+        {"user_id": "ann", "start": "02-05", "end": "02-07", "mrr": 100, "plan": "first"},
+        {"user_id": "ann", "start": "02-10", "mrr": 300, "plan": "second"},
+    )
+    found = mrr_bridge(data, months(2), ("plan",), mrr_movements="events").table.filter(
+        pl.col("start") == date(2026, 2, 1)
+    )
+    assert found.select("plan", "new", "reactivation", "churn", "closing").rows() == [
+        ("first", 100, 300, 100, 300),
+        ("second", 0, 0, 0, 0),
+    ]
+
+
+def test_a_customer_at_one_cent_is_one() -> None:
+    found = mrr_bridge(sold({"user_id": "ann", "start": "01-05", "end": "03-05", "mrr": 1}), months(3)).table
+    counts = [f"customers_{name}" for name in ("opening", "new", "back", "lost", "closing")]
+    assert found.select(counts).rows() == [(0, 1, 0, 0, 1), (1, 0, 0, 0, 1), (1, 0, 0, 1, 0)]
+
+
+def test_the_frame_of_a_bridge_tells_what_came_for_each_that_went() -> None:
+    data = sold(
+        {"user_id": "ann", "start": "01-05", "end": "02-05", "mrr": 1},
+        {"user_id": "ann", "start": "03-05", "end": "03-09", "mrr": 1},
+        {"user_id": "bob", "start": "02-05", "mrr": 300},
+        {"user_id": "bob", "start": "03-05", "mrr": 150},
+    )
+    found = mrr_bridge(data, months(4))
+    frame = found.frames["mrr_bridge"]
+    # February: 3.00 came and 0.01 went; March: 0.01 came back, 1.50 more, and 0.01 went
+    assert frame["quick_ratio"].to_list() == [None, 300.0, 151.0, None]
+    assert frame["new"].to_list() == [0.01, 3.0, 0.0, 0.0]
+    assert found.table["customers_back"].to_list() == [0, 0, 1, 0]
+    assert frame.drop("quick_ratio").equals(found.amounts)
+    nothing = mrr_bridge(Dataset.of({}, observed_from=moment("01-01"), observed_until=moment("02-01")), months(1))
+    assert nothing.frames["mrr_bridge"].is_empty()

@@ -28,7 +28,7 @@ from tests.brute.periods import Calendar
 from tests.brute.rows import MINUTE
 from tests.brute.sessions import Session, session_summary
 from tests.brute.sessions import sessions as walked
-from tests.build import dataset, events, instant, told
+from tests.build import dataset, events, instant, parted, scanned, told
 
 Numbered = tuple[str, int, str | None]  # user, time in microseconds, number of the session
 
@@ -230,4 +230,7 @@ def test_sessions_of_nobody() -> None:
     assert sessions(empty).collect().is_empty()
     for grid in (None, parse_period("2026-01", zone="UTC")):
         assert session_figures(empty, grid=grid).to_dict() == told_of([])
+    quiet = dataset([("ann", 0, "use", 0, {})], 60 * MINUTE)
+    for form in (parted, scanned):
+        assert session_figures(form(quiet), grid=parse_period("2026-01", zone="UTC")).to_dict() == told_of([])
     assert isinstance(sessions(told("ann 01-05 a")).collect()["time"][0], datetime)
