@@ -98,7 +98,7 @@ def _render(
     nothing = {"period": "", "by": {}, "status": "failed", "folder": "", "seconds": 0.0}
     rows += [{"name": name, **nothing, "error": why} for name, why in refused.items()]
     sums = reconciled(outcomes)
-    found = {"reports": rows, "reconciled": sums, "sums": [told(each) for each in sums]}
+    found = {"reports": rows, "reconciled": sums, "sums": told(outcomes)}
     if all(row["status"] != "failed" for row in rows):
         again = {**found, "reports": [{**row, "status": "unchanged", "seconds": 0.0} for row in rows]}
         stand = [each.folder for each in outcomes]

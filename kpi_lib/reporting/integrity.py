@@ -18,11 +18,13 @@ FIGURE = re.compile(r'<data class="kpi-figure"([^>]*)>')
 ATTRIBUTE = re.compile(r' (?:data-)?([a-z]+)="([^"]*)"')
 TOLD_TOGETHER = {*ACTIVITY, "stickiness"}  # one row of actives holds several figures, each in its own column
 LISTED = 3
+OWN = ("kpi", "start", "end", "unit", "status", "event")  # texts of values that are no segment
+DIVIDED = (("funnel", ("step",), "units"), ("cohort", ("start", "k"), "size"))  # told whole and by segment on one page
 Rows = dict[tuple[str, str], list[dict[str, Any]]]  # by KPI and first day
 
 
-def checklist(html: str, values: pl.DataFrame, facts: Mapping[str, Any]) -> list[tuple[bool, str]]:
-    """Each check with whether it held, in words."""
+def checklist(html: str, values: pl.DataFrame, facts: Mapping[str, Any], *, least: int = 0) -> list[tuple[bool, str]]:
+    """Each check with whether it held, in words; where figures about fewer than `least` are withheld, no sum is whole."""
     return [
         *_figures(html, values),
         *_rows(facts),
@@ -30,6 +32,7 @@ def checklist(html: str, values: pl.DataFrame, facts: Mapping[str, Any]) -> list
         *_intervals(values),
         *_shares(values),
         *_bridge(values),
+        *(() if least else _segments(values)),
     ]
 
 
@@ -131,3 +134,28 @@ def _bridge(values: pl.DataFrame) -> Iterator[tuple[bool, str]]:
     odd = known.filter((moved - pl.col("closing")).abs() > 0.005)
     words = f"{_said(known.height, 'period')} of recurring revenue: opening and movements give the closing"
     yield odd.is_empty(), words if odd.is_empty() else f"{words}, but not in {odd.height:,}"
+
+
+def _segments(values: pl.DataFrame) -> Iterator[tuple[bool, str]]:
+    """Nobody of the whole is missing in its segments; somebody may be in several, so they may hold more."""
+    for name, keys, field in DIVIDED:
+        rows = values.filter(kpi=name)
+        if rows.is_empty() or not {*keys, field} <= set(rows.columns):
+            continue
+        columns = [each for each, kind in rows.schema.items() if kind == pl.String and each not in OWN]
+        alone = [pl.col(each).is_null() for each in columns]
+        whole = rows.filter(pl.col(field).is_not_null(), *alone).unique([*keys, field])
+        whole = whole.filter(pl.len().over(keys) == 1).select(
+            *keys, whole=field
+        )  # of several none is known to be meant
+        for column in columns:
+            others = [pl.col(each).is_null() for each in columns if each != column]
+            parts = rows.filter(pl.col(column).is_not_null(), *others).unique([*keys, column])
+            parts = parts.group_by(keys).agg(pl.col(field).sum())
+            both = whole.join(parts, on=list(keys), how="inner")
+            odd = both.filter(pl.col(field) < pl.col("whole")).height
+            if both.height:
+                yield (
+                    odd == 0,
+                    _held(both.height, odd, "count", f"is there again in the segments by {column} ({name})"),
+                )

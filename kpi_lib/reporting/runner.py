@@ -143,7 +143,7 @@ def _make(
 def _write_pages(book: "NotebookNode", made: Mapping[str, Any], job: Job, new: Path) -> None:
     """The page, with what could be checked of it and what differs from its forerunner, and if asked for the same on paper."""
     text = page(book, job.head)
-    checks = checklist_html(checklist(text, pl.read_parquet(new / VALUES), made["facts"]))
+    checks = checklist_html(checklist(text, pl.read_parquet(new / VALUES), made["facts"], least=job.head.least))
     told = join(checks, restated_html(made["restated"], made["facts"].get("currency", "USD"))).text
     (new / HTML).write_text(text.replace(LATER, told), "utf-8", errors="backslashreplace")
     if job.pdf:

@@ -191,7 +191,7 @@ def misread(figure: Printed) -> bool:
         return abs(shown - value) > SIZES[spans[-1][1]] / 2 + 1e-6
     if less := re.fullmatch(r"<([\d.]+) (?:%|points)", text):
         return not 0 < abs(value) * 100 < float(less[1])
-    found = re.fullmatch(r"[−+]?[$€£]?([\d,]+(?:\.(\d+))?)(?: %| points)?", text)
+    found = re.fullmatch(r"[−+]?[$€£]?([\d,]+(?:\.(\d+))?)(?: %| points| units?)?", text)
     if found is None:
         return True
     shown, digits = float(found[1].replace(",", "")), len(found[2] or "")
@@ -210,7 +210,9 @@ def _scales(figure: Printed, text: str) -> tuple[int, ...]:
         return (100,)
     field, kpi = figure.attributes["data-field"], figure.attributes["data-kpi"]
     if field in ("change_low", "year_change_low", "previous_low") or (
-        kpi.startswith(("funnel", "cohort")) and field in ("low", "high", "rate")
+        kpi.startswith(("funnel", "cohort", "adoption"))
+        and not kpi.startswith("cohort_revenue")
+        and field in ("low", "high", "rate")
     ):
         return (100, 1) if field != "previous_low" and "change" in field else (100,)
     return (1, 30) if kpi == "stickiness" else (1,)

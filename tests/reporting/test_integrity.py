@@ -77,3 +77,27 @@ def test_the_list_opens_itself_when_something_is_wrong() -> None:
     assert "open=" not in good
     assert "1 did not hold" in bad
     assert 'open=""' in bad
+
+
+@pytest.mark.parametrize(("free", "held"), [(6, True), (9, True), (5, False)])
+def test_segments_hold_everybody_of_the_whole(*, free: int, held: bool) -> None:
+    steps = {"kpi": ["funnel"] * 6, "step": [1, 2] * 3, "units": [10, 4, free, 3, 4, 1], "event": ["a", "b"] * 3}
+    values = pl.DataFrame({**steps, "plan": [None, None, "free", "free", "pro", "pro"]})
+    told = [(fine, words) for fine, words in checklist("", values, {}) if "segments" in words]
+    assert [fine for fine, _ in told] == [held]
+    assert told[0][1] == "of 2 counts each is there again in the segments by plan (funnel)" + (
+        "" if held else ", but not 1"
+    )
+    assert not [words for _, words in checklist("", values, {}, least=11) if "segments" in words]
+    alone = values.filter(pl.col("plan").is_null())
+    assert not [words for _, words in checklist("", alone, {}) if "segments" in words]
+
+
+def test_two_funnels_or_two_columns_at_once_are_not_taken_for_a_whole_and_its_parts() -> None:
+    steps = {"kpi": ["funnel"] * 4, "step": [1] * 4, "units": [10, 20, 3, 4]}
+    two = pl.DataFrame({**steps, "plan": [None, None, "free", "pro"]})
+    crossed = pl.DataFrame(
+        {**steps, "units": [10, 1, 1, 1], "plan": [None, "a", "a", "b"], "land": [None, "x", "y", "x"]}
+    )
+    for values in (two, crossed):
+        assert not [words for _, words in checklist("", values, {}) if "segments" in words]
