@@ -176,6 +176,7 @@ def _apart(text: Text) -> bool:
     return bool(held or age or " Counted as: " in text.words)
 
 
+MONTH_SECONDS = 86_400 * 365.25 / 12
 SIZES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 
@@ -185,6 +186,8 @@ def misread(figure: Printed) -> bool:
     if not raw:
         return text not in ("—", "")
     value = float(raw)
+    if months := re.fullmatch(r"([\d.]+) months?", text):
+        return abs(float(months[1]) - value / MONTH_SECONDS) > 0.0501
     spans = re.findall(r"([\d.]+) (d|h|min|s)\b", text)
     if spans:
         shown = sum(float(number) * SIZES[size] for number, size in spans)

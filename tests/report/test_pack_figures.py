@@ -82,5 +82,7 @@ def equal_to_the_command(rows: list[dict[str, Any]], every: str, *, asked: Calla
     ]
     parts = catalogue()[last["kpi"]].parts
     for row in own:
+        if parts and row["status"] == "no_denominator":
+            continue  # a component that only an earlier period has
         found = [each for each in told if all(each["by"].get(part) == row.get(part) for part in parts)]
         assert any({f: row[f] for f in FIELDS} == {f: each[f] for f in FIELDS} for each in found), (row, found)
