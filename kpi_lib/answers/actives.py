@@ -66,7 +66,8 @@ def actives(
     if window is not None:
         one = rolling(data.with_by(tuple(by)), grid, window, events=events)
         wide = wide.join(one, on=keys, how="left", nulls_equal=True, maintain_order="left")
-    whole = [a >= data.observed_from and b <= data.observed_until for a, b in zip(grid.starts, grid.ends, strict=True)]
+    since = data.recorded(data.activity).observed_from
+    whole = [a >= since and b <= data.observed_until for a, b in zip(grid.starts, grid.ends, strict=True)]
     ends = pl.DataFrame({"end": grid.stops, "complete": whole})
     rows = wide.join(ends, on="end", how="left", maintain_order="left")
     return Actives(rows, values.by, grid.every, origin_of(data))
@@ -76,6 +77,7 @@ def rolling(data: Dataset, grid: Grid, window: int, *, events: Sequence[str]) ->
     """Distinct users of the `window` days to the end of each period: segments, start, end, rolling."""
     if window < 1:
         raise UsageError(f"a window of {window} days is not possible: it must be 1 or more.")
+    data = data.recorded(data.activity)
     own = grid.trailing(f"{window}d")
     frame = own.frame(data.observed_from, data.observed_until)
     counted = settle(tally(distinct(data, own, events=events), COUNT, data, own), data, frame)

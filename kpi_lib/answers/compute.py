@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.demands import missing_inputs, units_of, value_of
-from kpi_lib.answers.statistics import moved, prepared, sources_of, tallied
+from kpi_lib.answers.statistics import moved, prepared, seen_by, sources_of, tallied
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import DERIVED, GAP
@@ -121,7 +121,7 @@ def _lacks_segment(kpi: Kpi, data: Dataset) -> str | None:
 
 def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> tuple[pl.DataFrame, str]:
     """The tidy rows of one KPI, and the reason if there are no figures."""
-    data = replace(data, source=sources_of(kpi, data))
+    data = seen_by(kpi, data)
     if missing := missing_inputs(kpi, data):
         return _blank(kpi, data, grid, "missing_input"), f"needs {', '.join(missing)}"
     required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]
@@ -277,9 +277,8 @@ def replicated(kpi: Kpi, data: Dataset, grid: Grid) -> pl.DataFrame:
     Columns: start, components, left_out, value. Periods that are void, early or not over are left out. The basis for
     intervals of differences between periods: the same users are left out on both sides.
     """
-    window = grid.trailing(kpi.window_on(grid.every))
+    data, window = seen_by(kpi, data), grid.trailing(kpi.window_on(grid.every))
     whole = _periods(kpi, data, grid, window).filter(~(pl.col("void") | pl.col("partial") | pl.col("early")))
-    data = replace(data, source=sources_of(kpi, data))
     copies = _copies(kpi, data, grid, data.settings).with_columns(pl.col("value").cast(pl.Float64))
     if kpi.unit.money:
         scale = pl.Series([10.0 ** minor_digits(data.currency)] * len(copies))

@@ -45,6 +45,12 @@ def sources_of(kpi: Kpi, data: Dataset) -> tuple[str, ...]:
     return tuple(sorted(there - {"users"}))
 
 
+def seen_by(kpi: Kpi, data: Dataset) -> Dataset:
+    """The data as a KPI sees them: the tables that it reads, from when on all of these were kept."""
+    source = sources_of(kpi, data)
+    return replace(data.recorded(*source), source=source)
+
+
 @contextmanager
 def prepared(asked: Sequence[tuple[Kpi, Grid]], data: Dataset, choices: Mapping[str, Any]) -> Iterator[None]:
     """Have the statistics of KPIs computed in parts first, where an engine is in force; the others are computed here."""
@@ -84,7 +90,7 @@ def _counted(data: Dataset, *, keys: Sequence[Key], choices: Mapping[str, Any]) 
     found = {}
     for name, window, folds in keys:
         kpi = find(name)
-        own = replace(data, source=sources_of(kpi, data))
+        own = seen_by(kpi, data)
         try:
             found[name, window, folds] = tallied(kpi, own, window, choices, folds=folds).frame
         except (ChoiceNeeded, SegmentMissing):

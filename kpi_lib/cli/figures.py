@@ -65,6 +65,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
       kpi active --from 2024-06-01 --to 2024-07-01 --every week
     """
     from kpi_lib.answers.actives import actives
+    from kpi_lib.core.period import local_day
 
     workspace = place.open()
     data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
@@ -75,6 +76,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
     )
     last = found.table["start"].unique().sort().tail(LAST)
     shown = found.table if given else found.table.filter(found.table["start"].is_in(last.implode()))
+    until = local_day(data.observed_until, data.zone)
     names = ("dau", "wau", "mau", *(("rolling",) if asked["window"] else ()))
     wide = [f"{asked['window']} days"] if asked["window"] else []
     heads = [*found.by, "from", "daily", "weekly", "monthly", *wide, "stickiness", ""]
@@ -84,7 +86,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
             r["start"],
             *(show(r[k], COUNT) for k in names),
             show(r["stickiness"], FRACTION),
-            "" if r["complete"] else "not over",
+            "" if r["complete"] else "not over" if r["end"] > until else "not watched",
         ]
         for r in shown.iter_rows(named=True)
     ]

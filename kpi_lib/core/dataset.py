@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from kpi_lib.core.beginnings import beginnings
 from kpi_lib.core.errors import DataError, KpiWarning, UsageError, nearest, unknown
 from kpi_lib.core.period import local_day, midnight
 from kpi_lib.core.schema import TABLES, empty, moment, since
@@ -63,7 +64,7 @@ class Dataset:
     the events in a form that the fast shapes read, where there is one. `source` names the tables that a figure reads: a
     segment column of theirs is meant, not one of the same name elsewhere. `counting`: users are only counted, so that
     a unit frame may hold counts of equal units. `kept` holds what several figures share. `whole`: these are some of the
-    users, of data of which that much must be known.
+    users, of data of which that much must be known. `begins`: logs that were kept only from then on.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -83,6 +84,7 @@ class Dataset:
     counting: bool = False
     kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     whole: Whole | None = None
+    begins: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -105,12 +107,15 @@ class Dataset:
         days: list[date] = []
         if observed_from is None or observed_until is None:
             days = _days(tables, ("events", "transactions"), zone) or _days(tables, tuple(tables), zone)
+        given = observed_from
         if observed_from is None:
             known = min(days) if days else local_day(observed_until, zone) if observed_until else date(1970, 1, 1)
             observed_from = midnight(known, zone)
         if observed_until is None:
             until = max(days) if days else local_day(observed_from, zone)
             observed_until = midnight(until + timedelta(days=1), zone)
+        if given is None and "begins" not in choices:  # who says from when on they were watched, says it of all tables
+            choices["begins"] = beginnings(tables, observed_from, zone)
         activity = choices.pop("activity", None) or ("events" if "events" in tables else "transactions")
         if scans:
             frames = _read_later(ordered, scans)
@@ -132,6 +137,11 @@ class Dataset:
     def known(self, name: str) -> pl.LazyFrame:
         """A canonical table as it was known at `observed_until`: no later rows, and what happened later not known yet."""
         return _known(name, self[name], self.observed_until, self.zone)
+
+    def recorded(self, *tables: str) -> "Dataset":
+        """The data from when on all these tables were kept."""
+        begun = [self.begins[name] for name in tables if name in self.begins]
+        return replace(self, observed_from=min(max(begun), self.observed_until)) if begun else self
 
     def columns(self, name: str) -> dict[str, pl.DataType]:
         """Names and types of the columns that a table has here."""

@@ -116,6 +116,7 @@ def _periods(
     data: Dataset, grid: Grid | None, every: str, first: date | None, *, window: str | None = None
 ) -> pl.DataFrame:
     """One row per period: start, end, number, seen, left_censored (the period, or the window to its end), complete."""
+    data = data.recorded(data.activity)
     asked = grid.every if grid else every
     if asked not in GRAINS:
         raise unknown("grid", asked, GRAINS, where="the lifecycle (--every)")

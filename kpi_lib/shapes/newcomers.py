@@ -16,6 +16,7 @@ def older_than_data(data: Dataset, sizes: pl.DataFrame, grain: str) -> tuple[str
 
     `sizes`: start and size of each period's newcomers, in which segments may stand apart.
     """
+    data = data.recorded(data.activity)
     since = local_day(data.observed_from, data.zone)
     if "signup_ts" in data.columns("users"):
         early = pl.col("signup_ts") < data.observed_from

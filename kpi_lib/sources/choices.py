@@ -214,6 +214,7 @@ WORKSPACE: Mapping[str, Check] = {
     "timezone": zone,
     "currency": currency,
     "week_start": one_of(WEEKDAYS),
+    "observed_from": moment,
     "observed_until": moment,
 }
 TABLE: Mapping[str, Check] = {

@@ -40,7 +40,7 @@ def load(manifest: Path, config: Mapping[str, Any], now: datetime, keep: Keep | 
     """Read every table of a workspace and write down what had to be set aside; `keep` spares files that were read before."""
     choices = config["workspace"]
     zone, currency = choices.get("timezone", "UTC"), choices.get("currency", "USD")
-    until = instant(choices.get("observed_until"), zone)
+    since, until = (instant(choices.get(each), zone) for each in ("observed_from", "observed_until"))
     tables: dict[str, Table] = {}
     # amounts may need the rates, so these come first
     for name in sorted(config["tables"], key=lambda each: (each != "rates", each)):
@@ -52,6 +52,7 @@ def load(manifest: Path, config: Mapping[str, Any], now: datetime, keep: Keep | 
     data = Dataset.of(
         {name: table.frame for name, table in tables.items()},
         zone=zone,
+        observed_from=since,
         observed_until=until,
         currency=currency,
         week_start=choices.get("week_start", "monday"),

@@ -56,6 +56,7 @@ def check(workspace: Workspace) -> Check:
 def _looks(workspace: Workspace) -> Iterator[Finding]:
     yield from _empty_tables(workspace)
     yield from stale(workspace)
+    yield from _late_logs(workspace)
     yield from _outages(workspace)
     yield from _ties(workspace)
     yield from _zero_amounts(workspace)
@@ -104,6 +105,16 @@ def turns(workspace: Workspace) -> datetime | None:
 def _last(workspace: Workspace, table: str) -> Any:  # noqa: ANN401 - a datetime or nothing
     frame = workspace.data.tables.get(table)
     return frame["time"].max() if frame is not None and len(frame) else None
+
+
+def _late_logs(workspace: Workspace) -> Iterator[Finding]:
+    """Logs that begin long after the other data: their figures have no zeros before, as nobody looked."""
+    data = workspace.data
+    for name, begun in data.begins.items():
+        day, since = local_day(begun, data.zone), local_day(data.observed_from, data.zone)
+        message = f"the log begins on {day}, {(day - since).days:,} days after the data ({since}); figures made of it begin there"
+        mend = f"if it was kept all the time and nothing happened, say so: [workspace] observed_from = {since}"
+        yield Finding(WARNING, name, message, mend, column="time", value=str(day))
 
 
 def _outages(workspace: Workspace) -> Iterator[Finding]:

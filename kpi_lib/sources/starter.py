@@ -134,6 +134,7 @@ def _head(folder: Path, guesses: list[Guess], left_out: list[str]) -> str:
         _line("timezone", '"UTC"', "assumed; the zone in which your days and weeks begin"),
         _line("currency", _quoted(currency or "USD"), why),
         _line("week_start", '"monday"', ""),
+        "# observed_from = …               # since when all tables were kept; without it, the first row",
         "# observed_until = …              # the first day that is not in the data; without it, the day after the last row",
         "",
     ])  # fmt: skip

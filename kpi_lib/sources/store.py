@@ -27,7 +27,7 @@ from kpi_lib.sources.manifest import FILE, as_funnel
 from kpi_lib.sources.ranges import INDEX, Range, Tell, ranges, read_ranges, silent, whole, write_ranges
 from kpi_lib.sources.reading import find
 
-FORMAT = 2
+FORMAT = 3
 FOLDER = Path(".kpi") / "store"
 MANIFEST = "manifest.json"
 ROWS = "rows.parquet"
@@ -140,6 +140,7 @@ def _content(data: Dataset, log: Loaded, config: Mapping[str, Any], now: datetim
         "fingerprint": data.fingerprint,
         "activity": data.activity,
         "observed": [data.observed_from.isoformat(), data.observed_until.isoformat()],
+        "begins": {name: begun.isoformat() for name, begun in data.begins.items()},
         "counts": {name: counts.to_dict() for name, counts in log.counts.items()},
         "findings": [asdict(finding) for finding in log.findings],
     }
@@ -195,6 +196,7 @@ def opened(
         currency=choices.get("currency", "USD"),
         week_start=choices.get("week_start", "monday"),
         activity=content["activity"],
+        begins={name: datetime.fromisoformat(each).astimezone(UTC) for name, each in content["begins"].items()},
         settings=config["settings"],
         features={name: tuple(events) for name, events in config["features"].items()},
         funnels={name: as_funnel(options) for name, options in config["funnels"].items()},
