@@ -157,7 +157,7 @@ def move_the_zone(shop: Workspace) -> None:
 
 def make_it_older(shop: Workspace) -> None:
     path = shop.folder / store.FOLDER / store.MANIFEST
-    path.write_text(path.read_text("utf-8").replace('"format": 2', '"format": 0'), encoding="utf-8")
+    path.write_text(path.read_text("utf-8").replace(f'"format": {store.FORMAT}', '"format": 0'), encoding="utf-8")
 
 
 def cut_a_range(shop: Workspace) -> None:
