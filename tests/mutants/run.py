@@ -25,14 +25,7 @@ from tests.mutants.trial import Base, Seen, Watch, cold, collected, forked, warm
 ROOT = Path(__file__).parents[2]
 SHARE = 0.9  # of the faults that must be caught
 SECONDS = 6.0  # of the processor, for the tests of each fault: the quickest that fit
-FUNNEL = (
-    "shapes/test_funnel.py::test_equals_brute_force",
-    "shapes/test_funnel.py::test_a_period_stays_open_while_a_second_try_is_under_way",
-    "shapes/test_funnel.py::test_segments_named_like_our_own_columns_stay_themselves",
-    "shapes/test_funnel.py::test_a_segment_that_nobody_has_is_named",
-    "shapes/test_funnel.py::test_hold_is_a_funnel_of_each_pair_of_unit_and_value",
-    "shapes/test_funnel_counts.py",
-)
+FUNNEL = ("shapes/test_funnel.py", "shapes/test_funnel_counts.py")
 # each module with the tests that look at it most closely
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "measure": ("core/measure.py", ("core/test_measure.py", "core/test_motions.py", "core/test_distribution.py")),
