@@ -53,14 +53,46 @@ product: product productid productname sku item itemid
 channel: channel acquisitionchannel source utmsource
 plan: plan planname tier
 """
-USUAL = listed(USUAL_AS_TEXT)
+# the same in German, French, Spanish, Italian, Portuguese and Dutch, without accents
+ELSEWHERE_AS_TEXT = """
+user: kundennr kundennummer kundenid kunde benutzerid benutzer nutzerid nutzer mitgliedsnr mitglied besucherid
+user: idclient numeroclient numclient utilisateur idutilisateur utilisateurid cliente idcliente clienteid usuario
+user: idusuario usuarioid utente idutente klantid klantnummer klant gebruiker gebruikerid
+time: datum zeit zeitpunkt zeitstempel uhrzeit bestelldatum rechnungsdatum kaufdatum datecommande datefacture dateachat
+time: horodatage fecha fechapedido fechacompra fechafactura dataordine dataacquisto datapedido datacompra besteldatum
+time: factuurdatum data
+event: ereignis aktion vorgang evenement evento accion acao azione gebeurtenis actie
+amount: betrag gesamtbetrag bruttobetrag nettobetrag rechnungsbetrag umsatz summe gesamtsumme preis montant montantttc
+amount: montanttotal prix importe importetotal monto precio valor valortotal preco importo prezzo bedrag prijs totaal totale
+order: bestellnr bestellnummer bestellung rechnungsnr rechnungsnummer rechnung auftragsnr commande numerocommande
+order: facture numerofacture pedido numeropedido factura ordine fattura bestelling factuur factuurnummer
+signup: anlagedatum registrierungsdatum registriertam anmeldedatum kundeseit dateinscription datecreation fecharegistro
+signup: fechaalta dataregistrazione datacadastro registratiedatum
+currency: wahrung waehrung devise moneda divisa valuta moeda
+product: produkt artikel artikelnr produit article producto articulo prodotto produto artikelnummer
+channel: kanal canal canale
+plan: tarif forfait tarifa piano plano
+"""
+USUAL = listed(USUAL_AS_TEXT + ELSEWHERE_AS_TEXT.lstrip())
 BELONGS = {
     "events": ("event_id", "session_id", "ingested"),
     "transactions": ("transaction_id", "product"),
     "users": ("channel", "plan"),
 }
 MONEY_WORDS = ("amount", "revenue", "price", "total", "value", "sales")
-PEOPLE = ("user", "customer", "member", "account", "client", "people")
+PEOPLE = (
+    "user",
+    "customer",
+    "member",
+    "account",
+    "client",
+    "people",
+    "kunde",
+    "nutzer",
+    "utilisateur",
+    "usuario",
+    "klant",
+)
 
 
 @dataclass(frozen=True, slots=True)

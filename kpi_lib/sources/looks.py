@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from unicodedata import normalize
 
 import polars as pl
 
@@ -16,8 +17,12 @@ SAMPLE = 100_000
 
 
 def plain(name: str) -> str:
-    """A name without separators and in small letters."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A name without separators and accents, in small letters.
+
+    >>> plain("Kunden-Nr."), plain("Währung")
+    ('kundennr', 'wahrung')
+    """
+    return re.sub(r"[^a-z0-9]", "", normalize("NFKD", name.casefold()))
 
 
 def same(raw: Raw, name: str) -> str | None:
