@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -54,18 +55,31 @@ def chart(label: str, **size: Any) -> alt.Chart:  # noqa: ANN401 - passed on
     return mark.encode(y=y, x=alt.X("value:Q", title=label), color="label:N").properties(**size)
 
 
+def tile(label: str, figure: Figure) -> Tile:
+    """A tile that can be turned to an earlier period of that name."""
+    own = Tile(label=label, value=figure, note=label, quiet=label, period=("2026-01-01", label))
+    told = {"meaning": Term(label, label), "facts": ((label, label),)}
+    return replace(own, period=("2026-02-01", f"now {label}"), earlier=(own,), **told)  # type: ignore[arg-type]
+
+
+def table(label: str, figure: Figure) -> Table:
+    """Rows to choose from by names of that kind."""
+    rows = ((label, figure), (label, figure), ("other", figure))
+    return Table(title=label, columns=(label, label), rows=rows, note=label, facts=((label, label),), choices=(0,))
+
+
 def hostile(label: str) -> str:
     """A report that has the label in every place a label can stand."""
     figure = Figure(text=label, kpi=label, value=1.0, by=((label, label),))
     shown = [
         Headline((label, marked(f"**{label}**"), figure)),
         Pills((Pill(label, "warn", label),)),
-        Tiles((Tile(label=label, value=figure, note=label, meaning=Term(label, label), quiet=label),)),
-        Table(title=label, columns=(label, label), rows=((label, figure),), note=label),
+        Tiles((tile(label, figure),)),
+        table(label, figure),
         Note(title=label, phrases=(label,)),
         lineage({label: label}),
         Say(label),
-        Picture(wide=chart(label), narrow=chart(label, width=120), alt=label, note=label),
+        Picture(wide=chart(label), narrow=chart(label, width=120), alt=label, note=label, facts=((label, label),)),
         Picture(wide=chart(label), alt=label, tile=Tile(label=label, value=figure)),
     ]
     outputs = [nbformat.v4.new_output("display_data", bundle(each)) for each in shown]
@@ -84,8 +98,12 @@ def hostile(label: str) -> str:
 
 
 def poke(opened: Any) -> None:  # noqa: ANN401 - playwright's page
-    """Unfold everything, let every chart come alive and move a real pointer over all marks."""
+    """Unfold and choose everything, let every chart come alive and move a real pointer over all marks."""
     opened.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    choices = opened.locator(".switches select").all()
+    assert len(choices) == 2  # the period of the tiles, the segment of the table
+    for choice in choices:
+        choice.select_option(index=1)
     for figure in opened.locator("[data-chart]").all():
         figure.scroll_into_view_if_needed()
         figure.locator(".live svg").wait_for()
@@ -208,16 +226,15 @@ def crowded(labels: list[str]) -> str:
     """One report with all labels, each in a table, tile, fold, sentence, picture and error."""
     figures = [Figure(text=label, kpi=label, value=1.0, by=((label, label),)) for label in labels]
     facts = tuple((label, label) for label in labels)
-    tiles = tuple(
-        Tile(label=each, value=f, note=each, meaning=each, facts=facts[:1])
-        for each, f in zip(labels, figures, strict=True)
-    )
+    tiles = tuple(replace(tile(each, f), facts=facts) for each, f in zip(labels, figures, strict=True))
     frame = pl.DataFrame({"label": labels, "value": range(1, len(labels) + 1)})
     drawn = alt.Chart(frame, title=labels[0]).mark_bar(tooltip=True).encode(y="label:N", x="value:Q", color="label:N")
     shown = [
         Headline(tuple(labels)),
         Tiles(tiles),
-        Table(title="t", columns=("a", "b"), rows=tuple(zip(labels, figures, strict=True))),
+        Table(
+            title="t", columns=("a", "b"), rows=tuple(zip(labels, figures, strict=True)) * 2, facts=facts, choices=(0,)
+        ),
         Note(title="n", phrases=tuple(labels)),
         lineage(dict(facts)),
         Picture(wide=drawn, alt="; ".join(labels)),

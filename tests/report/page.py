@@ -186,8 +186,8 @@ def misread(figure: Printed) -> bool:
     if not raw:
         return text not in ("—", "")
     value = float(raw)
-    if months := re.fullmatch(r"([\d.]+) months?", text):
-        return abs(float(months[1]) - value / MONTH_SECONDS) > 0.0501
+    if months := re.fullmatch(r"(\d+(?:\.(\d+))?) months", text):
+        return abs(float(months[1]) - value / MONTH_SECONDS) > 0.51 * 10 ** -len(months[2] or "")
     spans = re.findall(r"([\d.]+) (d|h|min|s)\b", text)
     if spans:
         shown = sum(float(number) * SIZES[size] for number, size in spans)
