@@ -34,11 +34,28 @@ def _scorecard(data: kpi.Dataset) -> Any:  # noqa: ANN401 - an explorer
 EXPLORERS: dict[str, tuple[Made, tuple[Change, ...]]] = {
     "funnel": (
         lambda data: kpi.FunnelExplorer(data, STEPS, within="7d"),
-        (("within", "1d", "7d"), ("step_2", "event_01", STEPS[1]), ("attempt", "first", ""), ("by", "country", "")),
+        (
+            ("within", "1d", "7d"),
+            ("step_2", "event_01", STEPS[1]),
+            ("by", "country", ""),
+            ("attempt", "first", ""),
+            ("attempt", "first_ever", "all"),
+            ("order", "unordered", "ordered"),
+            ("order", "strict", "ordered"),
+            ("exclude", "event_03", ""),
+        ),
     ),
     "cohorts": (
         lambda data: kpi.CohortExplorer(data),
-        (("grain", "month", "week"), ("periods", "12", ""), ("gone_after", "4", ""), ("mode", "on_or_after", "on")),
+        (
+            ("grain", "month", "week"),
+            ("periods", "12", ""),
+            ("gone_after", "4", ""),
+            ("mode", "on_or_after", "on"),
+            ("by", "country", ""),
+            ("clock", "elapsed", "calendar"),
+            ("min_events", 2, 1),
+        ),
     ),
     "segments": (
         lambda data: kpi.SegmentExplorer(data, "wau", every="week"),
@@ -49,7 +66,7 @@ EXPLORERS: dict[str, tuple[Made, tuple[Change, ...]]] = {
         lambda data: kpi.KpiChooser(data, stage="growth"),
         (("stage", "mature", "growth"), ("goal_revenue", True, False)),
     ),
-    "paths": (lambda data: kpi.PathExplorer(data), (("max_steps", 4, 5),)),
+    "paths": (lambda data: kpi.PathExplorer(data), (("max_steps", 4, 5), ("by", "country", ""))),
 }
 
 

@@ -187,7 +187,7 @@ def test_every_control_of_segments_gives_what_its_twin_gives(explorers: dict[str
     case.change("Every", "month", "every='month'", every="month")
     case.change("Periods", "4", "periods=4", periods=4)
     case.change("Only", "platform=mobile", "only='platform=mobile'", only="platform=mobile")
-    case.change("Split by", "nothing", "periods=4)", by=None)
+    case.change("Split by", "nothing", "'actions_per_user', only='platform=mobile', every=", by=None)
 
 
 def test_every_control_of_targets_gives_what_its_twin_gives(explorers: dict[str, Shown], ws: kpi.Workspace) -> None:
