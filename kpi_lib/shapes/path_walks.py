@@ -60,6 +60,7 @@ def walks(data: Dataset, *, asked: Question) -> Walks:
     user = pl.col("user_id").rle_id()
     shown = inside.select("event", *by, pl.col("step").cast(pl.Int32), user=user, **ends)
     found = shown.collect(engine="in-memory")
+    found = found.with_columns(pl.col(c).cast(pl.Enum(found[c].unique().drop_nulls().sort())) for c in by)
     counts = found.group_by("step", "event").agg(pl.len().cast(pl.Int64))
     return Walks(found, counts, _totals(stays, cut, by))
 

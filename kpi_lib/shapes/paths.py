@@ -153,29 +153,25 @@ def _counts(moves: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFr
     begun = moves.filter("begins").select("user", *by, "step", event="from")
     reached = moves.select("user", *by, pl.col("step") + 1, event="to")
     nodes = pl.concat([begun, reached])
-    return _counted(moves, ["step", "from", "to"], by), _counted(nodes, ["step", "event"], by)
+    return _counted(moves, [*by, "step", "from", "to"]), _counted(nodes, [*by, "step", "event"])
 
 
-def _counted(rows: pl.DataFrame, keys: list[str], by: list[str]) -> pl.DataFrame:
-    """Sessions and users by segment and keys; keys of few values and the user make one whole number, which is less to hash."""
+def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sessions and users by keys of few values; these and the user make one whole number, which is less to hash."""
     kinds = {key: rows.schema[key] for key in keys}
     sizes = {key: int(rows[key].to_physical().max() or 0) + 2 for key in keys}  # type: ignore[arg-type]
     code, whole = pl.lit(0, pl.UInt64), prod(sizes.values())
     for key, size in sizes.items():
         code = code * size + pl.col(key).to_physical().fill_null(size - 1).cast(pl.UInt64)
-    found = []
-    for part in rows.partition_by(by, maintain_order=True) if by and len(rows) else [rows]:
-        made = part.select(code.alias("code"), who=pl.col("user").cast(pl.UInt64) * whole + code)
-        users = (made["who"].unique() % whole).alias("code").value_counts(name="users")
-        counts = made["code"].value_counts(name="sessions").join(users, on="code")
-        found.append(counts.with_columns(pl.lit(part[column].first(), pl.String).alias(column) for column in by))
-    counted = pl.concat(found).with_columns(pl.col("sessions", "users").cast(pl.Int64))
+    made = rows.select(code.alias("code"), who=pl.col("user").cast(pl.UInt64) * whole + code)
+    users = (made["who"].unique() % whole).alias("code").value_counts(name="users")
+    found = made["code"].value_counts(name="sessions").join(users, on="code")
     for key, size in reversed(sizes.items()):
         at = pl.col("code") % size
         known, kind = pl.when(at < size - 1).then(at), kinds[key]
         own = pl.lit(kind.categories).gather(known) if isinstance(kind, pl.Enum) else known.cast(pl.Int64)
-        counted = counted.with_columns(own.alias(key), code=pl.col("code") // size)
-    return counted.select(*by, *keys, "sessions", "users")
+        found = found.with_columns(own.alias(key), code=pl.col("code") // size)
+    return found.select(*keys, pl.col("sessions", "users").cast(pl.Int64))
 
 
 def _tables(edges: pl.DataFrame, nodes: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -45,10 +45,15 @@ def drawing() -> Iterator[None]:
         yield
 
 
+def parts_of(result: object) -> list[object]:
+    """What is on show for a result; of a chart's alternatives none, because each costs as much to draw as the whole answer."""
+    return [each for each in faces(result) if each is not None and getattr(each, "choice", None) is None]
+
+
 def panel(result: object, lines: Mapping[str, str], *, name: str = "k") -> str:
     """What is on show for a result: the parts of its face, then lines of code, each under its label."""
     with drawing():
-        parts = [_part(each, f"{name}-{at}") for at, each in enumerate(faces(result)) if each is not None]
+        parts = [_part(each, f"{name}-{at}") for at, each in enumerate(parts_of(result))]
     for label, line in lines.items():
         parts += [tag("p", label, class_="kpi-note").text, tag("pre", tag("code", line)).text]
     return framed("".join(parts))

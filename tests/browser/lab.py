@@ -144,7 +144,7 @@ class Shown:
 
     def figures(self) -> dict[tuple[str, str, str], float]:
         """Every printed figure that has a value, by its place."""
-        read = "all => all.map(one => ({...one.dataset}))"
+        read = "all => all.map(one => ({...one.dataset, value: one.value}))"
         shown = self.box.locator("data.kpi-figure").evaluate_all(read)
         named = ((each, f"{each.get('start', '')}/{each.get('by', '')}") for each in shown if each["value"])
         return {(each.get("kpi", ""), place, each["field"]): float(each["value"]) for each, place in named}

@@ -10,8 +10,7 @@ from urllib.parse import urlparse
 import pytest
 
 import kpi_lib as kpi
-from kpi_lib.show.faces import faces
-from kpi_lib.show.panel import panel
+from kpi_lib.show.panel import panel, parts_of
 from tests.browser.lab import ROOT, Lab, Shown, run_all, running_lab
 from tests.show.results import figures
 
@@ -87,7 +86,7 @@ def same(shown: Shown, twin: Any, ws: kpi.Workspace) -> None:  # noqa: ANN401 - 
 def printed(result: Any) -> dict[tuple[str, str, str], float]:  # noqa: ANN401 - any result
     """Every figure of the parts that show a result, by its place."""
     found: dict[tuple[str, str, str], float] = {}
-    for figure in figures(faces(result)):
+    for figure in figures(tuple(parts_of(result))):
         by = ";".join(f"{column}={value}" for column, value in figure.by)
         if figure.value is not None:
             found[figure.kpi, f"{figure.start}/{by}", figure.field] = float(figure.value)
