@@ -151,6 +151,11 @@ class Unhappy:
     counts: pl.DataFrame
     people: pl.DataFrame
 
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """What a report hands over: how many, and nobody by name."""
+        return {"unhappy": self.counts}
+
 
 def unhappy(data: Dataset, grid: Grid) -> Unhappy:
     """The last answers of each person in the period: NPS 0 to 6 and CSAT 1 or 2, with what they said.

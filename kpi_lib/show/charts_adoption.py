@@ -9,11 +9,12 @@ import polars as pl
 from kpi_lib.core.units import RATIO, SHARE
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.show.adoption import VERDICTS, adoption_table, breadth_table, last, sentence, verdict
+from kpi_lib.show.blocks import Phrase
 from kpi_lib.show.canvas import DESK, INK, PHONE, Scale, cut, round_scale, spread, value_axis, wide
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart, ranks_picture
 from kpi_lib.show.charts_stack import Stack, stack_picture
-from kpi_lib.show.phrases import between, listed, named, plain, short_period, whole, written
+from kpi_lib.show.phrases import between, listed, named, plain, short_period, told, whole, written
 from kpi_lib.show.picture import Picture
 
 HEIGHT, LINE = 320, 15
@@ -60,9 +61,11 @@ def breadth_picture(result: Adoption) -> Picture:
     hues = [*INK.categories, *[INK.ghost] * len(names)]
     stack = Stack(bars=bars, at=tuple(at), colours=dict(zip(names, hues, strict=False)))
     summary = [row for row in result.summary.to_dicts() if row["users"]]
-    none = sum(row["users_of_none"] for row in summary if row["start"] == summary[-1]["start"]) if summary else 0
-    words = f"People by how many of the features they use; {whole(none)} {'uses' if none == 1 else 'use'} none."
-    return stack_picture(stack, alt=words, note=words, table=breadth_table(result))
+    words: Phrase = "People by how many of the features they use."
+    if summary and not result.by:
+        none = told(summary[-1], "users_of_none", whole(summary[-1]["users_of_none"]), of="adoption_summary")
+        words = (words, " ", none, " uses none." if none.value == 1 else " use none.")
+    return stack_picture(stack, alt=plain(words), note=words, table=breadth_table(result))
 
 
 def _segment(row: dict[str, Any], by: Sequence[str]) -> str:

@@ -37,15 +37,18 @@ def sentence(result: DefinitionStrip) -> Say:
     phrase += ["." if mine in (low, high) else ("; ", _share(mine), " as asked.")]
     largest = max(result.reasons.to_dicts(), key=lambda row: row["units"], default=None)
     if largest and largest["units"]:
-        changed = told(
-            largest, "units", plural(largest["units"], "unit"), of="funnel_reasons", by=("definition", "rule")
-        )
+        changed = _changed(largest, "units", plural(largest["units"], "unit"))
         phrase += [
             f" The rule that matters most: {largest['definition']} {largest['why']}, which changes ",
             changed,
             ".",
         ]
     return Say(tuple(phrase))
+
+
+def _changed(row: dict[str, Any], field: str, text: str) -> Phrase:
+    """How many units count otherwise under a rule."""
+    return told(row, field, text, of="funnel_reasons", by=("definition", "rule"))
 
 
 def _by(row: dict[str, Any]) -> str:
@@ -69,12 +72,13 @@ def strip_table(result: DefinitionStrip) -> Table:
         interval = told_between(last, of="funnel_strip", by=WHERE)
         rows.append((last["definition"], *counts, _share(last), interval, took))
     heads = ("Rules of", *names, "Share", "95 %", "Median time")
-    why = [
-        f"{row['definition']} {row['why']}: other steps for {whole(row['units'])}, only other times for {whole(row['retimed'])}."
-        for row in result.reasons.to_dicts()
-        if row["units"] or row["retimed"]
-    ]
-    return Table(title="Definitions side by side", columns=heads, rows=tuple(rows), note=" ".join(why))
+    why: list[Phrase] = []
+    for row in result.reasons.to_dicts():
+        if row["units"] or row["retimed"]:
+            steps_, times = (_changed(row, field, whole(row[field])) for field in ("units", "retimed"))
+            lead = f"{' ' if why else ''}{row['definition']} {row['why']}: other steps for "
+            why += [lead, steps_, ", only other times for ", times, "."]
+    return Table(title="Definitions side by side", columns=heads, rows=tuple(rows), note=tuple(why))
 
 
 def strip_picture(result: DefinitionStrip) -> Picture:

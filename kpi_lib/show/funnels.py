@@ -64,7 +64,25 @@ def sentence(result: FunnelResult) -> Say:
         return Say("There is nothing to tell: nobody and no segment entered this funnel.")
     needed = [not read_step(step)[1] for step in result.definition["steps"]]
     steps = [row for row in result.table.to_dicts() if needed[row["step"] - 1]]
+    if not result.by and not steps[0]["units"]:
+        return Say(_nobody(result, steps[0]))
     return Say((_entered(result), *(_by_segment(result) if result.by else _overall(result, steps))))
+
+
+def _nobody(result: FunnelResult, first: Mapping[str, Any]) -> Phrase:
+    """Why there is no conversion to tell: nobody entered, or nobody's time is up."""
+    period = result.definition.get("period")
+    at = step_name(first["event"]) + (f" in {span_name(str(period))}" if period else "")
+    if not first["in_progress"]:
+        return f"Nobody entered at {at}, so there is no conversion to tell."
+    waiting = counted(result, first, "in_progress")
+    return (
+        "Nobody whose time is up entered at ",
+        at,
+        "; ",
+        *waiting,
+        " still under way: conversion cannot be told yet.",
+    )
 
 
 def _entered(result: FunnelResult) -> str:
@@ -76,11 +94,6 @@ def _entered(result: FunnelResult) -> str:
 
 def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     first, last = steps[0], steps[-1]
-    if not first["units"]:
-        waiting = f"; {noun(result, first['in_progress'])} still under way" if first["in_progress"] else ""
-        return [
-            f"Nobody whose time is up entered at {step_name(first['event'])}{waiting}: conversion cannot be told yet."
-        ]
     rate = (part(result, last, "from_start"), " of ", *counted(result, first))
     way = f" got from {step_name(first['event'])} to {step_name(last['event'])}"
     said: list[Phrase] = [Strong((*rate, way)), " (95 % interval ", span(result, last), ")."]
@@ -92,11 +105,12 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     if last["median_seconds"] is not None and last["units"]:
         said += [" Half of those who arrived took ", part(result, last, "median_seconds"), " or less."]
     if first["units"] < FEW:
-        said.append(
-            f" {plural(first['units'], 'entry', 'entries')} is little to go by."
-            if first["units"] == 1
-            else f" {whole(first['units'])} entries are little to go by."
-        )
+        said += [
+            " ",
+            part(result, first, "units"),
+            " entry is" if first["units"] == 1 else " entries are",
+            " little to go by.",
+        ]
     return [*said, *_open(result, first)]
 
 

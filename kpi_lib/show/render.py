@@ -1,5 +1,6 @@
 """How each part of a report is written: HTML that is escaped by construction and styled by blocks.css."""
 
+import re
 from functools import singledispatch
 
 from kpi_lib.show.blocks import (
@@ -22,7 +23,6 @@ from kpi_lib.show.blocks import (
     Tiles,
 )
 from kpi_lib.show.markup import Html, escape, join, tag
-from kpi_lib.show.phrases import plain
 from kpi_lib.show.spark import spark_html
 
 FOLDED = 32  # letters of a figure's cell from which it takes several lines
@@ -209,7 +209,8 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
             place = cell.index(" (")
             bracket = tag("span", "(", inline(cell[place + 1 :]), class_="kpi-short")
             return tag("td", inline(cell[:place]), " ", bracket, class_=f"{side} kpi-both")
-        folds = " kpi-both kpi-words" if at >= text and len(plain(cell)) > FOLDED else ""
+        letters = re.sub("<[^>]*>", "", str(inline(cell)))
+        folds = " kpi-both kpi-words" if at >= text and len(letters) > FOLDED else ""
         return tag("td", inline(cell), class_=side + short + folds)
     return tag("th", inline(cell), scope="row", class_=side + short)
 

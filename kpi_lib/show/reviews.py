@@ -11,7 +11,7 @@ ARROWS = {"up": "▲ ", "down": "▼ ", "flat": "● ", "none": ""}
 WORDS = {"worse": "worse than before", "worse_year": "worse than a year ago", "better": "better than before"}
 WORDS |= {"better_year": "better than a year ago"}
 QUIET = "within what chance gives, or nothing to compare with"
-PRIVATE = "Who they are and what they said stands in .people of this result, for those who may write to them: no report holds it."
+PRIVATE = "Who they are and what they said stands in no report; .people lists them in a notebook, for those who may write to them."
 
 
 def sentence(result: Review) -> Say:
@@ -53,7 +53,7 @@ def _line(point: Point, currency: str, every: str) -> Phrase:
     told = tuple(
         ("; " if at else ": ", ARROWS[each.points], each.phrase, " ", each.against) for at, each in enumerate(moved)
     )
-    why = ", ".join(WORDS.get(reason) or f"target {TARGETS[reason]}" for reason in point.reasons)
+    why = ", ".join(WORDS.get(reason) or f"target {TARGETS[reason][2:]}" for reason in point.reasons)
     return (Strong(_figure(standing, currency)), *told, f" – {why}")
 
 

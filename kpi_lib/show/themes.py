@@ -75,7 +75,9 @@ def themes_table(result: Themes) -> Table:
         for row in result.table.iter_rows(named=True)
     )
     silent = [
-        f"{count:,} low {KINDS[kind]} answers came without words." for kind, count in result.silent.items() if count
+        f"{plural(count, f'low {KINDS[kind]} answer')} came without words."
+        for kind, count in result.silent.items()
+        if count
     ]
     note = (
         f"Words and phrases of up to {LONGEST} words in {FEWEST} low answers or more; a phrase stands for its words where the same answers "

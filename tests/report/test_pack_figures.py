@@ -41,7 +41,7 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
         assert "needs a table of" in why  # said before anything runs
         return
     report = finished(started(str(workspace), name, _last(opened, name), tmp_path / "out"), tmp_path / "out")
-    assert report.page.figures
+    assert report.page.figures or report.says("Nobody entered at 1st purchase in the week of")
     assert folded_away(report.html) == []
     assert [each for each in unfounded(report.page, report.rows) if not _one_of(each)] == []
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []

@@ -204,7 +204,7 @@ for at in range(0, len(labels), 12):
     spec = {"mark": "bar", "data": {"values": [{"l": each, "v": 1} for each in some]}, "title": some[0],
             "encoding": {"y": {"field": "l", "sort": some, "title": some[-1]}, "x": {"field": "v", "type": "quantitative"}}}
     class Chart:
-        def to_dict(self):
+        def to_dict(self, **_):
             return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", **spec}
     picture = Picture(wide=Chart(), alt=some[0], note=safe[0])
     cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("display_data", bundle(picture))])

@@ -125,6 +125,13 @@ def test_periods_and_repeated_steps_are_named_as_people_name_them() -> None:
     assert definition(funnel(visits(), STEPS, grid=WEEKS.only(1))).endswith("entries of the week of 12 January 2026.")
 
 
+def test_the_reasons_beside_a_strip_are_figures() -> None:
+    found = definition_strip(visits(), Funnel(("cart", "look")))
+    told = list(figures(table(found).note))
+    assert told
+    assert [figure for figure in told if not handed(found, figure)] == []
+
+
 def test_times_are_of_one_funnel() -> None:
     with pytest.raises(UsageError, match="leave the segments out"):
         funnel_times(funnel(visits().with_by(("plan",)), STEPS))
