@@ -254,6 +254,6 @@ def curve_table(result: CohortResult) -> Table:
         title="Who came back, all cohorts pooled",
         columns=columns,
         rows=rows,
-        text_columns=len(result.by),
+        text_columns=len(result.by) + 1,
         choices=tuple(range(len(result.by))),
     )

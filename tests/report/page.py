@@ -92,7 +92,7 @@ class Page(HTMLParser):
         elif self.blocks:
             self.blocks[-1].words += data
         else:
-            self.texts.append(Text("", (), data))
+            self.texts.append(Text("", (), words=data))
 
 
 class Folds(HTMLParser):
@@ -154,7 +154,8 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     (r"\b[Tt]he (?:last|latest) \d+ of \d+", "how much of a table is shown"),
     (r"\b(?:after|within|over|By month) \d+(?: months)?|^\d+ months$", "an age of customers"),
     (r"\bfor each 1 that went", "the unit of a ratio"),
-    (r": \S+ wanted by .* likely\.", "a target, held by tests/show/test_goals.py"),
+    (r": \S+(?: %)? wanted by .* likely\.", "a target, held by tests/show/test_goals.py"),
+    (r"at a margin of [\d.]+ % over \d+ months, discounted by [\d.]+ % a year", "settings of kpi.toml"),
     (r"Loses: below 1\. Thin: below 3\.", "the bands of lifetime value over cost"),
     (rf"\bWeek \d+: \d+(?: {MONTH})?(?: \d{{4}})?–(?=\d)", "the week in the title"),
     (rf"\b\d{{1,2}} {MONTH} \d{{4}}\b|\b{MONTH} \d{{4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b", "a date"),

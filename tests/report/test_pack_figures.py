@@ -12,7 +12,7 @@ from kpi_lib.reporting.pack import packed, refusal, template
 from kpi_lib.sources.workspace import open_workspace
 from tests.cli.conftest import kpi, log, stranger  # noqa: F401 - fixtures
 from tests.report.conftest import ROOT, finished, started
-from tests.report.page import folded_away, misread, unfounded
+from tests.report.page import folded_away, misread, strays, unfounded
 
 FIELDS = ("value", "low", "high", "n", "unripe", "unit", "status")
 PLACES = ("cdnow", "clickstream", "demo", "stranger")
@@ -45,6 +45,7 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
     assert folded_away(report.html) == []
     assert [each for each in unfounded(report.page, report.rows) if not _one_of(each)] == []
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []
+    assert strays(report.page) == []
     ours = [row for row in report.rows if row["kpi"] in catalogue() and row.get("status") is not None]
     whole = [row for row in ours if not any(row.get(each) is not None for each in opened.data.by)]
     every = template(opened, name).every
