@@ -219,7 +219,7 @@ def _depth(shade: float | None) -> str:
     """Classes of a shaded cell: the text turns where it would lose contrast, in dark mode earlier than in light."""
     if shade is None:
         return ""
-    return " kpi-shaded" + (" kpi-mid" if shade > 0.7 else "") + (" kpi-deep" if shade > 0.87 else "")
+    return " kpi-shaded" + (" kpi-mid" if shade > 0.72 else "") + (" kpi-deep" if shade > 0.88 else "")
 
 
 @html.register

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from kpi_lib.show import theme
+from kpi_lib.show.blocks import Cell, Table
 from kpi_lib.show.picture import drawable
+from kpi_lib.show.render import html
 from kpi_lib.show.theme import DARK, LIGHT, Palette
 
 
@@ -105,3 +107,47 @@ def test_charts_wear_the_theme() -> None:
         alt.theme.enable("default")
     assert spec["config"]["mark"]["color"] == LIGHT.accent
     assert spec["config"]["range"]["category"] == list(LIGHT.categories)
+
+
+def oklab(colour: str) -> list[float]:
+    """A colour in OKLab (Ottosson 2020), in which the shades are mixed."""
+    red, green, blue = channels(colour)
+    cones = [
+        (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3),
+        (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3),
+        (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3),
+    ]
+    weights = (
+        (0.2104542553, 0.793617785, -0.0040720468),
+        (1.9779984951, -2.428592205, 0.4505937099),
+        (0.0259040371, 0.7827717662, -0.808675766),
+    )
+    return [sum(weight * cone for weight, cone in zip(row, cones, strict=True)) for row in weights]
+
+
+def mixed(lab: list[float]) -> float:
+    """The luminance of a colour in OKLab."""
+    light, a, b = lab
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    middle = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.291485548 * b) ** 3
+    red = 4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short
+    green = -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short
+    blue = -0.0041960863 * long - 0.7034186147 * middle + 1.707614701 * short
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_text_in_a_shaded_cell_is_readable_at_every_shade(mode: str) -> None:
+    colours = LIGHT if mode == "light" else DARK
+    ends = oklab(colours.accent), oklab(colours.paper)
+    for at in range(1001):
+        written = html(Table(title="t", columns=("a",), rows=((Cell(phrase="9", shade=at / 1000),),))).text
+        part = 0.08 + 0.84 * round(at / 10) / 100  # as blocks.css mixes it, the shade in whole percents
+        ground = mixed([deep * part + paper * (1 - part) for deep, paper in zip(*ends, strict=True)])
+        middle, deep = "kpi-mid" in written, "kpi-deep" in written
+        text = {"light": "#ffffff" if deep else "#000000" if middle else colours.ink}.get(
+            mode, "#000000" if middle else "#ffffff"
+        )
+        pair = sorted((ground, luminance(text)))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (mode, at)
