@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.answers.unit_economics import unit_economics
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 
 ASSUMPTION = (
@@ -42,6 +43,7 @@ class Budget:
     assumption: str = ASSUMPTION
     reason: str = ""
     lacking: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -78,7 +80,8 @@ def budget(data: Dataset, grid: Grid, plan: Sequence[str] = (), *, column: str =
     planned = _planned(plan, spent, column)
     told = [_row(row, str(row[by[0]]), planned) for row in rows]
     table = pl.DataFrame([*told, _whole(told)] if told else [], schema=SCHEMA)
-    return Budget(table, start, data.currency, lacking=economics.reason)
+    origin = origin_of(data, "marketing_spend", "users", "subscriptions")
+    return Budget(table, start, data.currency, lacking=economics.reason, origin=origin)
 
 
 def _costs(data: Dataset, grid: Grid, column: str) -> tuple[tuple[str, ...], list[dict[str, Any]], str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.measure import Z
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid, last_complete, step
 from kpi_lib.core.projection import FEWEST, project
 from kpi_lib.kpis.registry import find
@@ -44,6 +45,7 @@ class Forecast:
     target: tuple[str, float] | None
     unknown: Mapping[str, str]
     currency: str
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -84,7 +86,7 @@ def forecast(
     drivers = _drivers(data, *target) if target else []
     return Forecast(
         pl.DataFrame(rows, schema=_ROWS, orient="row"), pl.DataFrame(drivers, schema=_DRIVERS, orient="row"),
-        target, unknown_, data.currency,
+        target, unknown_, data.currency, origin_of(data, "subscriptions"),
     )  # fmt: skip
 
 

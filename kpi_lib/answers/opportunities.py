@@ -1,7 +1,7 @@
 """Where most is to be won: how far each part lies behind the others, how many it reaches, and what closing the gap would do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -9,6 +9,7 @@ import polars as pl
 from kpi_lib.answers.compute import compute, segmentable
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.units import DOWN, UP
 from kpi_lib.kpis.registry import Kpi, find
@@ -36,6 +37,7 @@ class Opportunities:
     end: str
     currency: str
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -69,7 +71,8 @@ def opportunities(name: str, data: Dataset, grid: Grid, by: Sequence[str] = ()) 
     parts = [(column, compute(name, data, last, by=cut).table.to_dicts()) for column, cut in columns]
     rows = [row for column, found in parts for row in _behind(kpi, found, column)]
     table = pl.DataFrame(rows, schema=SCHEMA).sort("won", "part", descending=[True, False])
-    return Opportunities(table, name, start, end, data.currency, "" if rows else "no part lies behind the others")
+    why = "" if rows else "no part lies behind the others"
+    return Opportunities(table, name, start, end, data.currency, why, origin_of(data, *sorted(kpi.tables)))
 
 
 def _behind(kpi: Kpi, parts: Sequence[Mapping[str, Any]], column: str) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Whether those whose first days hold more time come back more often later: side by side, never one because of the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from kpi_lib.core.compare import Difference, share_difference
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.measure import wilson
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.units import duration
 from kpi_lib.shapes.sessions import labelled
 
@@ -33,6 +34,7 @@ class EarlyDepth:
     first: str
     later: tuple[int, int]
     reason: str = ""
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -75,7 +77,9 @@ def early_depth(data: Dataset, *, first: str = "7d", later: tuple[int, int] = (2
         "" if enough else f"{len(ripe):,} people have been watched for {later[1]} days, too few for groups of {FEWEST}"
     )
     gap = share_difference(ends[0], ends[-1]) if ends else None
-    return EarlyDepth(table if enough else table.clear(), gap, len(known) - len(ripe), first, later, reason)
+    return EarlyDepth(
+        table if enough else table.clear(), gap, len(known) - len(ripe), first, later, reason, origin_of(data)
+    )
 
 
 def _grouped(people: pl.DataFrame) -> pl.DataFrame:

@@ -9,16 +9,21 @@ from functools import singledispatch
 from typing import Any
 
 from kpi_lib.answers.actives import Actives
+from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
+from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.kpis.registry import find
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.shapes.bridge import MrrBridge
 from kpi_lib.shapes.cohort import CohortResult
+from kpi_lib.shapes.early_depth import EarlyDepth
 from kpi_lib.shapes.engagement import Habits
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.shapes.funnel_compare import FunnelComparison
@@ -30,8 +35,8 @@ from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import facts_shapes
 from kpi_lib.show.blocks import Facts, Phrase, Table
-from kpi_lib.show.facts_shapes import NONE, NOTHING, ROWS, RULES, days_of, fact_list
-from kpi_lib.show.phrases import figure, interval
+from kpi_lib.show.facts_shapes import NONE, NOTHING, ROWS, RULES, days_of, fact_list, origin_in_words
+from kpi_lib.show.phrases import figure, interval, plural
 from kpi_lib.show.picture import Picture
 from kpi_lib.show.values import groups, kpis
 
@@ -114,6 +119,71 @@ def _(result: Goals) -> Facts:
         RULES.format("Where a figure leads, and whether a target will be reached"),
         ", ".join(dict.fromkeys(inputs for name in names for inputs in find(name).inputs)) or "no table",
         " · ".join(files) or "no figure of a target is known",
+    )
+
+
+@facts.register
+def _(result: Signals) -> Facts:
+    return facts(result.values)
+
+
+@facts.register
+def _(result: Opportunities) -> Facts:
+    kpi = find(result.kpi)
+    return fact_list(
+        f"Parts of {kpi.title} that lie behind all others of their column: gap × whom they reach. {kpi.formula}",
+        "gap: the figure of all other parts less that of the part; won: gap × n",
+        kpi.formula.partition(" / ")[2] or NOTHING,
+        ROWS,
+        kpi.ripeness,
+        f"{CHANCES.get(kpi.measure.name, '')}, in each row; clear where it leaves out what the others reach".lstrip(
+            ", "
+        ),
+        "; ".join(kpi.references),
+        *origin_in_words(result.origin, f"{result.start} to {result.end}, end excluded"),
+    )
+
+
+@facts.register
+def _(result: Budget) -> Facts:
+    return fact_list(
+        f"What channels cost and bring beside a plan. {result.assumption}",
+        "planned spend; of what it brings, the customers to expect times their gross profit",
+        "what a new customer of the channel costs (CAC)",
+        "new customers, in each row",
+        find("cac").ripeness,
+        "from the intervals of CAC and of LTV to CAC, in each row; the whole has none",
+        "; ".join(find("cac").references),
+        *origin_in_words(result.origin, f"from {result.start}"),
+    )
+
+
+@facts.register
+def _(result: Forecast) -> Facts:
+    return fact_list(
+        "Payers to expect from open trials, and recurring revenue in the months to come; what each assumes stands in its row",
+        "of payers, the trials that paid from the same age on; of revenue, its level and trend so far",
+        "trials whose time is up",
+        ROWS,
+        "trials whose time is not up are what is judged",
+        "95 %, in each row: posterior of the trials, and of the trend",
+        RULES.format("Where a figure leads, and whether a target will be reached"),
+        *origin_in_words(result.origin),
+    )
+
+
+@facts.register
+def _(result: EarlyDepth) -> Facts:
+    since, until = result.later
+    return fact_list(
+        f"New people in four groups by the time spent in the first {result.first}; back is who came on days {since} to {until - 1}",
+        "people of the group who came back",
+        "people of the group",
+        ROWS,
+        f"{plural(result.unripe, 'person', 'people')} whose later days are not over, left out",
+        "Wilson's score interval (1927), in each row",
+        RULES.format("Sessions"),
+        *origin_in_words(result.origin),
     )
 
 

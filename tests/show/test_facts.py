@@ -2,10 +2,12 @@
 
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+import kpi_lib as kpi
 from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
 from kpi_lib.answers.intake import intake
@@ -108,3 +110,34 @@ def test_a_kpi_tells_its_formula_its_columns_and_the_last_n() -> None:
     assert told["Denominator"]
     assert "transactions.amount" in told["Made from"]
     assert "period 2026-06-01 to 2026-07-01, end excluded" in told["Data"]
+
+
+@pytest.fixture(scope="module")
+def company(demo: Path) -> dict[str, object]:
+    ws = kpi.open_workspace(demo)
+    data, grid = ws.data, ws.grid(cadence="month")
+    return {
+        "bridge": kpi.mrr_bridge(data, grid),
+        "lifetime": kpi.lifetime(data, gross_margin=0.8),
+        "brought": kpi.cohort_revenue(data),
+        "economics": kpi.unit_economics(data, grid),
+        "adoption": kpi.adoption(data, grid),
+        "signals": kpi.signals(data, ["dau", "orders"], ws.grid(cadence="week").back(20)),
+        "opportunities": kpi.opportunities("repeat_purchase_rate", data, grid, by=("platform",)),
+        "forecast": kpi.forecast(data),
+        "budget": kpi.budget(data, grid),
+        "depth": kpi.early_depth(data),
+        "goals": kpi.goals(data, ws.targets, product=ws.product),
+        "portfolio": kpi.portfolio(ws, []),
+    }
+
+
+MONEY = "bridge lifetime brought economics adoption signals opportunities forecast budget depth goals portfolio"
+
+
+@pytest.mark.parametrize("name", MONEY.split())
+def test_money_features_and_what_lies_ahead_tell_theirs(company: dict[str, object], name: str) -> None:
+    told = words(facts(company[name]))
+    assert tuple(told) == NAMES
+    assert all(text.strip() for text in told.values()), told
+    assert "no table" not in told["Made from"]
