@@ -12,6 +12,7 @@ from kpi_lib.shapes.funnel import Funnel, funnel
 from tests.brute.funnel import funnel as oracle
 from tests.brute.logs import FAMILIES, random_funnel, random_log, random_rules
 from tests.brute.rows import DAY, Row
+from tests.brute.sessions import sessions
 from tests.build import dataset, instant
 
 HOUR = 3_600_000_000
@@ -222,3 +223,22 @@ def test_hold_is_a_funnel_of_each_pair_of_unit_and_value(block: int) -> None:
         assert any("have no plan" in said or "has no plan" in said for said in found.warnings) == any(
             row.event in "ab" and row.props["plan"] is None for row in rows
         ), seed
+
+
+def test_sessions_can_be_the_units_of_a_funnel() -> None:
+    seen = 0
+    for seed in range(30):
+        rows, until = apart(seed)
+        runs = sessions(rows)
+        parted = [
+            row._replace(
+                unit=next(f"{s.user} {s.start}" for s in runs if s.user == row.unit and s.start <= row.time <= s.end)
+            )
+            for row in rows
+        ]
+        found = funnel(dataset(rows, until), Funnel(("a", "b"), within="1d", unit="session")).to_dict()
+        wanted = oracle(parted, ("a", "b"), within=DAY, observed_until=until)
+        assert [step["units"] for step in found["steps"]] == [step["units"] for step in wanted["steps"]], seed
+        assert found["in_progress"] == wanted["in_progress"], seed
+        seen += wanted["steps"][1]["units"]
+    assert seen > 10
