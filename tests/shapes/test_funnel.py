@@ -242,3 +242,10 @@ def test_sessions_can_be_the_units_of_a_funnel() -> None:
         assert found["in_progress"] == wanted["in_progress"], seed
         seen += wanted["steps"][1]["units"]
     assert seen > 10
+
+
+def test_at_one_instant_what_has_no_place_in_the_sequence_stands_last() -> None:
+    for places, units in (((1, None), [1, 1]), ((None, 1), [1, 0]), ((1, 2), [1, 1]), ((2, 1), [1, 0])):
+        rows = [("u", HOUR, event, place, {}) for event, place in zip("ab", places, strict=True)]
+        found = funnel(dataset(rows, DAY), Funnel(("a", "b"), ties="seq")).to_dict()
+        assert [step["units"] for step in found["steps"]] == units, places
