@@ -1,7 +1,9 @@
 """Opportunities: gap times reach, against a loop over the units."""
 
 import random
+from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from kpi_lib.answers.opportunities import opportunities
@@ -46,6 +48,19 @@ def test_gap_times_reach(seed: int) -> None:
         assert row["clear"] == (row["high"] < row["others"])
         assert row["others"] - row["gap"] == pytest.approx(row["value"])
     assert [row["won"] for row in found] == sorted((row["won"] for row in found), reverse=True)
+
+
+def test_parts_of_one_column_stand_under_its_name_and_of_several_beside_theirs() -> None:
+    data, _ = buyers(1)
+    one = table(opportunities("repeat_purchase_rate", data, FEBRUARY, by=("plan",)))
+    assert (one.columns[0], {plain(row[0]) for row in one.rows} <= {"free", "pro", "team"}) == ("plan", True)
+    twice = opportunities("repeat_purchase_rate", data, FEBRUARY, by=("plan",))
+    mixed = twice.table.with_columns(
+        column=pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("zone")).otherwise("column")
+    )
+    several = table(replace(twice, table=pl.concat([mixed, twice.table])))
+    assert several.columns[0] == "Part"
+    assert all("=" in plain(row[0]) for row in several.rows)
 
 
 def test_closing_the_gap_moves_the_whole_by_the_effect() -> None:

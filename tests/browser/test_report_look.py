@@ -131,6 +131,7 @@ def test_it_prints_on_a4_without_boxes_that_scroll(demo_html: str, visit: Callab
         "rgba(0, 0, 0, 0)",
     )
     assert opened.locator(".live:visible").count() == 0
+    assert opened.locator("figure .kpi-fold:not([open]):visible").count() == 0  # nothing asks paper for a click
     assert opened.locator(".still.wide:visible").count() == 2
     assert opened.evaluate("document.documentElement.scrollWidth") <= 718
     printed = opened.pdf(path=pictures / "print.pdf", prefer_css_page_size=True)

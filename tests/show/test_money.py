@@ -1,8 +1,10 @@
 """Money told: the bridge, what customers have brought, unit economics; every figure is one of the result."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
 from kpi_lib.answers.cohort_revenue import CohortRevenue, cohort_revenue
@@ -71,6 +73,16 @@ def test_every_figure_is_one_of_the_result(at: int) -> None:
     shown = [*figures(say(result)), *figures(table(result))]
     assert len(shown) > 10
     assert all(each.value in known for each in shown)
+
+
+def test_a_triangle_of_amounts_fits_the_page_and_tells_what_it_leaves_out() -> None:
+    found = cohort_revenue(told(orders=ORDERS, until="04-01"), "month")
+    span = max(found.table["k"]) + 1
+    long = pl.concat([found.table.with_columns(k=pl.col("k") + span * turn) for turn in range(24 // span)])
+    shown = table(replace(found, table=long))
+    assert [int(str(each)) for each in shown.columns[2:]] == [0, 1, 2, 3, 4, 6, 12, 16, 23]
+    assert "15 columns between them left out" in plain(shown.note)
+    assert "left out" not in plain(table(found).note)
 
 
 def test_each_shows_itself_and_its_pictures_can_be_drawn() -> None:
