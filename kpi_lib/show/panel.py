@@ -8,12 +8,15 @@ from threading import Lock
 
 from altair.utils import schemapi
 
+from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show import theme
+from kpi_lib.show.charts import chart
 from kpi_lib.show.faces import faces
 from kpi_lib.show.markup import tag
 from kpi_lib.show.notebook import stylesheet
 from kpi_lib.show.picture import Chart, Picture, below, drawable
 from kpi_lib.show.render import html
+from kpi_lib.show.say import say
 from kpi_lib.show.stills import still
 
 PEN = Lock()  # the theme and its checks belong to the whole process: one drawing at a time
@@ -46,8 +49,10 @@ def drawing() -> Iterator[None]:
 
 
 def parts_of(result: object) -> list[object]:
-    """What is on show for a result; of a chart's alternatives none, because each costs as much to draw as the whole answer."""
-    return [each for each in faces(result) if each is not None and getattr(each, "choice", None) is None]
+    """What is on show for a result: its face, but of a funnel by segments not the steps of each, which take longer than the rest."""
+    if isinstance(result, FunnelResult) and result.by and result.table["units"].sum():
+        return [say(result), chart(result)]
+    return [each for each in faces(result) if each is not None]
 
 
 def panel(result: object, lines: Mapping[str, str], *, name: str = "k") -> str:
