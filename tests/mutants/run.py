@@ -26,16 +26,17 @@ ROOT = Path(__file__).parents[2]
 SHARE = 0.9  # of the faults that must be caught
 SECONDS = 6.0  # of the processor, for the tests of each fault: the quickest that fit
 FUNNEL = ("shapes/test_funnel.py", "shapes/test_funnel_counts.py")
+REVENUE = ("shapes/test_revenue.py", "shapes/test_revenue_plans.py", "kpis/test_recurring.py")
 # each module with the tests that look at it most closely
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "measure": ("core/measure.py", ("core/test_measure.py", "core/test_motions.py", "core/test_distribution.py")),
-    "period": ("core/period.py", ("core/test_period.py", "shapes/test_day_pass.py")),
+    "period": ("core/period.py", ("core/test_period.py", "core/test_period_days.py", "shapes/test_day_pass.py")),
     "cohort": ("shapes/cohort.py", ("shapes/test_cohort.py",)),
     "cohort-members": ("shapes/cohort_members.py", ("shapes/test_cohort.py",)),
     "funnel": ("shapes/funnel.py", FUNNEL),
     "attempts": ("shapes/attempts.py", FUNNEL),
-    "revenue": ("shapes/revenue.py", ("shapes/test_revenue.py", "kpis/test_recurring.py")),
-    "bridge": ("shapes/bridge.py", ("shapes/test_revenue.py", "kpis/test_recurring.py")),
+    "revenue": ("shapes/revenue.py", REVENUE),
+    "bridge": ("shapes/bridge.py", REVENUE),
     "sessions": ("shapes/sessions.py", ("shapes/test_sessions.py", "shapes/test_activity.py")),
     "session-pass": ("shapes/session_pass.py", ("shapes/test_sessions.py", "shapes/test_activity.py")),
     "habits": ("shapes/engagement.py", ("shapes/test_engagement.py",)),
