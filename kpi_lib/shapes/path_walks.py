@@ -60,7 +60,8 @@ def walks(data: Dataset, *, asked: Question) -> Walks:
     user = pl.col("user_id").rle_id()
     shown = inside.select("event", *by, pl.col("step").cast(pl.Int32), user=user, **ends)
     found = shown.collect(engine="in-memory")
-    found = found.with_columns(pl.col(c).cast(pl.Enum(found[c].unique().drop_nulls().sort())) for c in by)
+    words = [column for column in by if found.schema[column] == pl.String]
+    found = found.with_columns(pl.col(c).cast(pl.Enum(found[c].unique().drop_nulls().sort())) for c in words)
     counts = found.group_by("step", "event").agg(pl.len().cast(pl.Int64))
     return Walks(found, counts, _totals(stays, cut, by))
 
@@ -110,7 +111,7 @@ def _totals(stays: pl.DataFrame, cut: pl.DataFrame, by: list[str]) -> pl.DataFra
     figures = {"sessions": size, "users": users, "all_sessions": pl.lit(0, pl.Int64), "in_progress": still}
     whole = {**dict.fromkeys(figures, pl.lit(0, pl.Int64)), "all_sessions": size}
     parts = (_per_segment(cut, by, **figures), _per_segment(stays, by, **whole))
-    return added(pl.concat(parts), by)
+    return added(pl.concat(parts).with_columns(pl.col(by).cast(pl.String)), by)
 
 
 def added(totals: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

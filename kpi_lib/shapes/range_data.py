@@ -30,7 +30,7 @@ def in_ranges(
 
     Answers must be such that those of parts which share no user add up. `events`: the only ones that matter; `columns`:
     those that matter besides user, time, event and segments. Users are numbers, of a range alone, unless their `ids` matter
-    or the table of users tells their segment; events are text unless `codes` will do. `why` tells whoever traces why no
+    or the table of users tells their segment; words are text unless `codes` will do. `why` tells whoever traces why no
     faster way was taken.
     """
     parts = data.parts
@@ -40,8 +40,8 @@ def in_ranges(
     used(shape, "store", f"{len(parts.events)} ranges of users, by the general rules: {why}")
     kinds = parts.schema()
     whole = Whole(frozenset(event_names(data)), {plain_name(column): None for column in data.by})
-    wanted = _selected(data, dict(kinds), columns, ids=ids or not set(map(plain_name, data.by)) <= set(kinds))
-    wanted = [pl.col("event") if codes and each.meta.output_name() == "event" else each for each in wanted]
+    ids = ids or not set(map(plain_name, data.by)) <= set(kinds)
+    wanted = _selected(data, dict(kinds), columns, ids=ids, codes=codes)
     kept = None if events is None else list(events)
 
     def worked(scan: pl.LazyFrame) -> Partial:
@@ -54,14 +54,20 @@ def in_ranges(
     return mapped(worked, parts.events)
 
 
-def _selected(data: Dataset, kinds: dict[str, pl.DataType], columns: Iterable[str], *, ids: bool) -> list[pl.Expr]:
-    """The columns of a range as the tables have them: codes are text again, and segments cut."""
-    own = {column: data.segment(plain_name(column)) for column in data.by if plain_name(column) in kinds}
-    own = {column: each.alias(column) for column, each in own.items()}
+def _selected(
+    data: Dataset, kinds: dict[str, pl.DataType], columns: Iterable[str], *, ids: bool, codes: bool
+) -> list[pl.Expr]:
+    """The columns of a range as the tables have them: codes are text again unless they will do, and segments cut."""
+    few = {column for column, kind in kinds.items() if isinstance(kind, pl.Enum)}
+    own = {}
+    for column, plain in ((column, plain_name(column)) for column in data.by):
+        if plain in kinds:
+            coded = codes and plain in few and data.frequent(plain) is None
+            own[column] = (pl.col(plain) if coded else data.segment(plain)).alias(column)
     others = [c for c in dict.fromkeys(("time", "event", *columns)) if c in kinds and c not in own and c != "user_id"]
     user = pl.col("user_id") if ids else pl.col(USER).alias("user_id")
-    plain = [pl.col(c).cast(pl.String) if isinstance(kinds[c], pl.Enum) else pl.col(c) for c in others]
-    return [user, *plain, *own.values()]
+    plainly = [pl.col(c) if codes or c not in few else pl.col(c).cast(pl.String) for c in others]
+    return [user, *plainly, *own.values()]
 
 
 def _among(kind: pl.DataType, names: list[str]) -> pl.Expr:
