@@ -25,7 +25,12 @@ from tests.mutants.trial import Base, Seen, Watch, cold, collected, forked, warm
 ROOT = Path(__file__).parents[2]
 SHARE = 0.9  # of the faults that must be caught
 SECONDS = 6.0  # of the processor, for the tests of each fault: the quickest that fit
-FUNNEL = ("shapes/test_funnel.py", "shapes/test_funnel_counts.py")
+FUNNEL = (
+    "shapes/test_funnel_standing.py",
+    "shapes/test_funnel.py",
+    "shapes/test_funnel_counts.py",
+    "shapes/test_funnel_analyses.py",
+)
 REVENUE = ("shapes/test_revenue.py", "shapes/test_revenue_plans.py", "kpis/test_recurring.py")
 # each module with the tests that look at it most closely
 MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
