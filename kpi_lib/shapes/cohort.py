@@ -21,7 +21,7 @@ from kpi_lib.core.units import minor_digits
 from kpi_lib.shapes.cohort_members import Followed, added, followed, number_of
 from kpi_lib.shapes.cohort_rules import LENGTHS, Cohorts
 from kpi_lib.shapes.curve import curve
-from kpi_lib.shapes.newcomers import older_than_data
+from kpi_lib.shapes.newcomers import older_than_data, unwatched_at_first
 from kpi_lib.shapes.sessions import group_name
 
 __all__ = ["CohortResult", "Cohorts", "cohorts"]
@@ -90,7 +90,8 @@ def cohorts(data: Dataset, spec: Cohorts, *, grid: Grid | None = None) -> Cohort
     rules |= {"by": [plain_name(column) for column in by], "observed_until": data.observed_until.isoformat()}
     lives = found.lives if spec.gone_after else None
     line = curve(table, found.seen, found.members, by, steps=spec.mode != "bracket", lives=lives)
-    said = () if spec.recurring or spec.start_event == "signup" else older_than_data(data, sizes, spec.grain)
+    signed = spec.start_event == "signup"
+    said = unwatched_at_first(data) if signed else () if spec.recurring else older_than_data(data, sizes, spec.grain)
     pooled, told = _pooled(table, spec, by), asdict(spec) | rules
     return CohortResult(table.select(order), pooled, line, told, data.by, said, origin_of(data))
 

@@ -19,10 +19,8 @@ def older_than_data(data: Dataset, sizes: pl.DataFrame, grain: str) -> tuple[str
     data = data.recorded(data.activity)
     since = local_day(data.observed_from, data.zone)
     if "signup_ts" in data.columns("users"):
-        early = pl.col("signup_ts") < data.observed_from
-        count, known = data["users"].select(early=early.sum(), known=pl.col("signup_ts").count()).collect().row(0)
-        if count:
-            who = f"{count:,} of {known:,} users signed up before the data begin ({since})"
+        who, known = _signed_up_before(data)
+        if who:
             return (f"{who}: those of them who came again look new here.",)
         if known:
             return ()
@@ -38,6 +36,20 @@ def older_than_data(data: Dataset, sizes: pl.DataFrame, grain: str) -> tuple[str
     return (
         f"{sizes_told}: many of them may have come before the data begin, so that their first time here is not their first.",
     )
+
+
+def unwatched_at_first(data: Dataset) -> tuple[str, ...]:
+    """What speaks against the first periods of people who signed up before anybody looked."""
+    who, _ = _signed_up_before(data.recorded(data.activity))
+    return (f"{who}: what they did until then is not known, and counts as if they had not come.",) if who else ()
+
+
+def _signed_up_before(data: Dataset) -> tuple[str, int]:
+    """How many users signed up before the data begin, in words, and of how many that day is known."""
+    early = pl.col("signup_ts") < data.observed_from
+    count, known = data["users"].select(early=early.sum(), known=pl.col("signup_ts").count()).collect().row(0)
+    since = local_day(data.observed_from, data.zone)
+    return (f"{count:,} of {known:,} users signed up before the data begin ({since})" if count else "", known)
 
 
 def weekly_firsts(data: Dataset, event: str) -> pl.DataFrame:

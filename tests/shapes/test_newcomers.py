@@ -62,9 +62,18 @@ def test_sign_ups_before_the_data_are_told_and_known_ones_settle_it() -> None:
     assert both(told(text, since="01-05", tables={"users": signed(None)}))[0][0].startswith("the first week")
 
 
-def test_cohorts_from_sign_up_and_funnels_by_other_rules_need_no_such_word() -> None:
+def test_of_cohorts_from_sign_up_it_is_said_who_came_before_anybody_looked() -> None:
     data = told(crowd(50, 10), since="01-05", tables={"users": signed(-3, 0, 1)})
-    assert cohorts(data, Cohorts(start_event="signup")).warnings == ()
+    assert cohorts(data, Cohorts(start_event="signup")).warnings == (
+        "1 of 3 users signed up before the data begin (2026-01-05): "
+        "what they did until then is not known, and counts as if they had not come.",
+    )
+    later = told(crowd(50, 10), since="01-05", tables={"users": signed(0, 0, 1)})
+    assert cohorts(later, Cohorts(start_event="signup")).warnings == ()
+
+
+def test_recurring_cohorts_and_funnels_by_other_rules_need_no_such_word() -> None:
+    data = told(crowd(50, 10), since="01-05", tables={"users": signed(-3, 0, 1)})
     assert cohorts(data, Cohorts(recurring=True)).warnings == ()
     assert funnel(data, Funnel(("view", "view"))).warnings == ()
     assert cohorts(data, Cohorts()).to_dict()["warnings"] == list(cohorts(data, Cohorts()).warnings)
