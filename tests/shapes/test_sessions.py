@@ -234,3 +234,19 @@ def test_sessions_of_nobody() -> None:
     for form in (parted, scanned):
         assert session_figures(form(quiet), grid=parse_period("2026-01", zone="UTC")).to_dict() == told_of([])
     assert isinstance(sessions(told("ann 01-05 a")).collect()["time"][0], datetime)
+
+
+@pytest.mark.parametrize("form", [parted, scanned])
+def test_no_form_of_the_data_changes_the_sessions(form: Any) -> None:  # noqa: ANN401
+    """Numbers and segments go another way than the pass over ordered rows, and a pause of exactly the gap cuts in neither."""
+    dice = Random(3)
+    log = [
+        (dice.choice("abc"), at * 15 * MINUTE, "use", 0, {"plan": dice.choice(("free", "paid"))}) for at in range(40)
+    ]
+    plain = dataset(log, 1_000 * MINUTE)
+    with_numbers = numbered([(user, time, dice.choice(("s1", "s2"))) for user, time, *_ in log])
+    for data in (plain, plain.with_by(("plan",)), with_numbers):
+        for gap in (None, timedelta(minutes=15), timedelta(minutes=45)):
+            assert session_figures(form(data), gap=gap).to_dict() == session_figures(data, gap=gap).to_dict()
+    with pytest.raises(UsageError, match="longer than 0"):
+        session_figures(form(plain), gap=timedelta(0))
