@@ -7,7 +7,7 @@ import pytest
 
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.shapes.funnel import Funnel, FunnelResult, funnel
-from tests.build import told
+from tests.build import parted, scanned, told
 
 DONE_YOUNG = "ann 01-30T10 a\nann 01-30T11 b"  # converted, and watched for a day of the seven
 
@@ -65,3 +65,15 @@ def test_only_money_is_divided_by_its_hundredths() -> None:
     events = told("ann 01-05T10 a\nann 01-05T11 b").tables["events"].with_columns(amount=pl.Series([100, 250]))
     plain = Dataset.of({"events": events}, observed_until=shop.observed_until)
     assert funnel(plain, Funnel(("a", "b"), value="amount")).table["value"].to_list() == [100.0, 250.0]
+
+
+def test_users_have_their_own_names_and_those_of_the_unit_in_every_form() -> None:
+    log = "cat 01-05T10 a p\nann 01-06T10 a p\nann 01-06T11 b p\nbob 01-07T10 a q"
+    data = told(log, until="02-01")
+    plain = funnel(data, Funnel(("a", "b"))).users()
+    for form in (parted, scanned):
+        assert funnel(form(data), Funnel(("a", "b"))).users().equals(plain)
+    assert plain["user_id"].to_list() == ["ann", "bob", "cat"]
+    by_plan = funnel(data, Funnel(("a", "b"), unit="plan")).users()
+    assert by_plan.select("plan", "step").rows() == [("q", 1), ("p", 2)]
+    assert "plan" not in plain.columns
