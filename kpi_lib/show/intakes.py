@@ -29,17 +29,21 @@ def _found(field: str, value: float | None, text: str) -> Figure:
     return Figure(text=text, kpi="intake", value=value, field=field)
 
 
+def _first(intake: Intake) -> str:
+    """Over which ages both are compared."""
+    return f"first {plural(intake.ages, intake.every)}" if intake.ages > 1 else f"first {intake.every}"
+
+
 def ageing(intake: Intake) -> tuple[Phrase, ...]:
     """The newest intake against the oldest at the same age."""
     if intake.gap is None or intake.gap_low is None or intake.gap_high is None or intake.table.height != 2:
         return ("Whether later newcomers are less active than earlier ones cannot be told yet.",)
     old, new = (_active(row) for row in intake.table.sort("cohort").to_dicts())
-    first = f"first {plural(intake.ages, intake.every)}" if intake.ages > 1 else f"first {intake.every}"
     gap = [
         _found(f"gap_{end}", value, _signed(value))
         for end, value in (("low", intake.gap_low), ("high", intake.gap_high))
     ]
-    figures = (new, " against ", old, f" active {intake.every}s in the {first} after the start")
+    figures = (new, " against ", old, f" active {intake.every}s in the {_first(intake)} after the start")
     evidence: Phrase = (*figures, ", difference ", gap[0], " to ", gap[1])
     if intake.gap_high < 0:
         return (
@@ -93,7 +97,7 @@ def intake_table(intake: Intake) -> Table:
     note = "Too little has been observed to compare."
     if intake.table.height == 2:
         names = ("oldest", "newest")
-        note = f"Counted over the first {plural(intake.ages, intake.every)} after the start."
+        note = f"Counted over the {_first(intake)} after the start."
         pairs = zip(names, intake.table.sort("cohort").to_dicts(), strict=True)
         rows = tuple((name, _members(row), _active(row)) for name, row in pairs)
     columns = ("Members", "Count", f"Active {intake.every}s each")

@@ -47,7 +47,10 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []
     assert strays(report.page) == []
     ours = [row for row in report.rows if row["kpi"] in catalogue() and row.get("status") is not None]
-    whole = [row for row in ours if not any(row.get(each) is not None for each in opened.data.by)]
+    cuts = {*opened.data.by, "channel"}  # what a customer brings and costs is told by channel, too
+    whole = [
+        row for row in ours if all(row.get(each) is None or each in catalogue()[row["kpi"]].parts for each in cuts)
+    ]
     every = template(opened, name).every
     for kpi_name in sorted({row["kpi"] for row in whole}):
         rows = [row for row in whole if row["kpi"] == kpi_name]
@@ -85,5 +88,7 @@ def equal_to_the_command(rows: list[dict[str, Any]], every: str, *, asked: Calla
     for row in own:
         if parts and row["status"] == "no_denominator":
             continue  # a component that only an earlier period has
+        if row["unripe"]:
+            continue  # a report stands as of the end of its period; the command counts who has ripened since
         found = [each for each in told if all(each["by"].get(part) == row.get(part) for part in parts)]
         assert any({f: row[f] for f in FIELDS} == {f: each[f] for f in FIELDS} for each in found), (row, found)
