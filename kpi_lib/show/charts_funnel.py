@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from kpi_lib.core.dataset import plain_name
 from kpi_lib.core.units import SECONDS, SHARE, show
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show.canvas import DESK, PHONE
@@ -49,7 +50,14 @@ def segment_pictures(result: FunnelResult) -> tuple[Picture, ...]:
         note = "Percent of the step before, with the 95 % interval; times from the start."
         alt = f"{name}: {description(own)}"
         found.append(
-            replace(whole_one, alt=alt, note=note, table=None, facts=facts(own), choice=(" / ".join(result.by), name))
+            replace(
+                whole_one,
+                alt=alt,
+                note=note,
+                table=None,
+                facts=facts(own),
+                choice=(" / ".join(map(plain_name, result.by)), name),
+            )
         )
     return tuple(found) if len(found) > 1 else ()
 

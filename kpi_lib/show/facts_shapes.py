@@ -8,6 +8,7 @@ import polars as pl
 from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.intake import Intake
+from kpi_lib.core.dataset import plain_name
 from kpi_lib.core.origin import Origin
 from kpi_lib.kpis.registry import find
 from kpi_lib.shapes.adoption import Adoption
@@ -64,7 +65,7 @@ def funnel_facts(result: FunnelResult) -> Facts:
     n = [_entered(row, "units", result) for row in first]
     waiting = [_entered(row, "in_progress", result) for row in first]
     return fact_list(
-        rules_in_words(result.definition) + (f"; by {' and '.join(result.by)}" if result.by else ""),
+        rules_in_words(result.definition) + (f"; by {' and '.join(map(plain_name, result.by))}" if result.by else ""),
         "those who reached the step",
         "those who entered the first step; of the share of the step before, those who reached that one",
         _joined(n),
