@@ -19,6 +19,9 @@ Finish = Callable[[pl.DataFrame], pl.DataFrame]
 Fold = Callable[[pl.DataFrame, list[str]], pl.DataFrame]
 
 
+WIDE = "wide "  # columns with room for exact products; no unit frame has such names
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """How a unit frame becomes a figure.
@@ -111,15 +114,24 @@ def _per_day(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(value.alias("value"), low=none, high=none)
 
 
-def _float(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.Float64)
+def _products(one: str, other: str) -> pl.Expr:
+    """The sum of products. Those of whole numbers are exact, as `tally` makes room for them: their order does not matter."""
+    return (pl.col(WIDE + one) * pl.col(WIDE + other)).sum().cast(pl.Float64)
+
+
+def widened(measure: Measure, types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """The columns of a unit frame that a measure multiplies, whole numbers in 128 bits."""
+    if not {"squares", "num_num"} & set(measure.stats):
+        return []
+    wide = {name: pl.Int128 if types[name].is_integer() else pl.Float64 for name in measure.needs}
+    return [pl.col(name).cast(dtype).alias(WIDE + name) for name, dtype in wide.items()]
 
 
 PROPORTION = Measure("proportion", ("hit",), {"hits": pl.col("hit").sum()}, _share, floor=30)
 MEAN = Measure(
     "mean",
     ("value",),
-    {"total": pl.col("value").sum(), "squares": (_float("value") * _float("value")).sum()},
+    {"total": pl.col("value").sum(), "squares": _products("value", "value")},
     _mean,
     floor=30,
 )
@@ -129,9 +141,9 @@ RATIO = Measure(
     {
         "num": pl.col("num").sum(),
         "den": pl.col("den").sum(),
-        "num_num": (_float("num") * _float("num")).sum(),
-        "num_den": (_float("num") * _float("den")).sum(),
-        "den_den": (_float("den") * _float("den")).sum(),
+        "num_num": _products("num", "num"),
+        "num_den": _products("num", "den"),
+        "den_den": _products("den", "den"),
     },
     _ratio,
     floor=30,
@@ -207,7 +219,9 @@ def _quotient(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _stock(frame: pl.DataFrame) -> pl.DataFrame:
     none = pl.lit(None, dtype=pl.Float64)
-    return frame.with_columns(value=pl.when(pl.col("n") > 0).then(_float("total")), low=none, high=none)
+    return frame.with_columns(
+        value=pl.when(pl.col("n") > 0).then(pl.col("total").cast(pl.Float64)), low=none, high=none
+    )
 
 
 # full counts on both sides: nothing was sampled, so there is no interval

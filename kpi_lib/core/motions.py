@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, join_segments, segment_spine
-from kpi_lib.core.measure import Measure
+from kpi_lib.core.measure import Measure, widened
 from kpi_lib.core.period import Grid
 from kpi_lib.core.store import UNITS
 
@@ -48,14 +48,15 @@ def tally(
     watched; `open` where a unit counts as it stands and may still change; `user_id` where segments of users are asked for;
     `UNITS` where a row stands for several units.
     """
-    there = units.collect_schema().names()
+    types = units.collect_schema()
+    there = types.names()
     placed = _with_runs(join_segments(units, data), grid, there)
     ripe = pl.col("ripe") if "ripe" in there else pl.lit(True)
     fold = (_fold(placed) if "user_id" in there else pl.lit(None, dtype=pl.Int8)) if folds else None
     keys = ["first", "stop", *data.by, *parts] + ([measure.key] if measure.key else [])
     grouped = [*keys, fold.alias("fold")] if fold is not None else keys
     kept = {name: expr for name, expr in measure.stats.items()}
-    ready = placed.with_columns(ripe.alias("ripe"))
+    ready = placed.with_columns(ripe.alias("ripe"), *widened(measure, types))
     still = (pl.col("open") & pl.col("ripe")).sum().cast(pl.Int64) if "open" in there else pl.lit(0, pl.Int64)
     one = pl.len() if UNITS not in there else pl.col(UNITS).sum()
     size = one if measure.counted is None else measure.counted.sum()
@@ -64,7 +65,10 @@ def tally(
     if "ripe" in there:
         unripe = ready.filter(~pl.col("ripe")).group_by(grouped).agg(pl.len().cast(pl.Int64).alias("unripe"))
         stats = pl.concat([stats, unripe], how="diagonal")
-    frame = stats.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
+    told = stats.with_columns(pl.col("n", "unripe").fill_null(0)).collect(engine="in-memory")
+    frame = told.sort(
+        *keys, *(["fold"] if folds else []), nulls_last=True, maintain_order=True
+    )  # sums of floats mind the order
     return Tally(frame, data.by, parts, measure)
 
 
