@@ -23,6 +23,7 @@ def beginnings(
     about the first eighteen. A few days, or a pause as there were others, are taken as they stand: nothing happened. The
     other way round, use before the first sale, is how many products begin: those are zeros.
 
+    >>> from datetime import date
     >>> log = pl.DataFrame({"time": [midnight(date(2026, 3, day), "UTC") for day in (1, 2, 4)]})
     >>> str(beginnings({"events": log}, midnight(date(2026, 1, 1), "UTC"), "UTC")["events"].date())
     '2026-03-01'

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from threading import Lock
 
@@ -10,6 +11,7 @@ from altair.utils import schemapi
 
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show import theme
+from kpi_lib.show.blocks import Tile, Tiles
 from kpi_lib.show.charts import chart
 from kpi_lib.show.faces import faces
 from kpi_lib.show.markup import tag
@@ -52,7 +54,19 @@ def parts_of(result: object) -> list[object]:
     """What is on show for a result: its face, but of a funnel by segments not the steps of each, which take longer than the rest."""
     if isinstance(result, FunnelResult) and result.by and result.table["units"].sum():
         return [say(result), chart(result)]
-    return [each for each in faces(result) if each is not None]
+    return [_of_now(each) for each in faces(result) if each is not None]
+
+
+def _of_now(part: object) -> object:
+    """A part without the tiles of earlier periods, which only a page can turn to: an explorer has a control for the period."""
+    match part:
+        case Tiles():
+            return replace(part, tiles=tuple(replace(each, earlier=()) for each in part.tiles))
+        case Tile():
+            return replace(part, earlier=())
+        case Picture(tile=Tile()):
+            return replace(part, tile=replace(part.tile, earlier=()))  # type: ignore[type-var]
+    return part
 
 
 def panel(result: object, lines: Mapping[str, str], *, name: str = "k") -> str:
