@@ -124,6 +124,8 @@ def agree(shown: list[Figure], rows: dict[tuple[Any, ...], dict[str, Any]], name
     """All figures of KPIs are those of the command, and these KPIs are among them."""
     checked = set()
     for each in shown:
+        if each["field"] == "quick_ratio":  # a figure of the bridge, which is the value of that KPI
+            each = {**each, "kpi": "quick_ratio", "field": "value"}
         if each["kpi"] in catalogue():
             by = tuple((name, None if text == "(none)" else text) for name, text in each["by"].items())
             row = rows[each["kpi"], each["start"], by]
