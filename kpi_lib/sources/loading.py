@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.period import midnight
+from kpi_lib.core.errors import WorkspaceError
+from kpi_lib.core.period import local_day, midnight
 from kpi_lib.core.schema import columns
 from kpi_lib.sources import quarantine
 from kpi_lib.sources.bench import Bench, Setting
@@ -62,6 +63,12 @@ def load(manifest: Path, config: Mapping[str, Any], now: datetime, keep: Keep | 
         fingerprint=_fingerprint(config, tables),
         activity=None,
     )
+    if since is not None and since >= data.observed_until:
+        first, last = local_day(since, zone), local_day(data.observed_until - timedelta(microseconds=1), zone)
+        raise WorkspaceError(
+            f"{manifest.name}, [workspace] observed_from = {first}: the data end on {last}, so nothing would be observed. "
+            "Name the first day that all tables were kept."
+        )
     unwritten = quarantine.write(manifest.parent, {name: table.rejects for name, table in tables.items()})
     findings = [finding for table in tables.values() for finding in table.findings]
     return data, Loaded({name: table.counts for name, table in tables.items()}, (*findings, *unwritten))

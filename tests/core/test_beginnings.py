@@ -13,6 +13,7 @@ from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.beginnings import TIMES, WEEK, beginnings
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.errors import WorkspaceError
 from kpi_lib.core.period import Grid, midnight
 from kpi_lib.shapes.lifecycle import lifecycle
 from kpi_lib.sources.quality import check
@@ -108,3 +109,12 @@ def test_whoever_says_that_nothing_happened_gets_zeros(folder: Path) -> None:
     opened = open_workspace(folder)
     assert not [each for each in check(opened).findings if "begins on" in each.message]
     assert figures("dau", opened.data)[:3] == [(0.0, "ok")] * 3
+
+
+@pytest.mark.parametrize("day", ["2025-07-01", "2030-01-01"])
+def test_a_beginning_after_the_end_is_refused(folder: Path, day: str) -> None:
+    manifest = folder / "kpi.toml"
+    manifest.write_text(manifest.read_text().replace('name = "Shop"', f'name = "Shop"\nobserved_from = {day}'))
+    words = rf"kpi.toml, \[workspace\] observed_from = {day}: the data end on 2025-06-30, so nothing would be observed"
+    with pytest.raises(WorkspaceError, match=words):
+        _ = open_workspace(folder).data
