@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import ceil, floor, log10
 from typing import Any
 
@@ -108,12 +109,17 @@ def _mark(value: float, unit: Unit, *, currency: str, word: str) -> str:
 
 
 def marks_of(at: Sequence[str], most: int) -> list[str]:
-    """Which places of an axis are written: evenly spaced, the last one always.
+    """Which places of an axis are written: evenly spaced, the last one always; of ages the round ones.
 
     >>> marks_of(["a", "b", "c", "d", "e"], 3)
     ['a', 'c', 'e']
+    >>> marks_of([str(age) for age in range(1, 24)], 5)
+    ['5', '10', '15', '20']
     """
     every = max(ceil(len(at) / most), 1)
+    if len(at) > most and all(each.isdecimal() for each in at):
+        step = next(each * 10**power for power in count() for each in (1, 2, 5) if each * 10**power >= every)
+        return [each for each in at if int(each) % step == 0]
     return list(at)[::-1][::every][::-1]
 
 
