@@ -154,12 +154,15 @@ def spread(places: Mapping[str, float], *, gap: float, top: float, bottom: float
 def value_axis(field: str, scale: Scale, *, extent: int | None = None) -> alt.Y:
     """The vertical axis of a line chart."""
     room = extent or scale.extent
-    axis = alt.Axis(
-        values=list(scale.values), labelExpr=scale.label(), minExtent=room, maxExtent=room, labelOverlap=False
-    )
+    axis = alt.Axis(values=scale.values, labelExpr=scale.label(), minExtent=room, maxExtent=room, labelOverlap=False)
     return alt.Y(
         f"{field}:Q", title=None, axis=axis, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False)
     )
+
+
+def from_left(px: float) -> alt.XValue:
+    """A place so far from the left edge."""
+    return alt.XValue(px)  # type: ignore[no-untyped-call]
 
 
 def category(title: str | None = None, **more: Any) -> alt.Axis:  # noqa: ANN401 - settings of an axis

@@ -10,7 +10,7 @@ from kpi_lib.core.units import RATIO, SHARE
 from kpi_lib.shapes.adoption import Adoption
 from kpi_lib.show.adoption import VERDICTS, adoption_table, breadth_table, last, sentence, verdict
 from kpi_lib.show.blocks import Phrase
-from kpi_lib.show.canvas import DESK, INK, PHONE, Scale, cut, round_scale, spread, value_axis, wide
+from kpi_lib.show.canvas import DESK, INK, PHONE, Scale, cut, from_left, round_scale, spread, value_axis, wide
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
 from kpi_lib.show.charts_rank import Ranks, Row, rank_chart, ranks_picture
 from kpi_lib.show.charts_stack import Stack, stack_picture
@@ -122,12 +122,12 @@ def quadrant(used: list[dict[str, Any]]) -> alt.LayerChart:
         cuts.mark_rule(color=INK.ghost, strokeDash=[4, 4]).encode(x=x),
         cuts.mark_rule(color=INK.ghost, strokeDash=[4, 4]).encode(y=y),
         *(_corner(name, plot) for name in CORNERS),
-        base.mark_rule(color=INK.soft, strokeWidth=2).encode(x=_x("low", across), x2="high:Q", y=y),
-        base.mark_rule(color=INK.soft, strokeWidth=2).encode(x=x, y=value_axis("below", up), y2="above:Q"),
+        base.mark_rule(color=INK.soft, strokeWidth=2).encode(x=_x("low", across), x2=alt.X2("high:Q"), y=y),
+        base.mark_rule(color=INK.soft, strokeWidth=2).encode(x=x, y=value_axis("below", up), y2=alt.Y2("above:Q")),
         base.mark_point(filled=True, size=80, opacity=1, color=INK.accent).encode(x=x, y=y, tooltip=told),
         *_names(frame, across, up, plot),
     ]
-    return alt.LayerChart(layer=layers).properties(width=plot, height=HEIGHT)
+    return alt.LayerChart(layer=layers, width=plot, height=HEIGHT)
 
 
 ENDS = {"low": "low", "high": "high", "below": "uses_low", "above": "uses_high"}
@@ -146,7 +146,8 @@ def _corner(name: str, plot: int) -> alt.Chart:
     words = alt.Chart(pl.DataFrame({"text": [VERDICTS[name]]})).mark_text(
         align=side, baseline="middle", color=INK.muted, fontStyle="italic"
     )
-    drawn: alt.Chart = words.encode(x=alt.value(0 if side == "left" else plot), y=alt.value(place), text="text:N")
+    high = alt.YValue(place)  # type: ignore[no-untyped-call]
+    drawn: alt.Chart = words.encode(x=from_left(0 if side == "left" else plot), y=high, text=alt.Text("text:N"))
     return drawn
 
 
@@ -168,5 +169,5 @@ def _names(frame: pl.DataFrame, across: Scale, up: Scale, plot: int) -> list[alt
             text = alt.Chart(pl.DataFrame(words)).mark_text(
                 align=side, baseline="middle", dx=9 if side == "left" else -9
             )
-            drawn.append(text.encode(x=_x("x", across), y=value_axis("y", up), text="name:N"))
+            drawn.append(text.encode(x=_x("x", across), y=value_axis("y", up), text=alt.Text("name:N")))
     return drawn

@@ -59,18 +59,22 @@ def flow_chart(moves: pl.DataFrame, nodes: pl.DataFrame, total: int) -> alt.Laye
     ]  # fmt: skip
     told = [alt.Tooltip("name:N", title="what"), alt.Tooltip("told:N", title="sessions")]
     bands = alt.Chart(_bands(moves.to_dicts(), places, x)).mark_area(opacity=0.6, color=INK.soft)
-    bands = bands.encode(x=_x("x"), y=_y("y"), y2="y2:Q", detail="band:N", tooltip=told)
+    bands = bands.encode(x=_x("x"), y=_y("y"), y2=alt.Y2("y2:Q"), detail=alt.Detail("band:N"), tooltip=told)
     frame = pl.DataFrame(bars, schema=BARS)
-    colour = alt.condition("datum.ours", alt.value(INK.ghost), alt.value(INK.accent))
-    drawn = alt.Chart(frame).mark_rect().encode(x=_x("x"), x2="x2:Q", y=_y("y"), y2="y2:Q", color=colour, tooltip=told)
+    colour = alt.ColorValue(INK.accent, condition={"test": "datum.ours", "value": INK.ghost})
+    drawn = (
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(x=_x("x"), x2=alt.X2("x2:Q"), y=_y("y"), y2=alt.Y2("y2:Q"), color=colour, tooltip=told)
+    )
     middle = (
         frame.with_columns(y=(pl.col("y") + pl.col("y2")) / 2)
         .filter(pl.col("y2") - pl.col("y") >= 3)
         .select("name", "x2", "y")
     )
     words = alt.Chart(middle).mark_text(align="left", baseline="middle", dx=4, limit=label)
-    named = words.encode(x=_x("x2"), y=_y("y"), text="name:N")
-    return alt.LayerChart(layer=[bands, drawn, named]).properties(width=DESK.total - 8, height=HEIGHT)
+    named = words.encode(x=_x("x2"), y=_y("y"), text=alt.Text("name:N"))
+    return alt.LayerChart(layer=[bands, drawn, named], width=DESK.total - 8, height=HEIGHT)
 
 
 def _x(field: str) -> alt.X:

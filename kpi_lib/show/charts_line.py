@@ -81,15 +81,15 @@ def line_chart(
     plot = layout.total - 4 - (extent or scale.extent)
     x = alt.X(
         "at:O",
-        sort=list(lines.at),
+        sort=lines.at,
         title=lines.axis if marked else None,
         axis=alt.Axis(values=marks_of(lines.at, _marks(lines, layout, plot - room)), labelOverlap=False, labels=marked),
-        scale=alt.Scale(type="point", domain=list(lines.at), padding=0.3, range=[0, {"expr": f"width - {room}"}]),
+        scale=alt.Scale(type="point", domain=lines.at, padding=0.3, range=[0, {"expr": f"width - {room}"}]),
     )
     y = value_axis("value", scale, extent=extent)
     colour = alt.Color("series:N", legend=None, scale=_colours(lines))
     layers = [*_bands(lines, x, scale), *_strokes(lines.points, x, y, colour), _texts(labels, x, scale, colour)]
-    return alt.LayerChart(layer=layers).properties(width=plot, height=lines.height)
+    return alt.LayerChart(layer=layers, width=plot, height=lines.height)
 
 
 def label_room(lines: Lines, layout: Layout) -> int:
@@ -128,7 +128,7 @@ def _bands(lines: Lines, x: alt.X, scale: Scale) -> list[alt.Chart]:
         return []
     band = alt.Chart(drawn).mark_area(opacity=0.16)
     y = alt.Y("low:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
-    return [band.encode(x=x, y=y, y2="high:Q", color=alt.Color("series:N", legend=None, scale=_colours(lines)))]
+    return [band.encode(x=x, y=y, y2=alt.Y2("high:Q"), color=alt.Color("series:N", legend=None, scale=_colours(lines)))]
 
 
 def _strokes(points: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
@@ -192,7 +192,7 @@ def _text(row: Mapping[str, object], lines: Lines, *, several: bool, layout: Lay
 def _texts(labels: pl.DataFrame, x: alt.X, scale: Scale, colour: alt.Color) -> alt.Chart:
     y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=[scale.bottom, scale.top], nice=False, zero=False))
     text: alt.Chart = alt.Chart(labels).mark_text(align="left", baseline="middle", dx=9, lineBreak="\n")
-    drawn: alt.Chart = text.encode(x=x, y=y, text="text:N")
+    drawn: alt.Chart = text.encode(x=x, y=y, text=alt.Text("text:N"))
     if labels["series"].n_unique() > 1:
         drawn = drawn.encode(color=colour)
     return drawn

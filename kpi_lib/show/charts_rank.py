@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from kpi_lib.show.blocks import Phrase, Table
-from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, cut, wide
+from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, cut, from_left, wide
 from kpi_lib.show.picture import Picture
 
 GAP = 9
@@ -69,7 +69,7 @@ def rank_chart(ranks: Ranks, layout: Layout) -> alt.LayerChart:
         *_marks(frame, scale, y, ranks=ranks, drop=_drop(ranks.rows, layout), thick=11 if layout.narrow else 15),
         *_words(frame, scale, y, layout=layout),
     ]
-    return alt.LayerChart(layer=drawn).properties(width=total, height=max(len(frame), 1) * height)
+    return alt.LayerChart(layer=drawn, width=total, height=max(len(frame), 1) * height)
 
 
 def _frame(rows: Sequence[Row], layout: Layout) -> pl.DataFrame:
@@ -133,10 +133,10 @@ def _marks(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, ranks: Ranks, dro
     x = _along("value", scale)
     told = [alt.Tooltip("name:N", title="what"), alt.Tooltip("told:N", title="value")]
     spans = frame.filter(pl.col("low") < pl.col("high"))
-    whisker = alt.Chart(spans).encode(x=_along("low", scale), x2="high:Q", y=y)
+    whisker = alt.Chart(spans).encode(x=_along("low", scale), x2=alt.X2("high:Q"), y=y)
     # a whisker would drown in a bar of the full colour
     strong, quiet = (INK.soft, INK.line) if len(spans) and not ranks.dots else (INK.accent, INK.ghost)
-    colour = alt.condition("datum.quiet", alt.value(quiet), alt.value(strong))
+    colour = alt.ColorValue(strong, condition={"test": "datum.quiet", "value": quiet})
     if ranks.dots:
         dots = (
             alt.Chart(frame)
@@ -150,7 +150,7 @@ def _marks(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, ranks: Ranks, dro
     bars = (
         alt.Chart(frame)
         .mark_bar(height=thick, yOffset=drop)
-        .encode(x=x, x2=alt.datum(0), y=y, color=colour, tooltip=told)
+        .encode(x=x, x2=alt.X2Datum(0), y=y, color=colour, tooltip=told)
     )
     return [bars, *([whisker.mark_rule(color=INK.accent, strokeWidth=2, yOffset=drop)] if len(spans) else [])]
 
@@ -161,21 +161,23 @@ def _words(frame: pl.DataFrame, scale: alt.Scale, y: alt.Y, *, layout: Layout) -
     end = _along("reach", scale)
     if not layout.narrow:
         return [
-            text.mark_text(align="left", baseline="middle").encode(x=alt.value(0), text="name:N"),
-            text.mark_text(align="left", baseline="middle", fontWeight=600, dx=GAP).encode(x=end, text="text:N"),
+            text.mark_text(align="left", baseline="middle").encode(x=from_left(0), text=alt.Text("name:N")),
+            text.mark_text(align="left", baseline="middle", fontWeight=600, dx=GAP).encode(
+                x=end, text=alt.Text("text:N")
+            ),
             text.mark_text(align="left", baseline="middle", color=INK.muted, dx=_after(frame)).encode(
-                x=end, text="beside:N"
+                x=end, text=alt.Text("beside:N")
             ),
         ]
     up = -16 if _has_words(frame) else -8
     words = [
-        text.mark_text(align="left", baseline="middle", yOffset=up).encode(x=alt.value(0), text="name:N"),
+        text.mark_text(align="left", baseline="middle", yOffset=up).encode(x=from_left(0), text=alt.Text("name:N")),
         text.mark_text(align="right", baseline="middle", fontWeight=600, yOffset=up).encode(
-            x=alt.value(layout.total - 4), text="text:N"
+            x=from_left(layout.total - 4), text=alt.Text("text:N")
         ),
     ]
     beside = text.mark_text(align="left", baseline="middle", color=INK.muted, yOffset=0).encode(
-        x=alt.value(0), text="beside:N"
+        x=from_left(0), text=alt.Text("beside:N")
     )
     return [*words, beside] if _has_words(frame) else words
 

@@ -49,10 +49,10 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
     marks = marks_of(stack.at, max(min(layout.marks, (layout.total - 70) // 80), 2))
     x = alt.X(
         "at:O",
-        sort=list(stack.at),
+        sort=stack.at,
         title=None,
         axis=alt.Axis(values=marks, labelOverlap=False),
-        scale=alt.Scale(type="band", domain=list(stack.at), paddingInner=0.15 if len(stack.at) < 60 else 0.0),
+        scale=alt.Scale(type="band", domain=stack.at, paddingInner=0.15 if len(stack.at) < 60 else 0.0),
     )
     plot = layout.total - 8 - scale.extent
     # the last mark is written under the middle of its bar and may hang over the edge
@@ -71,8 +71,8 @@ def stack_chart(stack: Stack, layout: Layout) -> alt.Chart:
             x=x,
             y=value_axis("value", scale).stack("zero"),
             color=alt.Color("series:N", scale=hues, legend=legend if len(order) > 1 else None),
-            order="place:Q",
-            opacity=alt.condition("datum.open", alt.value(0.45), alt.value(1.0)),
+            order=alt.Order("place:Q"),
+            opacity=alt.OpacityValue(1.0, condition={"test": "datum.open", "value": 0.45}),
             tooltip=told,
         )
         .properties(width=plot - hang, height=220)

@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 
 from kpi_lib.show.blocks import Phrase, Table
-from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, wide
+from kpi_lib.show.canvas import DESK, INK, PHONE, Layout, from_left, wide
 from kpi_lib.show.picture import Picture
 
 ROWS = (32, 44)  # the height of a row on a desk and on a phone
@@ -49,15 +49,15 @@ def waterfall(falls: Sequence[Fall], layout: Layout) -> alt.LayerChart:
     hues = alt.Scale(domain=["total", "up", "down"], range=[INK.accent, INK.good, INK.bad])
     base = alt.Chart(frame)
     bars = base.mark_bar(size=14, yOffset=lower).encode(
-        x=alt.X("from:Q", axis=None, title=None, scale=scale), x2="to:Q", y=y, color=alt.Color("kind:N", legend=None, scale=hues),
+        x=alt.X("from:Q", axis=None, title=None, scale=scale), x2=alt.X2("to:Q"), y=y, color=alt.Color("kind:N", legend=None, scale=hues),
         tooltip=[alt.Tooltip("name:N", title="what"), alt.Tooltip("text:N", title="how much")],
     )  # fmt: skip
     amounts = base.mark_text(align="left", baseline="middle", dx=7, dy=lower)
     names = base.mark_text(align="left", baseline="middle", dy=lower - 16 if layout.narrow else 0)
     drawn = [
         bars,
-        amounts.encode(x=alt.X("reach:Q", axis=None, title=None, scale=scale), y=y, text="text:N"),
-        names.encode(x=alt.value(0), y=y, text="name:N"),
+        amounts.encode(x=alt.X("reach:Q", axis=None, title=None, scale=scale), y=y, text=alt.Text("text:N")),
+        names.encode(x=from_left(0), y=y, text=alt.Text("name:N")),
     ]
     height = ROWS[layout.narrow] * len(falls)
-    return alt.LayerChart(layer=drawn).properties(width=layout.total - 4, height=height)
+    return alt.LayerChart(layer=drawn, width=layout.total - 4, height=height)

@@ -22,13 +22,14 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.core.units import COUNT, MONEY, RATIO, SCORE, SECONDS, SHARE
+from kpi_lib.shapes.adoption import adoption
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.engagement import habits
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.paths import paths
 from kpi_lib.show import theme
-from kpi_lib.show.blocks import Tile
+from kpi_lib.show.blocks import Table, Tile
 from kpi_lib.show.canvas import DESK, PHONE, marks_of, round_scale, spread
 from kpi_lib.show.charts import chart
 from kpi_lib.show.charts_line import Lines, line_chart, points_of
@@ -36,13 +37,17 @@ from kpi_lib.show.charts_rank import Ranks, Row, rank_chart
 from kpi_lib.show.charts_stack import Stack, stack_chart
 from kpi_lib.show.charts_star import north_star
 from kpi_lib.show.charts_values import values_pictures
+from kpi_lib.show.charts_waterfall import Fall, waterfall_picture
 from kpi_lib.show.picture import Picture, drawable
 from kpi_lib.show.stills import still
+from tests.build import told
+from tests.shapes.test_adoption import CROWD, FOUR
 from tests.show.results import HOSTILE, log, logs, shop, visits
 
 MONTHS = Grid.calendar("month", date(2026, 1, 1), date(2026, 7, 1), zone="UTC")
 WEEKS = Grid.calendar("week", date(2026, 1, 5), date(2026, 3, 2), zone="UTC")
 JUNE = parse_period("2026-06", zone="UTC")
+FALLS = (Fall("begun", 5, "5", total=True), Fall("lost", -2, "2"))
 STEPS = Funnel(("look", "cart", "buy"), within="24h")
 
 
@@ -81,6 +86,10 @@ def pictures() -> dict[str, Picture]:
         "series": chart(compute("average_order_value", shop(), MONTHS)),
         "ranked": chart(compute("goal_conversion_rate", data, parse_period("2026-01", zone="UTC"), ["plan"])),
         "star": chart(scorecard(shop(), ["orders"], JUNE, north_star="active_customers")),
+        "adoption": chart(adoption(told(CROWD, features=FOUR), parse_period("2026-W02", zone="UTC"))),
+        "waterfall": waterfall_picture(
+            FALLS, alt="Two of the five that were there at first are lost.", table=Table(title="", columns=(), rows=())
+        ),
     }
 
 
@@ -106,6 +115,18 @@ def test_every_chart_keeps_to_the_schema_of_vega_lite(drawn: dict[str, Picture])
             each.to_dict(validate=True)  # raises where it does not
     with pytest.raises(SchemaValidationError, match="no such mark"):
         alt.Chart({"values": []}, mark="no such mark").to_dict(validate=True)
+
+
+def test_no_chart_lets_altair_look_for_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looks(*_: object, **__: object) -> None:
+        raise AssertionError(
+            "a channel is given as text or as a plain value: each costs some 10 ms more than alt.Text and the like"
+        )
+
+    monkeypatch.setattr(alt.utils.schemapi.SchemaBase, "from_dict", looks)
+    assert all(specs(picture) for picture in pictures().values())
+    with pytest.raises(AssertionError, match="a channel"):
+        alt.Chart().mark_bar().encode(x="a:Q")
 
 
 def test_only_colours_of_the_theme_are_used(drawn: dict[str, Picture]) -> None:
