@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as Day
 from typing import Any
 
@@ -29,7 +29,7 @@ SCHEMA = pl.Schema(
         "signal": pl.String(), "of": pl.String(), "expect": pl.String(), "due": pl.Date(), "look": pl.Date(),
         "since": pl.Date(), "start": pl.Date(), "previous": pl.Float64(), "value": pl.Float64(), "points": pl.Boolean(),
         "change": pl.Float64(), "change_low": pl.Float64(), "change_high": pl.Float64(), "state": pl.String(),
-        "reason": pl.String(),
+        "reason": pl.String(), "n": pl.Int64(), "unripe": pl.Int64(),
     }
 )  # fmt: skip
 
@@ -95,6 +95,7 @@ def expected(text: str, kpi: Kpi) -> tuple[int, float | None]:
 class Followed:
     """A decision with what its KPI did from the last whole period before it to the one that is looked at.
 
+    `n` and `unripe` are those behind `value`, `definition` and `fingerprint` its version and its data.
     `state`: reached (the whole interval is at least what was expected), toward (clearly that way), short (no clear change,
     and surely less than expected), against (clearly the other way), open (within chance), early (no whole period since),
     unknown. A change after a decision need not come from it.
@@ -106,6 +107,10 @@ class Followed:
     start: Day
     state: str
     reason: str = ""
+    n: int | None = None
+    unripe: int | None = None
+    definition: str = ""
+    fingerprint: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """One row of the table."""
@@ -113,7 +118,7 @@ class Followed:
         moved = {"previous": self.change.previous, "points": self.change.points, "change": self.change.amount}
         ends = {"change_low": self.change.low, "change_high": self.change.high, "since": self.change.since}
         now = {"of": self.decision.kpi, "start": self.start, "value": self.value, "state": self.state}
-        return {**own, **moved, **ends, **now, "reason": self.reason}
+        return {**own, **moved, **ends, **now, "reason": self.reason, "n": self.n, "unripe": self.unripe}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +179,24 @@ def _followed(decision: Decision, data: Dataset, last: Grid) -> Followed:
         return Followed(decision, none, None, start, UNKNOWN, f"needs {', '.join(lacking)}")
     values = compute(kpi.name, data, last)
     row = values.table.row(0, named=True)
+    known = Followed(
+        decision,
+        none,
+        row["value"],
+        start,
+        UNKNOWN,
+        n=row["n"],
+        unripe=row["unripe"],
+        definition=values.definitions.get(kpi.name, ""),
+        fingerprint=values.fingerprint,
+    )
     if values.reasons:
-        return Followed(decision, none, None, start, UNKNOWN, values.reasons[kpi.name])
+        return replace(known, reason=values.reasons[kpi.name])
     if last.firsts[0] < decision.date:
-        return Followed(decision, none, row["value"], start, EARLY, _first_after(decision.date, last, data))
+        return replace(known, state=EARLY, reason=_first_after(decision.date, last, data))
     change = changes(kpi, data, last, [_before(decision.date, last, data)])[0]
-    return Followed(decision, change, row["value"], start, *_state(decision, kpi, change))
+    state, reason = _state(decision, kpi, change)
+    return replace(known, change=change, state=state, reason=reason)
 
 
 def _before(day: Day, last: Grid, data: Dataset) -> Grid:

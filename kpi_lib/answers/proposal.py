@@ -1,7 +1,7 @@
 """Which stage a product seems to be in: from how long it has been watched, whether it grows, and whether people stay."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import exp, log, sqrt
 from statistics import fmean, stdev
@@ -11,6 +11,7 @@ import polars as pl
 
 from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import begin, last_complete, local_day
 from kpi_lib.core.units import percent
 from kpi_lib.shapes.cohort import Cohorts, cohorts
@@ -36,6 +37,7 @@ class Proposal:
     high: float | None = None
     kept: float | None = None
     before: float | None = None
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def staying(self) -> bool | None:
@@ -59,15 +61,15 @@ def propose_stage(data: Dataset) -> Proposal:
     actives = _actives(data)
     if len(actives) < FEWEST:
         why = f"{len(actives)} whole months with active users: {FEWEST} are needed to tell a stage"
-        return Proposal(None, (why,), len(actives))
+        return Proposal(None, (why,), len(actives), origin=origin_of(data))
     growth, low, high = change_a_month(actives)
     kept, before = _kept(data)
     watched = len(actives)
-    found = Proposal(None, (), watched, growth, low, high, kept, before)
+    found = Proposal(None, (), watched, growth, low, high, kept, before, origin_of(data))
     grows = low > 0 and growth >= GROWING
     settled = watched >= YEAR
     stage = "growth" if grows and (settled or found.staying) else "mature" if settled else "early"
-    return Proposal(stage, _reasons(found, grows=grows), watched, growth, low, high, kept, before)
+    return replace(found, stage=stage, reasons=_reasons(found, grows=grows))
 
 
 def _actives(data: Dataset) -> list[float]:

@@ -1,7 +1,7 @@
 """A review of the KPIs: what went well, what needs attention, what to ask, and how far the eight steps of the loop are done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from kpi_lib.answers.scorecard import COMPANION, PRIMARY, Scorecard, Standing
 from kpi_lib.answers.stages import LIMIT
 from kpi_lib.answers.targets import AT_RISK, FAULTY, MET, MISSED, OFF
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.shapes.activity import placed
 from kpi_lib.shapes.records import last_of_each, rows
@@ -150,6 +151,7 @@ class Unhappy:
 
     counts: pl.DataFrame
     people: pl.DataFrame
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -166,7 +168,7 @@ def unhappy(data: Dataset, grid: Grid) -> Unhappy:
     counts = [(kind, frame.height, frame["low"].sum()) for kind, frame in zip(SCALES, found, strict=True)]
     people = pl.concat(found).filter("low").drop("low").sort("kind", "score", "user_id", nulls_last=True)
     schema = {"kind": pl.String, "n": pl.Int64, "unhappy": pl.Int64}
-    return Unhappy(pl.DataFrame(counts, schema=schema, orient="row"), people)
+    return Unhappy(pl.DataFrame(counts, schema=schema, orient="row"), people, origin_of(data, "surveys"))
 
 
 def last_answers(data: Dataset, last: Grid, kind: str) -> pl.DataFrame:

@@ -5,7 +5,7 @@ period of the year before where the data reach so far, else on the period before
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from kpi_lib.answers.change import Change, changes
 from kpi_lib.answers.compute import compute
 from kpi_lib.answers.scorecard import Scorecard, Standing, scorecard
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin
 from kpi_lib.core.period import EVERY, Grid, begin, local_date, local_day
 from kpi_lib.kpis.registry import find
 
@@ -75,6 +76,7 @@ class Findings:
     findings: tuple[Finding, ...]
     currency: str
     end: date | None = None
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
     @property
     def holding(self) -> tuple[Finding, ...]:

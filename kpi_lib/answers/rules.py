@@ -33,6 +33,7 @@ from kpi_lib.answers.signals import LASTING, segment_name, signals
 from kpi_lib.answers.unit_economics import FIGURES, unit_economics
 from kpi_lib.core.control import adjusted
 from kpi_lib.core.dataset import Dataset, plain_name
+from kpi_lib.core.origin import origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.kpis.registry import CLICKUP, UNDERSTANDING, find
 from kpi_lib.shapes.adoption import adoption
@@ -57,6 +58,7 @@ def rules(data: Dataset, grid: Grid) -> Findings:
         tuple(sorted(found, key=lambda each: (YES, NO, UNKNOWN).index(each.verdict))),
         data.currency,
         book.last.stops[-1],
+        origin_of(data),
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from unicodedata import normalize
 
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from kpi_lib.answers.review import SCALES, last_answers
 from kpi_lib.core.compare import holm, wilson_interval
 from kpi_lib.core.dataset import Dataset
+from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 
 LONGEST = 3  # words of a phrase
@@ -45,6 +46,7 @@ class Themes:
 
     table: pl.DataFrame
     silent: dict[str, int]
+    origin: Origin = field(default=Origin(), repr=False, compare=False)
 
 
 def themes(data: Dataset, grid: Grid) -> Themes:
@@ -62,7 +64,7 @@ def themes(data: Dataset, grid: Grid) -> Themes:
         low, others = (said.filter(spoke, side)["answer"].to_list() for side in (pl.col("low"), ~pl.col("low")))
         silent[kind] = said.filter(~spoke, "low").height
         frames.append(_of_kind(kind, low, others))
-    return Themes(pl.concat(frames), silent)
+    return Themes(pl.concat(frames), silent, origin_of(data, "surveys"))
 
 
 def _of_kind(kind: str, low: Sequence[str], others: Sequence[str]) -> pl.DataFrame:

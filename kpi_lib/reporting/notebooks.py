@@ -30,8 +30,8 @@ from kpi_lib.shapes.funnel_rules import required_before
 from kpi_lib.shapes.funnel_strip import DefinitionStrip
 from kpi_lib.shapes.funnel_trend import FunnelTrend
 from kpi_lib.shapes.paths import Paths
+from kpi_lib.show.facts_answers import hits_of
 from kpi_lib.show.phrases import listed
-from kpi_lib.show.tiles import hits_of
 from kpi_lib.sources.workspace import Workspace
 from kpi_lib.sources.workspace import open_workspace as open_folder
 

@@ -51,9 +51,10 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A computed sentence under a heading."""
+    """A computed sentence under a heading; `facts` unfold below where no chart or table beside it tells them."""
 
     phrase: Phrase
+    facts: Facts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +151,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something to know: folded under its title, or open; tone is plain, warn or bad."""
+    """Something to know: folded under its title, or open; tone is plain, warn or bad; `facts` of its figures unfold below."""
 
     title: str
     phrases: tuple[Phrase, ...]
     tone: str = "plain"
     folded: bool = True
+    facts: Facts = ()
 
 
 @dataclass(frozen=True, slots=True)

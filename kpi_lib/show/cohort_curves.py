@@ -1,6 +1,7 @@
 """Two more pictures of cohorts: whether large and small ones differ, and how many are not gone for good."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,8 @@ from kpi_lib.show.blocks import Phrase, Say, Table
 from kpi_lib.show.canvas import INK
 from kpi_lib.show.charts_line import Lines, lines_picture, points_of
 from kpi_lib.show.cohorts import age
+from kpi_lib.show.facts import facts
+from kpi_lib.show.facts_shapes import fact_list
 from kpi_lib.show.phrases import between, plain, told, told_between, whole, written
 from kpi_lib.show.picture import Picture
 
@@ -50,7 +53,8 @@ def cohort_means(result: CohortResult) -> Picture | Say:
         columns=(f"{grain.capitalize()}s since the start", "Cohorts", "Each member alike", "Each cohort alike", "95 %"),
         rows=tuple(_means(row) for row in rows),
     )
-    return _drawn(points, words, table, grain=grain, colours={POOLED: INK.accent, SIMPLE: INK.categories[1]})
+    drawn = _drawn(points, words, table, grain=grain, colours={POOLED: INK.accent, SIMPLE: INK.categories[1]})
+    return _behind(drawn, result, "Student's t over the cohorts, in the figures")
 
 
 def cohort_survival(result: CohortResult) -> Picture | Say:
@@ -85,7 +89,13 @@ def cohort_survival(result: CohortResult) -> Picture | Say:
         columns=(f"{grain.capitalize()}s since the start", "Not gone", "95 %"),
         rows=tuple((str(row["k"]), _figure(row, "survival"), _span(row)) for row in rows),
     )
-    return _drawn(points, tuple(words), table, grain=grain, colours={"not gone": INK.accent})
+    drawn = _drawn(points, tuple(words), table, grain=grain, colours={"not gone": INK.accent})
+    return _behind(drawn, result, "Greenwood's, on the log-log scale, in the figures")
+
+
+def _behind(drawn: Picture, result: CohortResult, sure: str) -> Picture:
+    """The picture with what stands behind its figures, and how sure those are."""
+    return replace(drawn, facts=fact_list(*({**dict(facts(result)), "95 % interval": sure}).values()))
 
 
 def _whole(result: CohortResult) -> None:

@@ -7,6 +7,7 @@ from kpi_lib.answers.decisions import AGAINST, EARLY, OPEN, REACHED, SHORT, TOWA
 from kpi_lib.core.period import EVERY, step
 from kpi_lib.kpis.registry import find
 from kpi_lib.show.blocks import Figure, Note, Phrase, Say, Strong, Table
+from kpi_lib.show.facts_answers import followed_facts
 from kpi_lib.show.phrases import (
     day_name,
     listed,
@@ -79,7 +80,12 @@ def _note(each: Followed, result: FollowUp) -> Note:
         ("Expected: ", wanted, "; next look ", look),
         (Strong(("Since then: ", happened)),),
     )
-    return Note(title=f"{plain(what)}, {decision.owner}", phrases=phrases, folded=False)
+    return Note(
+        title=f"{plain(what)}, {decision.owner}",
+        phrases=phrases,
+        folded=False,
+        facts=followed_facts(each, result.every, result.currency),
+    )
 
 
 def _row(each: Followed, result: FollowUp) -> tuple[Phrase, ...]:

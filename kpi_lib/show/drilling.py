@@ -1,9 +1,12 @@
 """A drill-down shown: of each clear change the segment it came from most, and every segment's part folded below."""
 
+from dataclasses import replace
+
 from kpi_lib.answers.contributions import SEVERAL
 from kpi_lib.answers.drilling import DrillDown, Move, rows_of
 from kpi_lib.show.blocks import Phrase, Say, Strong, Table
 from kpi_lib.show.changes import compared, compared_year
+from kpi_lib.show.facts_answers import move_facts
 from kpi_lib.show.phrases import figure, plural, told, unit_of, written
 from kpi_lib.show.reviews import ARROWS
 
@@ -26,9 +29,11 @@ def parts(result: DrillDown) -> tuple[object, ...]:
     """The sentence, then each move: what it did, mostly where, and the segments."""
     shown: list[object] = [sentence(result)]
     for each in result.moves:
-        shown.append(Say(_line(each, result)))
-        if each.source is not None:
-            shown.append(move_table(each, result.currency))
+        behind = move_facts(each, result.every, result.currency)
+        if each.source is None:
+            shown.append(Say(_line(each, result), behind))
+        else:
+            shown += [Say(_line(each, result)), replace(move_table(each, result.currency), facts=behind)]
     return tuple(shown)
 
 

@@ -51,7 +51,7 @@ from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.cohorts import curves
 from kpi_lib.show.contributions import contributed
 from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
-from kpi_lib.show.facts import explained
+from kpi_lib.show.facts import unfolding
 from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
@@ -214,7 +214,7 @@ def readable(result: object) -> tuple[object, ...]:
     """The parts of a result that may be read here; on a page for outsiders nothing about a few people."""
     kept = shared(result)
     if kept is not None:
-        return tuple(explained(part, kept) for part in faces(kept))
+        return unfolding(faces(kept), kept)
     return (Note(title="Withheld", phrases=(FEW if has_rule(result) else NO_RULE,), folded=False),)
 
 

@@ -12,12 +12,19 @@ from kpi_lib.answers.actives import Actives
 from kpi_lib.answers.budget import Budget
 from kpi_lib.answers.cohort_revenue import CohortRevenue
 from kpi_lib.answers.compute import Values
+from kpi_lib.answers.contributions import Segmented
 from kpi_lib.answers.forecast import Forecast
 from kpi_lib.answers.goals import Goals
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.opportunities import Opportunities
 from kpi_lib.answers.portfolio import Portfolio
+from kpi_lib.answers.proposal import Proposal
+from kpi_lib.answers.review import Unhappy
+from kpi_lib.answers.rulebook import Findings
+from kpi_lib.answers.scorecard import Scorecard
 from kpi_lib.answers.signals import Signals
+from kpi_lib.answers.stages import Advice
+from kpi_lib.answers.themes import Themes
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.kpis.registry import find
 from kpi_lib.shapes.adoption import Adoption
@@ -34,7 +41,15 @@ from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import facts_shapes
-from kpi_lib.show.blocks import Facts, Phrase, Table
+from kpi_lib.show.blocks import Facts, Phrase, Say, Table, Tiles
+from kpi_lib.show.facts_answers import (
+    advice_facts,
+    findings_facts,
+    proposal_facts,
+    standings_facts,
+    themes_facts,
+    unhappy_facts,
+)
 from kpi_lib.show.facts_shapes import NONE, NOTHING, ROWS, RULES, days_of, fact_list, origin_in_words
 from kpi_lib.show.phrases import figure, interval, plural
 from kpi_lib.show.picture import Picture
@@ -55,6 +70,15 @@ def explained(part: object, result: object) -> object:
     if isinstance(part, Picture | Table) and not part.facts and not (isinstance(part, Picture) and part.tile):
         return replace(part, facts=facts(result))
     return part
+
+
+def unfolding(parts: Sequence[object], result: object) -> tuple[object, ...]:
+    """The parts of a result with what stands behind them: at each chart and table, or at the last sentence where there is none."""
+    told = [explained(part, result) for part in parts]
+    if any(isinstance(part, Picture | Table | Tiles) or getattr(part, "facts", ()) for part in told):
+        return tuple(told)
+    last = max((at for at, part in enumerate(told) if isinstance(part, Say)), default=None)
+    return tuple(replace(part, facts=facts(result)) if at == last else part for at, part in enumerate(told))  # type: ignore[type-var]
 
 
 @singledispatch
@@ -100,6 +124,16 @@ def _sure(result: Values, row: dict[str, Any] | None, ways: Sequence[str]) -> Ph
 @facts.register
 def _(result: UnitEconomics) -> Facts:
     return facts(result.figures)
+
+
+@facts.register
+def _(result: Segmented) -> Facts:
+    return facts(result.values)
+
+
+@facts.register
+def _(result: Scorecard) -> Facts:
+    return standings_facts(result.standings, result.currency) if result.standings else ()
 
 
 @facts.register
@@ -203,6 +237,11 @@ def _(result: Portfolio) -> Facts:
     )
 
 
+facts.register(Findings, findings_facts)
+facts.register(Unhappy, unhappy_facts)
+facts.register(Themes, themes_facts)
+facts.register(Advice, advice_facts)
+facts.register(Proposal, proposal_facts)
 facts.register(FunnelResult, facts_shapes.funnel_facts)
 facts.register(FunnelTrend, facts_shapes.trend_facts)
 facts.register(FunnelComparison, facts_shapes.comparison_facts)

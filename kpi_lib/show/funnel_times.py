@@ -1,5 +1,6 @@
 """How long those who converted took, drawn as bins that grow about threefold."""
 
+from dataclasses import replace
 from typing import Any
 
 from kpi_lib.core.errors import UsageError
@@ -7,6 +8,7 @@ from kpi_lib.core.units import SECONDS, show, span
 from kpi_lib.shapes.funnel import FunnelResult
 from kpi_lib.show.blocks import Phrase, Say, Table
 from kpi_lib.show.charts_rank import Ranks, Row, ranks_picture
+from kpi_lib.show.facts import facts
 from kpi_lib.show.funnels import part
 from kpi_lib.show.phrases import told, whole
 from kpi_lib.show.picture import Picture
@@ -22,7 +24,8 @@ def funnel_times(result: FunnelResult) -> Picture | Say:
     bars = tuple(Row(name=_bin(row), value=float(row["units"]), text=whole(row["units"])) for row in bins)
     quantiles = ", ".join(f"{word} {show(last[f'{name}_seconds'], SECONDS)}" for name, word in WORDS.items())
     alt = f"Time to convert of {whole(last['units'])}: {quantiles}."
-    return ranks_picture(Ranks(rows=bars), alt=alt, note=alt, table=_table(result, bins, last))
+    drawn = ranks_picture(Ranks(rows=bars), alt=alt, note=alt, table=_table(result, bins, last))
+    return replace(drawn, facts=facts(result))
 
 
 WORDS = {

@@ -14,6 +14,7 @@ from kpi_lib.show import theme
 from kpi_lib.show.blocks import Tile, Tiles
 from kpi_lib.show.charts import chart
 from kpi_lib.show.faces import faces
+from kpi_lib.show.facts import explained, unfolding
 from kpi_lib.show.markup import tag
 from kpi_lib.show.notebook import stylesheet
 from kpi_lib.show.picture import Chart, Picture, below, drawable
@@ -53,8 +54,8 @@ def drawing() -> Iterator[None]:
 def parts_of(result: object) -> list[object]:
     """What is on show for a result: its face, but of a funnel by segments not the steps of each, which take longer than the rest."""
     if isinstance(result, FunnelResult) and result.by and result.table["units"].sum():
-        return [say(result), chart(result)]
-    return [_of_now(each) for each in faces(result) if each is not None]
+        return [say(result), explained(chart(result), result)]
+    return [_of_now(each) for each in unfolding(faces(result), result) if each is not None]
 
 
 def _of_now(part: object) -> object:

@@ -83,7 +83,8 @@ def _(block: Headline) -> Html:
 
 @html.register
 def _(block: Say) -> Html:
-    return tag("p", inline(block.phrase), class_="kpi-say")
+    said = tag("p", inline(block.phrase), class_="kpi-say")
+    return tag("div", said, facts_html(block.facts), class_="kpi-told") if block.facts else said
 
 
 @html.register
@@ -224,7 +225,7 @@ def _depth(shade: float | None) -> str:
 
 @html.register
 def _(block: Note) -> Html:
-    body = join(*(tag("p", inline(each)) for each in block.phrases))
+    body = join(*(tag("p", inline(each)) for each in block.phrases), facts_html(block.facts))
     if block.folded:
         return _fold(block.title, body, tone=block.tone)
     return tag("aside", tag("p", tag("strong", block.title)), body, class_="kpi-aside", data_tone=block.tone)

@@ -4,6 +4,7 @@ from kpi_lib.answers.review import Point, Review, Unhappy
 from kpi_lib.answers.scorecard import Standing
 from kpi_lib.show.blocks import Figure, Note, Phrase, Say, Strong, Table
 from kpi_lib.show.changes import compared, compared_year
+from kpi_lib.show.facts_answers import standings_facts
 from kpi_lib.show.phrases import figure, plural
 from kpi_lib.show.render import TARGETS
 
@@ -31,10 +32,12 @@ def parts(result: Review) -> tuple[object, ...]:
     shown: list[object] = [sentence(result)]
     for title, points, tone in (("Needs attention", result.attention, "warn"), ("Wins", result.wins, "plain")):
         lines = tuple(_line(each, currency, every) for each in points)
-        shown.append(Note(title=title, phrases=lines or ("Nothing this time.",), tone=tone, folded=False))
-    quiet = tuple(_figure(each, currency) for each in result.quiet)
-    if quiet:
-        shown.append(Note(title=f"Quiet: {QUIET}", phrases=quiet))
+        behind = standings_facts([each.standing for each in points], currency) if points else ()
+        told = lines or ("Nothing this time.",)
+        shown.append(Note(title=title, phrases=told, tone=tone, folded=False, facts=behind))
+    if result.quiet:
+        quiet = tuple(_figure(each, currency) for each in result.quiet)
+        shown.append(Note(title=f"Quiet: {QUIET}", phrases=quiet, facts=standings_facts(result.quiet, currency)))
     shown.append(
         Note(
             title="Questions for the meeting",

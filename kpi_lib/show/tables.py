@@ -1,5 +1,6 @@
 """Tables of results, every figure with its interval and n."""
 
+from dataclasses import replace
 from functools import singledispatch
 
 from kpi_lib.answers.actives import Actives
@@ -64,46 +65,52 @@ from kpi_lib.show import (
     values,
 )
 from kpi_lib.show.blocks import Table
+from kpi_lib.show.facts import facts
 from kpi_lib.show.themes import themes_table
 
 
-@singledispatch
 def table(result: object) -> Table:
-    """Put a result into a table that a report or a notebook shows."""
+    """Put a result into a table that a report or a notebook shows; what its figures are unfolds below."""
+    shown = _table(result)
+    return shown if shown.facts or not shown.rows else replace(shown, facts=facts(result))
+
+
+@singledispatch
+def _table(result: object) -> Table:
     if isinstance(result, quality.Checked):
         return quality.findings_table(result)
     raise TypeError(f"{type(result).__name__} is no result that has a table")
 
 
-table.register(FunnelResult, funnels.steps_table)
-table.register(FunnelTrend, funnel_trend.trend_table)
-table.register(FunnelComparison, funnel_compare.comparison_table)
-table.register(DefinitionStrip, funnel_strip.strip_table)
-table.register(CohortResult, cohorts.cohort_table)
-table.register(Actives, active.actives_table)
-table.register(Sessions, active.sessions_table)
-table.register(Lifecycle, lifecycles.lifecycle_table)
-table.register(Paths, flows.paths_table)
-table.register(Adoption, adoption.adoption_table)
-table.register(Habits, habits.habits_table)
-table.register(Values, values.values_table)
-table.register(Advice, advice.advice_table)
-table.register(Goals, goals.goals_table)
-table.register(Intake, intakes.intake_table)
-table.register(FollowUp, decisions.follow_up_table)
-table.register(Taken, decisions.taken_table)
-table.register(DrillDown, drilling.drill_table)
-table.register(Review, reviews.review_table)
-table.register(Themes, themes_table)
-table.register(Scorecard, standings.scorecard_table)
-table.register(Portfolio, standings.portfolio_table)
-table.register(Lifetime, lifetimes.lifetime_table)
-table.register(MrrBridge, bridges.bridge_table)
-table.register(CohortRevenue, economics.brought_table)
-table.register(Budget, budgets.budget_table)
-table.register(Opportunities, chances.opportunities_table)
-table.register(EarlyDepth, depths.depth_table)
-table.register(UnitEconomics, economics.economics_table)
-table.register(Findings, rules.rules_table)
-table.register(Signals, signals.signals_table)
-table.register(Forecast, forecasts.forecast_table)
+_table.register(FunnelResult, funnels.steps_table)
+_table.register(FunnelTrend, funnel_trend.trend_table)
+_table.register(FunnelComparison, funnel_compare.comparison_table)
+_table.register(DefinitionStrip, funnel_strip.strip_table)
+_table.register(CohortResult, cohorts.cohort_table)
+_table.register(Actives, active.actives_table)
+_table.register(Sessions, active.sessions_table)
+_table.register(Lifecycle, lifecycles.lifecycle_table)
+_table.register(Paths, flows.paths_table)
+_table.register(Adoption, adoption.adoption_table)
+_table.register(Habits, habits.habits_table)
+_table.register(Values, values.values_table)
+_table.register(Advice, advice.advice_table)
+_table.register(Goals, goals.goals_table)
+_table.register(Intake, intakes.intake_table)
+_table.register(FollowUp, decisions.follow_up_table)
+_table.register(Taken, decisions.taken_table)
+_table.register(DrillDown, drilling.drill_table)
+_table.register(Review, reviews.review_table)
+_table.register(Themes, themes_table)
+_table.register(Scorecard, standings.scorecard_table)
+_table.register(Portfolio, standings.portfolio_table)
+_table.register(Lifetime, lifetimes.lifetime_table)
+_table.register(MrrBridge, bridges.bridge_table)
+_table.register(CohortRevenue, economics.brought_table)
+_table.register(Budget, budgets.budget_table)
+_table.register(Opportunities, chances.opportunities_table)
+_table.register(EarlyDepth, depths.depth_table)
+_table.register(UnitEconomics, economics.economics_table)
+_table.register(Findings, rules.rules_table)
+_table.register(Signals, signals.signals_table)
+_table.register(Forecast, forecasts.forecast_table)

@@ -1,20 +1,17 @@
 """The scorecard shown: its headline, the north star with its history, and a tile for each other figure."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from kpi_lib.answers.change import Change
 from kpi_lib.answers.intake import Intake
 from kpi_lib.answers.scorecard import Scorecard, Standing
 from kpi_lib.answers.sharing import shared
 from kpi_lib.answers.targets import AT_RISK, MET, MISSED, OFF, ON_TRACK, TargetStatus
-from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.units import NARROW_SPACE, show
 from kpi_lib.kpis.registry import Kpi
-from kpi_lib.show.blocks import Facts, Headline, Phrase, Strong, Target, Tile, Tiles
+from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
-from kpi_lib.show.facts_shapes import NONE, NOTHING, fact_list
+from kpi_lib.show.facts_answers import FULL, standing_facts
 from kpi_lib.show.intakes import newcomers
 from kpi_lib.show.phrases import (
     UNKNOWN,
@@ -26,14 +23,10 @@ from kpi_lib.show.phrases import (
     period_name,
     plural,
     title_of,
-    told,
     unit_of,
-    whole,
     written,
 )
 from kpi_lib.show.spark import Spark
-
-FULL = ("count", "per_day", "total", "quotient", "stock", "uptime")
 
 
 def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
@@ -144,7 +137,7 @@ def tile(standing: Standing, scorecard: Scorecard, *, spark: bool = True, earlie
         made_of=made_of(standing, scorecard.currency),
         target=target_of(standing.aim, scorecard.currency, every=scorecard.every) if standing.aim else None,
         meaning=meaning(kpi),
-        facts=_facts(standing, scorecard.currency),
+        facts=standing_facts(standing, scorecard.currency),
         quiet=("Few to go by", *number) if few else "",
         period=(str(row["start"]), period_name(row["start"], row["end"])),
         earlier=_earlier(standing, scorecard) if earlier else (),
@@ -177,35 +170,6 @@ def made_of(standing: Standing, currency: str) -> Phrase:
 def meaning(kpi: Kpi) -> str:
     """What a KPI tells and how it is counted, for readers: how its rows are made is for those who read the code."""
     return f"{kpi.summary.split('. ', 1)[0].rstrip('.')}. Counted as: {kpi.formula}."
-
-
-def _facts(standing: Standing, currency: str) -> Facts:
-    """All that one needs to count the figure again: what was divided by what, how many, from which columns and data."""
-    row, kpi, by, history = standing.row, standing.kpi, tuple(standing.part), standing.history
-    above, _, below = kpi.formula.partition(" / ")
-    numerator: Phrase = above
-    denominator: Phrase = below or NOTHING
-    if kpi.measure is PROPORTION and row["value"] is not None:
-        hits = {**row, "hits": hits_of(row)}
-        numerator = (told(hits, "hits", whole(hits["hits"]), of=kpi.name, by=by), f" {above}")
-        denominator = (figure(row, "n", by=by), f" {below}")
-    none = NONE if kpi.measure.name in FULL else "none can be told"
-    return fact_list(
-        f"as above, version {history.definitions.get(kpi.name, '')}",
-        numerator,
-        denominator,
-        figure(row, "n", by=by),
-        (figure(row, "unripe", by=by), " not ripe. ", kpi.ripeness),
-        interval(row, currency=currency, by=by) or none,
-        "; ".join(kpi.references),
-        ", ".join(kpi.inputs) or ", ".join(kpi.components),
-        f"period {row['start']} to {row['end']}, end excluded · {history.fingerprint}",
-    )
-
-
-def hits_of(row: Mapping[str, Any]) -> int | None:
-    """How many of the units behind a share did."""
-    return None if row["value"] is None or row["n"] is None else round(row["value"] * row["n"])
 
 
 def _note(standing: Standing, currency: str) -> Phrase:

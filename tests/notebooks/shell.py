@@ -45,6 +45,7 @@ def played(shell: Any, notebook: Path) -> list[dict[str, Any]]:  # noqa: ANN401 
             "error": f"{type(error).__module__}.{type(error).__name__}: {error}" if error else "",
             "html": [bundle[HTML_MIME] for bundle in bundles if HTML_MIME in bundle],
             "charts": [bundle[PICTURE_MIME]["alt"] for bundle in bundles if PICTURE_MIME in bundle],
+            "stars": [bundle[PICTURE_MIME]["tile"] or "" for bundle in bundles if PICTURE_MIME in bundle],
             "below": [bundle[PICTURE_MIME]["below"] for bundle in bundles if PICTURE_MIME in bundle],
             "printed": "" if error else captured.stdout + captured.stderr,
         })  # fmt: skip

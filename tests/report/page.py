@@ -140,6 +140,79 @@ def folded_away(html: str) -> list[str]:
     return [f"{kind}: {name}" for kind, told in found for name in NAMES if not told.get(name, "").strip(" .·;,")]
 
 
+class Places(HTMLParser):
+    """Where the figures of a page stand: each part with the KPIs of its figures and the facts that unfold in it."""
+
+    PARTS = frozenset(("star", "kpi-tile", "kpi-table", "kpi-told", "kpi-aside"))
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str, int | None]] = []
+        self.facts: list[dict[str, str]] = []
+        self.charts: list[int] = []  # parts that draw, whose figures stand in a picture
+        self.figures: list[tuple[int | None, str, str]] = []  # its part, its KPI, the text that it stands in
+        self.name = ""
+        self.feed(html)
+
+    @property
+    def part(self) -> int | None:
+        """The innermost part that is open."""
+        return next((part for _, _, part in reversed(self.open) if part is not None), None)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID:
+            return
+        told = dict(attrs)
+        kinds = (told.get("class") or "").split()
+        outer = all(part is None for _, _, part in self.open)
+        part = None
+        if outer and (tag == "figure" or self.PARTS & set(kinds) or (tag == "details" and "kpi-fold" in kinds)):
+            part = len(self.facts)
+            self.facts.append({})
+            self.charts += [part] if tag == "figure" or "star" in kinds else []
+        self.open.append((tag, " ".join(kinds), part))
+        if tag == "dt":
+            self.name = ""
+        if tag == "data":
+            names = {name for _, each, _ in self.open for name in each.split()}
+            text = next((name for name in REPEATING if name in names), "")
+            block = next((f"{tag}.{kinds}" for tag, kinds, _ in reversed(self.open) if tag in BLOCKS), "")
+            self.figures.append((self.part, told.get("data-kpi") or "", text or block))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        part, tags = self.part, [tag for tag, _, _ in self.open]
+        if part is None or "details" not in tags or not any("kpi-lineage" in kinds for _, kinds, _ in self.open):
+            return
+        if "dt" in tags:
+            self.name += data
+        elif "dd" in tags:
+            self.facts[part][self.name] = self.facts[part].get(self.name, "") + data
+
+
+# texts that repeat figures of a part that unfolds, which must stand on the same page
+REPEATING: Mapping[str, str] = {
+    "kpi-headline": "the sentences on top, and what was learned",
+    "kpi-say": "the finding above a chart, a table or tiles",
+}
+
+
+def foldless(html: str) -> list[str]:
+    """Figures in a part at which nothing unfolds, and figures in a text whose KPI no part of the page unfolds."""
+    places = Places(html)
+    whole = {at for at, facts in enumerate(places.facts) if all(facts.get(name, "").strip(" .·;,") for name in NAMES)}
+    unfolded = {kpi for part, kpi, _ in places.figures if part in whole}
+    wrong = [f"a chart without {name}" for at in places.charts for name in NAMES if not places.facts[at].get(name)]
+    for part, kpi, block in places.figures:
+        if part in whole or (part is None and block in REPEATING and kpi in unfolded):
+            continue
+        wrong.append(f"{kpi} in {block}")
+    return list(dict.fromkeys(wrong))
+
+
 MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # what may stand in a page without being a figure of the values file, each with its reason
 ALLOWED: tuple[tuple[str, str], ...] = (

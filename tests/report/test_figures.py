@@ -11,7 +11,7 @@ import pytest
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.show.decisions import NONE
 from tests.report.conftest import Report, finished, started
-from tests.report.page import Folds, Page, folded_away, misread, strays, unfounded
+from tests.report.page import Folds, Page, folded_away, foldless, misread, strays, unfounded
 
 NAMES = ["monthly", "weekly"]
 FIELDS = ("value", "low", "high", "n", "unripe", "unit", "status")
@@ -40,9 +40,17 @@ def test_no_number_stands_outside_a_figure(report: Report) -> None:
 def test_every_figure_unfolds_to_what_stands_behind_it(report: Report) -> None:
     assert len(Folds(report.html).found) > 10
     assert folded_away(report.html) == []
+    assert foldless(report.html) == []
     bare = re.sub(r"<dt>Denominator</dt><dd>.*?</dd>", "<dt>Denominator</dt><dd></dd>", report.html, count=1)
     assert [each.partition(": ")[2] for each in folded_away(bare)] == ["Denominator"]
     assert folded_away(report.html.replace("</main>", "<figure></figure></main>"))
+    strange = '<data class="kpi-figure" data-kpi="strange">7</data>'
+    for part in (
+        "<table><tr><td>{}</td></tr></table>",
+        '<p class="kpi-say">{}</p>',
+        '<aside class="kpi-aside"><p>{}</p></aside>',
+    ):
+        assert len(foldless(report.html.replace("</main>", part.format(strange) + "</main>"))) == 1, part
 
 
 def test_both_checks_can_fail(monthly: Report) -> None:

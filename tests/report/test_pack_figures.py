@@ -12,7 +12,7 @@ from kpi_lib.reporting.pack import packed, refusal, template
 from kpi_lib.sources.workspace import open_workspace
 from tests.cli.conftest import kpi, log, stranger  # noqa: F401 - fixtures
 from tests.report.conftest import ROOT, finished, started
-from tests.report.page import folded_away, misread, strays, unfounded
+from tests.report.page import folded_away, foldless, misread, strays, unfounded
 
 FIELDS = ("value", "low", "high", "n", "unripe", "unit", "status")
 PLACES = ("cdnow", "clickstream", "demo", "stranger")
@@ -43,6 +43,7 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
     report = finished(started(str(workspace), name, _last(opened, name), tmp_path / "out"), tmp_path / "out")
     assert report.page.figures or report.says("Nobody entered at 1st purchase in the week of")
     assert folded_away(report.html) == []
+    assert foldless(report.html) == []
     assert [each for each in unfounded(report.page, report.rows) if not _one_of(each)] == []
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []
     assert strays(report.page) == []

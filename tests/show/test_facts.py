@@ -1,5 +1,6 @@
 """What can be unfolded at a figure: the rules in force, who is counted, how sure it is, and where it comes from."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import kpi_lib as kpi
 from kpi_lib.answers.actives import actives
 from kpi_lib.answers.compute import compute
+from kpi_lib.answers.drilling import Move
 from kpi_lib.answers.intake import intake
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.shapes.cohort import cohorts
@@ -22,16 +24,19 @@ from kpi_lib.shapes.funnel_trend import funnel_trend
 from kpi_lib.shapes.lifecycle import lifecycle
 from kpi_lib.shapes.paths import paths
 from kpi_lib.shapes.sessions import session_figures
-from kpi_lib.show.blocks import Facts, Table
+from kpi_lib.show.blocks import Facts, Say, Table
+from kpi_lib.show.explore_segments import explore_segments
 from kpi_lib.show.faces import readable
 from kpi_lib.show.facts import facts
+from kpi_lib.show.facts_answers import followed_facts, move_facts
 from kpi_lib.show.facts_shapes import NAMES
+from kpi_lib.show.panel import parts_of
 from kpi_lib.show.phrases import plain
 from kpi_lib.show.picture import Picture
 from tests.show.results import shop, visits
 
 WEEKS = Grid.calendar("week", date(2026, 1, 5), date(2026, 3, 2), zone="UTC")
-JUNE = parse_period("2026-06", zone="UTC")
+JUNE, JULY = (parse_period(month, zone="UTC") for month in ("2026-06", "2026-07"))
 WAY = Funnel(("look", "cart", "buy"), within="24h")
 
 
@@ -129,10 +134,18 @@ def company(demo: Path) -> dict[str, object]:
         "depth": kpi.early_depth(data),
         "goals": kpi.goals(data, ws.targets, product=ws.product),
         "portfolio": kpi.portfolio(ws, []),
+        "rules": kpi.rules(data, grid),
+        "unhappy": kpi.unhappy(data, grid),
+        "themes": kpi.themes(data, grid),
+        "segmented": explore_segments(data, name="dau", by="platform"),
+        "scorecard": kpi.scorecard(data, ["dau", "nps"], grid),
+        "proposal": kpi.propose_stage(data),
+        "advice": kpi.stage(data, stage="early"),
     }
 
 
-MONEY = "bridge lifetime brought economics adoption signals opportunities forecast budget depth goals portfolio"
+MONEY = "bridge lifetime brought economics adoption signals opportunities forecast budget depth goals portfolio "
+MONEY += "rules unhappy themes segmented scorecard proposal advice"
 
 
 @pytest.mark.parametrize("name", MONEY.split())
@@ -140,4 +153,62 @@ def test_money_features_and_what_lies_ahead_tell_theirs(company: dict[str, objec
     told = words(facts(company[name]))
     assert tuple(told) == NAMES
     assert all(text.strip() for text in told.values()), told
-    assert "no table" not in told["Made from"]
+    assert name == "advice" or "no table" not in told["Made from"]
+
+
+def test_a_sentence_unfolds_where_no_table_stands_beside_it(company: dict[str, object]) -> None:
+    (said,) = readable(company["unhappy"])
+    assert isinstance(said, Say)
+    assert words(said.facts)["Made from"] == "surveys"
+    first, *rest = readable(company["themes"])
+    assert isinstance(first, Say)
+    assert bool(first.facts) != any(isinstance(part, Table) for part in rest)
+
+
+def test_a_public_table_unfolds_and_so_do_the_further_pictures_of_funnels_and_cohorts() -> None:
+    shown = [kpi.table(everything()["actives"]), kpi.funnel_times(everything()["funnel"])]
+    back = cohorts(visits(), Cohorts(grain="week", gone_after=2))
+    shown += [kpi.cohort_means(back), kpi.cohort_survival(back)]
+    for part in shown:
+        assert tuple(words(part.facts)) == NAMES
+    assert "Student" in words(shown[2].facts)["95 % interval"]
+    assert "Greenwood" in words(shown[3].facts)["95 % interval"]
+
+
+def test_an_explorer_unfolds_what_a_notebook_does() -> None:
+    told = [part for part in parts_of(everything()["trend"]) if isinstance(part, Picture | Table)]
+    told += [part for part in parts_of(everything()["segments"]) if isinstance(part, Picture | Table)]
+    assert len(told) == 2
+    assert all(tuple(words(part.facts)) == NAMES for part in told)
+
+
+def test_a_figure_that_moved_tells_both_periods_and_its_parts(company: dict[str, object]) -> None:
+    card = company["scorecard"]
+    assert isinstance(card, kpi.Scorecard)
+    standing = card.standings[0]
+    since = date(2026, 9, 1)
+    moved = replace(standing, change=replace(standing.change, since=since))
+    parts = pl.DataFrame({"segment": ["web"], "before": [1.0], "after": [2.0], "effect": [1.0]})
+    source = kpi.Contributions("dau", "platform", since, date(2026, 10, 1), 1.0, parts)
+    told = words(move_facts(Move(moved, yearly=False, source=source), "month", "EUR"))
+    assert "change is on September 2026" in told["Definition"]
+    assert "Divided by platform" in told["Definition"]
+    alone = words(move_facts(Move(moved, yearly=False, source=None), "month", "EUR"))
+    assert "Divided" not in alone["Definition"]
+
+
+def test_a_decision_tells_its_figure_then_and_now_with_its_n() -> None:
+    made = kpi.Decision(
+        date=date(2026, 6, 10), decision="Shorter", type="feature", signal="many leave", owner="growth", kpi="repeat_purchase_rate",
+        expect="up", due=date(2026, 12, 1), look=date(2026, 8, 1), file="one",
+    )  # fmt: skip
+    result = kpi.follow_up([made], shop(), JULY)
+    (found,) = result.followed
+    row = compute("repeat_purchase_rate", shop(), JULY).table.row(0, named=True)
+    assert (found.n, found.unripe) == (row["n"], row["unripe"])
+    told = words(followed_facts(found, result.every, "EUR"))
+    assert tuple(told) == NAMES
+    assert f"version {found.definition}" in told["Definition"]
+    assert "Expected: up by 2026-12-01" in told["Definition"]
+    assert told["n"] == str(row["n"])
+    assert told["Data"] == "May 2026, and from 2026-07-01 on"
