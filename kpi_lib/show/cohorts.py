@@ -181,6 +181,10 @@ def _note(result: CohortResult, cohorts: int, most: int, hidden: int) -> str:
     grain = str(result.definition.get("grain", "period"))
     said = [f"{each[0].upper()}{each[1:]}" for each in result.warnings]
     said += [f"Percent of those who started, by {grain}s since the start. A dot: not yet observed, never zero."]
+    if result.definition.get("mode") == "on_or_after":
+        said.append(
+            f"The newer the {grain}, the less time was left to come back later: the last cells of each row are low."
+        )
     if result.table.height and (result.table["size"] < SHADED).any():
         said.append(f"Unshaded: fewer than {SHADED} members.")
     if cohorts > most:

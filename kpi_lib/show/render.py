@@ -25,6 +25,7 @@ from kpi_lib.show.blocks import (
 from kpi_lib.show.markup import Html, escape, join, tag
 from kpi_lib.show.spark import spark_html
 
+DASH = "\N{NO-BREAK SPACE}– "  # no line begins with it
 FOLDED = 32  # letters of a figure's cell from which it takes several lines
 ARROWS = {"up": "▲", "down": "▼", "flat": "●", "none": ""}
 MARKS = {"good": "✓", "warn": "!", "bad": "✕", "plain": ""}
@@ -51,7 +52,7 @@ def inline(phrase: Phrase) -> Html:
         case tuple():
             return join(*(inline(part) for part in phrase))
         case _:
-            return Html(escape(phrase))
+            return Html(escape(phrase.replace(" – ", DASH)))
 
 
 def _figure(figure: Figure) -> Html:

@@ -52,7 +52,10 @@ def test_what_several_low_answers_say_is_a_theme_and_held_against_the_others() -
         "other_people": 0, "other_n": 3, "more": 0.75, "more_low": gap.low, "more_high": gap.high, "p": p, "clear": gap.clear,
     }  # fmt: skip
     assert found.silent == {"nps": 2, "csat": 0}
-    assert "“too slow” stands in 3 of 4 low NPS answers with words (95 % interval 30.1 – 95.4 %)" in page(found)
+    assert (
+        "“too slow” stands in 3 of 4 low NPS answers with words (95 % interval 30.1\N{NO-BREAK SPACE}– 95.4 %)"
+        in page(found)
+    )
     assert "2 low NPS answers came without words." in page(found)
 
 

@@ -103,8 +103,12 @@ def test_a_bracket_may_go_to_a_line_of_its_own_and_is_not_torn() -> None:
     row = ("a", "short", ("5", " (", "1", " – ", "9", ")"), ("1", " – ", "2"))
     written = html(Table(title="t", columns=("a", "b", "c", "d"), rows=(row,), text_columns=2)).text
     assert '<td class="kpi-text kpi-short">short</td>' in written
-    assert '<td class="kpi-number kpi-both">5 <span class="kpi-short">(1 – 9)</span></td>' in written
-    assert '<td class="kpi-number">1 – 2</td>' in written
+    assert '<td class="kpi-number kpi-both">5 <span class="kpi-short">(1\N{NO-BREAK SPACE}– 9)</span></td>' in written
+    assert '<td class="kpi-number">1\N{NO-BREAK SPACE}– 2</td>' in written
+
+
+def test_no_line_begins_with_a_dash() -> None:
+    assert html(Say(("95 % ", "1.6", " – ", "2.4 %", " – so far"))).text.count("\N{NO-BREAK SPACE}– ") == 2
 
 
 def test_a_gap_cuts_the_line_and_a_partial_end_is_hollow() -> None:

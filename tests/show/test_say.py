@@ -27,6 +27,7 @@ from kpi_lib.shapes.lifecycle import daily_states, lifecycle
 from kpi_lib.shapes.paths import paths
 from kpi_lib.shapes.sessions import session_figures
 from kpi_lib.show.blocks import Headline, Say
+from kpi_lib.show.cohorts import cohort_table
 from kpi_lib.show.faces import FACES, faces
 from kpi_lib.show.phrases import between, moved, period_name, plain, plural, span_of_change, written
 from kpi_lib.show.say import say
@@ -133,6 +134,12 @@ def test_who_comes_back_then_or_later_is_told_in_good_order() -> None:
     found = text(say(cohorts(visits(), Cohorts(grain="week", mode="on_or_after"))))
     assert "came back in week 1 or later" in found
     assert "in week 4 or later" in found
+
+
+def test_a_table_of_then_or_later_says_that_its_last_cells_had_less_time() -> None:
+    low = "The newer the week, the less time was left to come back later"
+    for mode in ("on", "on_or_after"):
+        assert (low in str(cohort_table(cohorts(visits(), Cohorts(grain="week", mode=mode))).note)) == (mode != "on")
 
 
 def test_sessions_of_one_moment_have_no_length_to_tell() -> None:
