@@ -1,7 +1,7 @@
 """Chains in strict order: no other event of the unit between two steps.
 
-Where no events are tied, a chain goes from row to row, all entries at once. Tied events may stand in any order that lets the
-chain go on, which is tried entry by entry.
+Where no tied events can be the next step, a chain goes from row to row, all entries at once. Tied events may stand in any order
+that lets the chain go on, which is tried entry by entry.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kpi_lib.shapes.chain_log import Log, Pace
 
 if TYPE_CHECKING:
-    from kpi_lib.shapes.chain_log import Ints
+    from kpi_lib.shapes.chain_log import Flags, Ints
 
 
 class _Names(dict[int, tuple[str, ...]]):
@@ -42,7 +42,7 @@ def consecutive(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> 
 
 
 def _untied(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "tuple[Ints, Ints]":
-    """Follow the entries that meet no tied events from row to row; the places of the others, which have to be walked."""
+    """Follow the entries whose way no tied events decide from row to row; the places of the others, which have to be walked."""
     import numpy as np
 
     rows = np.full((len(entry), len(steps)), -1, dtype=np.int64)
@@ -52,22 +52,35 @@ def _untied(log: Log, steps: tuple[str, ...], entry: "Ints", pace: Pace) -> "tup
         return rows, np.arange(len(entry))  # what repeats a step may be the next one as well
     rows[:, 0] = entry
     crowd = np.cumsum(np.r_[0, log.group_end - log.group_start > 1])  # rows that share their instant, before each row
-    tied = crowd[entry + 1] > crowd[entry]
-    alive = np.flatnonzero(~tied)
+    shared = crowd[entry + 1] > crowd[entry]
+    tied = shared & _decides(log, steps[1], entry, pace, but=entry)
+    alive = np.flatnonzero(~shared if pace.repeats or pace.ties == "strict" else ~tied)
+    last = log.group_end[entry[alive]] - 1
     for k, name in enumerate(steps[1:], start=1):
-        last = rows[alive, k - 1]
         row = _past(log, steps[k - 1], last) if pace.repeats else last + 1
         own = row < len(log.unit)
         own[own] = log.unit[row[own]] == log.unit[last[own]]
-        tied[alive] = crowd[row + own] > crowd[last + 1]
-        good = own & ~tied[alive]
+        shared = crowd[row + own] > crowd[last + 1]
+        tied[alive] = shared & _decides(log, name, np.minimum(row, len(log.unit) - 1), pace)
+        good = own & ~shared
         alive, row = alive[good], row[good]
         good = log.masks[name][row]
         if pace.within is not None:
             good = good & (log.time[row] - log.time[entry[alive]] <= pace.within)
-        alive, row = alive[good], row[good]
-        rows[alive, k] = row
+        alive, last = alive[good], row[good]
+        rows[alive, k] = last
     return rows, np.flatnonzero(tied)
+
+
+def _decides(log: Log, name: str, rows: "Ints", pace: Pace, *, but: "Ints | None" = None) -> "Flags":
+    """Whether the order of the events at the instant of a row may let a chain go on: one of them, `but` that row, is the step."""
+    import numpy as np
+
+    if pace.repeats or pace.ties == "strict":
+        return np.full(len(rows), pace.repeats)
+    there = np.bincount(log.group[log.masks[name]], minlength=int(log.group[-1]) + 1)[log.group[rows]]
+    found: Flags = there > (0 if but is None else log.masks[name][but])
+    return found
 
 
 def _past(log: Log, name: str, rows: "Ints") -> "Ints":

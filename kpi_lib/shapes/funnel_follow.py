@@ -5,6 +5,7 @@ strict ones are followed by `chains`, which tries tied events in every order.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kpi_lib.shapes.chain_log import Log, Pace
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     Levels = list[tuple[Ints, Ints]]
 
 
-@dataclass(frozen=True, slots=True)
+NONE = 255
+
+
+@dataclass(frozen=True)
 class Track:
-    """The rows of a part: time, place of the step (`width` or more: none), unit, where an instant begins; how many steps,
-    the window, and the order that the steps are asked in."""
+    """The rows of a part: time, place of the step (from `width` on: excluded events, `NONE`: neither), unit, where an instant
+    begins; how many steps, the window, and the order that the steps are asked in."""
 
     time: "Ints"
     step: "NDArray[np.uint8]"
@@ -34,6 +38,28 @@ class Track:
     within: int | None
     order: str = "ordered"
     repeats: bool = False
+
+    @property
+    def excluded(self) -> "Flags":
+        """Whether a row is an excluded event."""
+        found: Flags = (self.step >= self.width) & (self.step != NONE)
+        return found
+
+    @cached_property
+    def instant(self) -> "Ints":
+        """For each row the first row of its instant."""
+        import numpy as np
+
+        starts = np.flatnonzero(self.new_time)
+        return np.repeat(starts, np.diff(np.append(starts, len(self.time))))
+
+    @cached_property
+    def after(self) -> "Ints":
+        """For each row the first row after its instant."""
+        import numpy as np
+
+        ends = np.append(np.flatnonzero(self.new_time)[1:], len(self.time))
+        return np.repeat(ends, np.diff(np.append(0, ends)))
 
     def of(self, rows: "Ints") -> "Track":
         """Some of the rows: all of those of some units."""
@@ -53,12 +79,11 @@ def _in_order(track: Track, entry: "Ints", *, strict: bool) -> "Levels":
     """Always the first row that may follow."""
     import numpy as np
 
-    edge = _edges(track, strict=strict)
+    follows = track.after if strict else track.instant  # the first row that may be the next step
     alive, row = np.arange(len(entry)), entry
     levels: Levels = [(alive, row)]
     for place in range(1, track.width):
-        before = row if edge is None else edge[row]
-        there, found = _next(track.step == place, before)
+        there, found = _next(track.step == place, follows[row])
         alive, found = alive[there], found[there]
         good = _inside(track, entry[alive], found)
         alive, row = alive[good], found[good]
@@ -70,8 +95,7 @@ def _in_any_order(track: Track, entry: "Ints") -> "Levels":
     """The first row of each step from the entry's instant on; the k-th of them is level k."""
     import numpy as np
 
-    edge, never = _edges(track, strict=False), len(track.time)
-    before = entry if edge is None else edge[entry]
+    before, never = track.instant[entry], len(track.time)
     reached = np.full((track.width, len(entry)), never, dtype=np.int32)
     for place in range(track.width):
         there, found = _next(track.step == place, before)
@@ -112,15 +136,3 @@ def _inside(track: Track, start: "Ints", found: "Ints") -> "Flags":
     if track.within is not None:
         good &= track.time[found] - track.time[start] <= track.within
     return good
-
-
-def _edges(track: Track, *, strict: bool) -> "Ints | None":
-    """For each row the first row that may follow it: at its instant, or with strict ties after it."""
-    import numpy as np
-
-    if track.new_time.all() and not strict:
-        return None
-    starts = np.flatnonzero(track.new_time)
-    sizes = np.diff(np.append(starts, len(track.time)))
-    edges: Ints = np.repeat(np.append(starts[1:], len(track.time)) if strict else starts, sizes)
-    return edges

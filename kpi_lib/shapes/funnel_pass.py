@@ -1,7 +1,7 @@
 """The common funnel in one pass over ordered rows: the same attempts as `attempts` follows, without a row for each entry.
 
-Covered are steps in every order, each named once, with the best or first attempt of each user, any window, both clocks,
-both ways with unripe attempts, and segments. Whatever else is asked goes the general way.
+Covered are steps in every order, each named once, with the best, the first or all attempts of each user, ended by other events
+or not, any window, both clocks, both ways with unripe attempts, and segments. Whatever else is asked goes the general way.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ import polars as pl
 from kpi_lib.core.dataset import Dataset, join_segments, plain_name
 from kpi_lib.core.period import INSTANT, Grid, micros
 from kpi_lib.core.store import USER, used
+from kpi_lib.shapes.funnel_choice import Tried, chosen, different, earliest, tried
 from kpi_lib.shapes.funnel_counts import Counts, counts_of, merged
-from kpi_lib.shapes.funnel_follow import Track, follow
+from kpi_lib.shapes.funnel_follow import NONE, Track, follow
 from kpi_lib.shapes.funnel_rules import Funnel, microseconds
 from kpi_lib.shapes.rows import Rows, over
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from kpi_lib.shapes.funnel_follow import Levels
+
     Ints = NDArray[np.integer[Any]]
     Flags = NDArray[np.bool_]
 
 NEVER = -(2**62)
 STEP = "\x00step"
-COVERED = ("within", "order", "attempt", "time_to_convert", "unripe", "repeats", "system")
+COVERED = ("within", "order", "attempt", "time_to_convert", "unripe", "repeats", "exclude", "exclusion", "system")
 FORMS = {"store": "ranges of users, sorted", "scan": "the columns of the files, sorted for this question"}
 
 
@@ -52,8 +55,10 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     """Why the pass cannot answer; empty when it can."""
     if data.parts is None or data.activity != "events":
         return "the events are in memory: the tables came from files"
-    if spec.attempt == "all" or spec != Funnel(spec.steps, **{name: getattr(spec, name) for name in COVERED}):
+    if spec != Funnel(spec.steps, **{name: getattr(spec, name) for name in COVERED}):
         return "the general rules for attempts, ties, units, times of steps or exclusions are asked for"
+    if len(spec.steps) + len(spec.exclude) > NONE:
+        return f"there are more than {NONE} steps and excluded events"
     names = set(data.sizes("events", "event")["event"])
     if spec.names != spec.steps or not names.issuperset(spec.steps):
         return "a step is named twice, is an occurrence, may be left out, or never occurs"
@@ -64,37 +69,53 @@ def _part(rows: Rows, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Coun
     """The attempts of the users of one part; None where the order of rows at one instant would matter."""
     import numpy as np
 
-    parts = data.parts
-    step = rows.frame[STEP].to_physical().fill_null(255).to_numpy()
-    entry = np.flatnonzero(step == 0) if spec.order != "unordered" else np.arange(len(step))
+    if spec.order == "strict" and not spec.repeats:
+        rows = _near(rows, len(spec.steps))
+    parts, step = data.parts, _places(rows)
+    entry = np.flatnonzero(step == 0 if spec.order != "unordered" else step < len(spec.steps))
     unit = np.cumsum(rows.new_user, dtype=np.int32)
     if spec.attempt == "first_ever":
-        entry = entry[_earliest(unit[entry], rows.time[entry])]
+        entry = entry[earliest(unit[entry], rows.time[entry])]
     if grid is not None:
         inside = grid.period(pl.from_epoch("time", "us").dt.replace_time_zone("UTC")).is_not_null()
         entry = entry[rows.frame["time"][entry].to_frame("time").select(inside).to_series().to_numpy()]
     if parts is not None and not parts.ordered and _ambiguous(rows, entry, data.by):
         return None
     within = microseconds(spec.within)
-    log = Track(rows.time, step, unit, rows.new_time, len(spec.steps), within, spec.order, spec.repeats)
-    levels = follow(log, entry, strict=False)
+    track = Track(rows.time, step, unit, rows.new_time, len(spec.steps), within, spec.order, spec.repeats)
+    levels = follow(track, entry, strict=False)
+    found = tried(track, entry, levels)
     ripe = np.ones(len(entry), bool) if within is None else rows.time[entry] + within <= micros(data.observed_until)
-    usable = ripe.copy() if spec.unripe == "exclude" else np.ones(len(entry), bool)
-    depth = _depth(levels, len(entry))
-    if spec.attempt != "best":
-        usable[usable] = _earliest(unit[entry[usable]], rows.time[entry[usable]])
-    best = _best(log, entry[usable], depth[usable], latest=spec.time_to_convert == "fastest")
-    chosen = np.flatnonzero(usable)[best]
-    return _told(rows, log, data=data, spec=spec, entries=(entry, chosen, ripe, depth, levels), usable=usable)
+    usable = ripe if spec.unripe == "exclude" else np.ones(len(entry), bool)
+    counting = chosen(track, found, usable, spec)
+    sensitive = _sensitive(track, found, usable, counting, spec=spec)
+    frame = _standing(rows, track, found, counting, data=data, spec=spec, flags=(ripe, usable, sensitive))
+    attempts = _attempts(rows, track, found, counting, data=data, levels=levels)
+    return counts_of(frame, attempts, by=data.by, spec=spec, ripe=bool(ripe.all()))
 
 
-def _earliest(unit: "Ints", time: "Ints") -> "Flags":
-    """Which entries, in order, lie at their unit's first instant."""
+def _places(rows: Rows) -> "NDArray[np.uint8]":
+    """Of each row the place of its step; from the last step on that of an excluded event, `NONE` of any other."""
+    return rows.frame[STEP].to_physical().cast(pl.UInt8).fill_null(NONE).to_numpy()
+
+
+def _near(rows: Rows, width: int) -> Rows:
+    """The rows that consecutive steps can be made of: from each entry's instant on as many instants as there are steps.
+
+    Excluded events stay as well. A chain takes a step or more of each instant, so that it never comes to a row that was left out.
+    """
     import numpy as np
 
-    first = np.flatnonzero(np.append(True, unit[1:] != unit[:-1])) if len(unit) else unit
-    earliest: Flags = time == np.repeat(time[first], np.diff(np.append(first, len(unit))))
-    return earliest
+    step = _places(rows)
+    group = np.cumsum(rows.new_time, dtype=np.int32) - 1
+    near = np.zeros(len(rows) + width, dtype=bool)
+    begun = group[step == 0]
+    for ahead in range(width):
+        near[begun + ahead] = True
+    kept = near[group] | ((step >= width) & (step != NONE))
+    user = np.cumsum(rows.new_user, dtype=np.int32)[kept]
+    frame = rows.frame.filter(pl.Series(kept))
+    return Rows(frame, rows.time[kept], np.append(True, user[1:] != user[:-1])[: len(user)], rows.new_time[kept])
 
 
 def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
@@ -111,17 +132,18 @@ def _ambiguous(rows: Rows, entry: "Ints", by: tuple[str, ...]) -> bool:
 
 
 def _wanted(scan: pl.LazyFrame, *, data: Dataset, spec: Funnel) -> tuple[pl.LazyFrame, list[pl.Expr]]:
-    """The rows of the steps, with the place of each step and what segments need."""
+    """The rows of the steps and of excluded events, with the place of each step and what segments need."""
     kinds = dict(scan.collect_schema())
-    event, kind, steps = pl.col("event"), kinds["event"], pl.Enum(spec.steps)
+    event, kind, marked = pl.col("event"), kinds["event"], tuple(dict.fromkeys([*spec.steps, *spec.exclude]))
+    steps = pl.Enum(marked)
     if isinstance(kind, pl.Enum):
         names = kind.categories.to_list()
-        places = pl.Series([name if name in spec.steps else None for name in names], dtype=steps)
-        wanted = pl.Series([name for name in spec.steps if name in names], dtype=kind)
+        places = pl.Series([name if name in marked else None for name in names], dtype=steps)
+        wanted = pl.Series([name for name in marked if name in names], dtype=kind)
         scan = scan.filter(event.is_in(wanted.implode())) if spec.order != "strict" else scan
         step = pl.lit(places).gather(event.to_physical())
     else:
-        scan = scan.filter(event.is_in(list(spec.steps))) if spec.order != "strict" else scan
+        scan = scan.filter(event.is_in(list(marked))) if spec.order != "strict" else scan
         step = event.cast(steps, strict=False)
     own = [column for column in data.by if plain_name(column) in kinds]
     more = [_segment(data, plain_name(column), kinds).alias(column) for column in own]
@@ -136,91 +158,74 @@ def _segment(data: Dataset, column: str, kinds: Mapping[str, pl.DataType]) -> pl
     return pl.col(column) if plain else data.segment(column)
 
 
-def _depth(levels: "list[tuple[Ints, Ints]]", entries: int) -> "NDArray[np.int8]":
-    import numpy as np
-
-    depth = np.zeros(entries, dtype=np.int8)
-    for alive, _ in levels:
-        depth[alive] += 1
-    return depth
-
-
-def _best(log: Track, entry: "Ints", depth: "NDArray[np.int8]", *, latest: bool) -> "Ints":
-    """Of each unit the place of its deepest entry; of equally deep ones the earliest, or the first of the latest instant."""
-    import numpy as np
-
-    if not len(entry):
-        return entry
-    unit = log.unit[entry]
-    starts = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
-    deepest = np.maximum.reduceat(depth, starts)
-    found: Ints = np.flatnonzero(depth == np.repeat(deepest, np.diff(np.append(starts, len(entry)))))
-    owner, time = unit[found], log.time[entry[found]]
-    if not latest:
-        earliest: Ints = found[np.append(True, owner[1:] != owner[:-1])]
-        return earliest
-    begins = np.append(True, (owner[1:] != owner[:-1]) | (time[1:] != time[:-1]))
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(found)), 0))
-    last: Ints = found[first[np.append(owner[1:] != owner[:-1], True)]]
-    return last
-
-
-def _sensitive(log: Track, entry: "Ints", usable: "Flags", depth: "NDArray[np.int8]") -> "Ints":
+def _sensitive(track: Track, found: Tried, usable: "Flags", counting: "Ints", *, spec: Funnel) -> "Ints":
     """Units whose depth depends on whether tied events may stand in either order; only units with ties can be."""
     import numpy as np
 
-    tied = np.unique(log.unit[~log.new_time])
-    if not len(tied) or log.order == "unordered":  # unordered steps do not know ties
+    tied = np.unique(track.unit[~track.new_time])
+    if not len(tied) or not len(found.entry) or track.order == "unordered":  # unordered steps do not know ties
         return tied[:0]
-    mine = np.zeros(int(log.unit[-1]) + 1, dtype=bool)
+    mine = np.zeros(int(track.unit[-1]) + 1, dtype=bool)
     mine[tied] = True
-    kept = np.flatnonzero(mine[log.unit])
-    part = log.of(kept)
-    asked = usable & mine[log.unit[entry]]
-    entries = np.searchsorted(kept, entry[asked])
-    strict = _depth(follow(part, entries, strict=True), len(entries))
-    if not len(entries):
-        return tied[:0]
-    unit = part.unit[entries]
-    starts = np.flatnonzero(np.append(True, unit[1:] != unit[:-1]))
-    differs = np.maximum.reduceat(strict, starts) != np.maximum.reduceat(depth[asked], starts)
-    found: Ints = unit[starts][differs]
-    return found
+    kept, asked = np.flatnonzero(mine[track.unit]), mine[track.unit[found.entry]]
+    part, entry = track.of(kept), np.searchsorted(kept, found.entry[asked])
+    strict = tried(part, entry, follow(part, entry, strict=True))
+    other = chosen(part, strict, usable[asked], spec)
+    own = counting[asked[counting]]
+    depths = (track.unit[found.entry[own]], found.depth[own]), (part.unit[strict.entry[other]], strict.depth[other])
+    return different(*depths)
 
 
-def _told(
+def _standing(
     rows: Rows,
-    log: Track,
+    track: Track,
+    found: Tried,
+    counting: "Ints",
     *,
     data: Dataset,
     spec: Funnel,
-    entries: "tuple[Ints, Ints, Flags, NDArray[np.int8], list[tuple[Ints, Ints]]]",
-    usable: "Flags",
-) -> Counts:
-    """One row per unit that entered, and one per counted attempt with the times of its steps, added up."""
+    flags: "tuple[Flags, Flags, Ints]",
+) -> pl.DataFrame:
+    """One row per unit that entered: its segment (of its first counted attempt, else of its first) and where it stands."""
     import numpy as np
 
-    entry, chosen, ripe, depth, levels = entries
-    unit = log.unit[entry]
-    first = np.flatnonzero(np.append(True, unit[1:] != unit[:-1])) if len(entry) else entry
+    ripe, usable, sensitive = flags
+    unit = track.unit[found.entry]
+    first = np.flatnonzero(np.append(True, unit[1:] != unit[:-1])) if len(unit) else unit
     own = unit[first]
-    counted = np.isin(own, unit[chosen], assume_unique=True)
+    owner, place = np.unique(unit[counting], return_index=True)
+    counted = np.isin(own, owner, assume_unique=True)
     shown = first.copy()
-    shown[counted] = chosen
-    young = np.logical_or.reduceat(~ripe, first) if len(first) else ripe
-    sensitive = np.isin(own, _sensitive(log, entry, usable, depth), assume_unique=True)
-    done = counted & ((depth[shown] == log.width) | (spec.attempt != "best"))
-    frame = rows.frame.select(USER, *(c for c in rows.frame.columns if c in data.by or c == "user_id"))[entry[shown]]
-    marks = {"usable": counted, "open": young & ~done, "counted": counted, "sensitive": sensitive}
-    flags = {name: pl.Series(each, dtype=pl.Boolean) for name, each in marks.items()}
-    standing = join_segments(frame.lazy(), data).collect().select(pl.col(data.by).cast(pl.String), **flags)
-    times = {"time": pl.Series(log.time[entry[chosen]]).cast(INSTANT)}
-    spot = np.full(len(entry), -1, dtype=np.int64)
-    spot[chosen] = np.arange(len(chosen))
+    shown[counted] = counting[place]
+    some, young = (np.logical_or.reduceat(each, first) if len(first) else each for each in (usable, ~ripe))
+    # who has an attempt under way may still get further, unless the goal is reached or only the first attempt counts
+    done = counted & ((found.depth[shown] == track.width) | spec.attempt.startswith("first"))
+    if spec.attempt == "all" or spec.exclusion == "unit":
+        done &= False
+    told = {"usable": some, "open": young & ~done, "counted": counted}
+    told["sensitive"] = np.isin(own, sensitive, assume_unique=True)
+    marks = [pl.Series(name, each, dtype=pl.Boolean) for name, each in told.items()]
+    return pl.DataFrame([*_segments(rows, found.entry[shown], data), *marks])
+
+
+def _attempts(
+    rows: Rows, track: Track, found: Tried, counting: "Ints", *, data: Dataset, levels: "Levels"
+) -> pl.DataFrame:
+    """One row per counted attempt with its segment and the times of its steps."""
+    import numpy as np
+
+    times = [pl.Series("time", track.time[found.entry[counting]]).cast(INSTANT)]
+    spot = np.full(len(found.entry), -1, dtype=np.int64)
+    spot[counting] = np.arange(len(counting))
     for k, (alive, row) in enumerate(levels, 1):
         mine = spot[alive]
-        column = np.full(len(chosen), NEVER, dtype=np.int64)
-        column[mine[mine >= 0]] = log.time[row[mine >= 0]]
-        times[f"t{k}"] = pl.Series(column).replace(NEVER, None)
-    attempts = standing.filter("counted").with_columns(**times).select(*data.by, *times)
-    return counts_of(standing, attempts, by=data.by, spec=spec, ripe=bool(ripe.all()))
+        column = np.full(len(counting), NEVER, dtype=np.int64)
+        column[mine[mine >= 0]] = track.time[row[mine >= 0]]
+        times.append(pl.Series(f"t{k}", column).replace(NEVER, None))
+    return pl.DataFrame([*_segments(rows, found.entry[counting], data), *times])
+
+
+def _segments(rows: Rows, places: "Ints", data: Dataset) -> list[pl.Series]:
+    """The segments of some rows, as text."""
+    frame = rows.frame.select(USER, *(c for c in rows.frame.columns if c in data.by or c == "user_id"))[places]
+    return join_segments(frame.lazy(), data).collect().select(pl.col(data.by).cast(pl.String)).get_columns()

@@ -42,12 +42,16 @@ def question(seed: int, log: Log) -> tuple[Funnel, Grid | None, tuple[str, ...]]
     window = dice.choice((late - early, late - early + 1, max(1, late - early - 1), None))
     whole = None if not window or window % 1_000_000 else f"{window // 1_000_000}s"
     order = dice.choice(("ordered", "ordered", "strict", "unordered"))
+    steps = tuple(dice.sample(("a", "b", "c", "x"), dice.choice((2, 3, 4))))
+    ending = [name for name in ("a", "b", "c", "x", "y", "nothing") if name not in steps]
     spec = Funnel(
-        tuple(dice.sample(("a", "b", "c", "x"), dice.choice((2, 3, 4)))),
+        steps,
+        exclude=tuple(dice.sample(ending, dice.choice((0, 1, 2)))),
+        exclusion=dice.choice(("attempt", "attempt", "unit")),
         within=whole,
         order=order,
         repeats=order == "strict" and dice.random() < 0.5,
-        attempt=dice.choice(("best", "best", "first", "first_ever")),
+        attempt=dice.choice(("best", "best", "first", "first_ever", "all", "all")),
         time_to_convert=dice.choice(("earliest", "fastest")),
         unripe=dice.choice(("exclude", "include")),
     )
