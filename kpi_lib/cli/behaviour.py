@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, engines, segments, shared, table_choice
+from kpi_lib.cli.options import Place, columns, engines, reading, segments, shared
 from kpi_lib.cli.text import table
 from kpi_lib.core.units import SHARE, show
 
@@ -34,7 +34,7 @@ from kpi_lib.core.units import SHARE, show
 )
 @click.option("--period", metavar="P", help="Cohorts that start in this period (default: all).")
 @segments
-@table_choice
+@reading
 @engines
 @shared
 def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
@@ -49,8 +49,7 @@ def cohort(place: Place, **asked: Any) -> int:  # noqa: ANN401
     brackets = _brackets(asked["brackets"])
     asked["mode"] = asked["mode"] or ("bracket" if brackets else "on")
     names = {field.name for field in fields(Cohorts)} - {"brackets", "events"}
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     active = tuple(data.settings.get("active_events", ("*",)))
     spec = Cohorts(**{k: v for k, v in asked.items() if k in names}, brackets=brackets, events=active)
     by = columns(asked["by"])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.options import GAP_HELP, Place, columns, grid_of, period, reading, segments, shared
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import COUNT, RATIO, SHARE, duration, show, span
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def opened(place: Place, asked: dict[str, Any]) -> "tuple[Workspace, Dataset, tuple[str, ...]]":
     """The workspace, its data read as asked with the segment columns in force, and the events that count as activity."""
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     by = columns(asked["by"])
     for column in by:
         data.segments(column)
@@ -35,7 +34,7 @@ def _cut(workspace: "Workspace", asked: dict[str, Any], every: str) -> "Grid | N
 @period
 @click.option("--states", is_flag=True, help="The seven states of the daily growth model instead, day by day.")
 @segments
-@table_choice
+@reading
 @shared
 def lifecycle(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """Who is new, who stayed, who came back and who is gone, by day, week (default) or month.
@@ -90,7 +89,7 @@ def _marked(row: dict[str, Any]) -> str:
 @click.option("--gap", metavar="D", help=GAP_HELP)
 @click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
 @segments
-@table_choice
+@reading
 @shared
 def paths(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """Which way sessions take: the moves from event to event, step by step, in sessions and in users.
@@ -132,7 +131,7 @@ def paths(place: Place, **asked: Any) -> int:  # noqa: ANN401
 @click.option("--window", type=int, default=30, metavar="N", help="Days to look back (default 30).")
 @click.option("--period", metavar="P", help="Look back from the end of this period (default: from the last whole day).")
 @segments
-@table_choice
+@reading
 @shared
 def habits(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """On how many of the last days people come (the power-user curve), and after which pause they come again.
@@ -182,7 +181,7 @@ def _summary(found: Any) -> str:  # noqa: ANN401 - a Habits
 )
 @click.option("--within", default="30d", metavar="D", help="Time in which to tell who takes it up (default 30d).")
 @segments
-@table_choice
+@reading
 @shared
 def adoption(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """How many of those who could see a feature use it, how much, how many features each uses, and how soon they do.

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import GAP_HELP, Place, columns, engines, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.options import GAP_HELP, Place, columns, engines, grid_of, period, reading, segments, shared
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import COUNT, FRACTION, RATIO, SHARE, show, span
 
@@ -15,7 +15,7 @@ LAST = 30
 @click.argument("kpis", nargs=-1, required=True, metavar="KPI…")
 @period
 @segments
-@table_choice
+@reading
 @engines
 @shared
 def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: ANN401
@@ -31,8 +31,7 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
 
     for name in kpis:  # a misspelt name is told before the data are read
         find(name)
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     with place.engine(workspace, asked):
         values = compute_kpis(kpis, data, lambda kpi: grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
     rows, lines = values.to_dict()["rows"], []
@@ -55,7 +54,7 @@ def compute(place: Place, kpis: tuple[str, ...], **asked: Any) -> int:  # noqa: 
     "--window", type=int, metavar="N", help="Also the distinct people of the N days to the end of each period."
 )
 @segments
-@table_choice
+@reading
 @shared
 def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
     """Daily, weekly and monthly actives with stickiness; without a period, every day of the data (as text the last 30).
@@ -67,8 +66,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
     from kpi_lib.answers.actives import actives
     from kpi_lib.core.period import local_day
 
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     given = any(asked[name] for name in ("period", "start", "stop"))
     grid = grid_of(workspace, asked, "day") if given else workspace.grid(every=asked["every"] or "day")
     found = actives(
@@ -106,7 +104,7 @@ def active(place: Place, **asked: Any) -> int:  # noqa: ANN401
 )
 @click.option("--period", metavar="P", help="Sessions that start in this period (default: all).")
 @segments
-@table_choice
+@reading
 @shared
 def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN401
     """Count sessions and say how long they last.
@@ -121,8 +119,7 @@ def sessions(place: Place, gap: str | None, **asked: Any) -> int:  # noqa: ANN40
     length = duration(gap) if gap else None
     longest = duration(asked["max_length"]) if asked["max_length"] else None
     rules = SessionRules(asked["midnight"], longest, asked["end_event"], asked["exclude"])
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     grid = workspace.grid(asked["period"]) if asked["period"] else None
     by = columns(asked["by"])
     for column in by:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, engines, segments, shared, table_choice
+from kpi_lib.cli.options import Place, columns, engines, reading, segments, shared
 from kpi_lib.cli.text import interval, table
 from kpi_lib.core.units import MINUS, SHARE, show, significant, span
 from kpi_lib.shapes.funnel_rules import Funnel
@@ -49,7 +49,7 @@ ALWAYS = ("within", "order", "attempt", "ties", "time_to_convert", "unripe", "un
 @click.option("--users", metavar="FILE", help="Write who got how far to a CSV file.")
 @click.option("--period", metavar="P", help="Entries of this period, read on to the end of the window (default: all).")
 @segments
-@table_choice
+@reading
 @engines
 @shared
 def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
@@ -61,9 +61,8 @@ def funnel(place: Place, name: str | None, **asked: Any) -> int:  # noqa: ANN401
     Example:
       kpi funnel --steps add_to_cart,purchase --within 24h --by platform
     """
-    workspace = place.open()
+    workspace, data = place.read(asked)
     spec, rest = _spec(workspace.funnels, name, asked)
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
     by = columns(asked["by"]) or _listed(rest.get("by"))
     for column in by:
         data.segments(column)

@@ -11,6 +11,7 @@ import click
 from kpi_lib.cli.main import print_json
 
 if TYPE_CHECKING:
+    from kpi_lib.core.dataset import Dataset
     from kpi_lib.core.period import Grid
     from kpi_lib.sources.workspace import Workspace
 
@@ -45,7 +46,7 @@ class Place:
         """Keep them; a silent place does the work and shows nothing."""
         self.folder, self.as_json, self.silent = folder, as_json, silent
 
-    def open(self, table: str | None = None) -> "Workspace":
+    def open(self) -> "Workspace":
         """Open the workspace, load its data and say on standard error what was read."""
         from kpi_lib.sources.workspace import open_workspace
 
@@ -59,6 +60,13 @@ class Place:
         for line in _read_lines({name: each.to_dict() for name, each in workspace.log.counts.items()}):
             click.echo(line, err=True)
         return workspace
+
+    def read(self, asked: dict[str, Any]) -> "tuple[Workspace, Dataset]":
+        """Open the workspace as it stood on the day of --as-of, and give its data with --table as what users did."""
+        workspace = self.open()
+        if asked["as_of"]:
+            workspace = workspace.as_of(asked["as_of"])
+        return workspace, workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
 
     @contextmanager
     def engine(self, workspace: "Workspace", asked: dict[str, Any]) -> Iterator[None]:
@@ -129,12 +137,14 @@ def segments(verb: Verb) -> Verb:
     return click.option("--by", metavar="COL[,COL]", help="Segment columns.")(verb)
 
 
-def table_choice(verb: Verb) -> Verb:
-    """Take --table, where events and transactions both exist."""
+def reading(verb: Verb) -> Verb:
+    """Take --table, where events and transactions both exist, and --as-of; Place.read obeys both."""
     choice = click.Choice(["events", "transactions"])
-    return click.option(
+    table = click.option(
         "--table", type=choice, help="Which table tells what users did (default: events where there are any)."
-    )(verb)
+    )
+    told = "As the data stood when this day began, which gives the figures of a report whose period ended there."
+    return table(click.option("--as-of", metavar="D", type=day_of, help=told)(verb))
 
 
 def day_of(text: str) -> date:

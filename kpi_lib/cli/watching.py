@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpi_lib.cli.options import Place, columns, grid_of, period, segments, shared, table_choice
+from kpi_lib.cli.options import Place, columns, grid_of, period, reading, segments, shared
 from kpi_lib.cli.text import plain
 from kpi_lib.cli.text import table as cells
 
@@ -24,7 +24,7 @@ WIDTH = 80
     "--all", "every_kpi", is_flag=True, help="Look at all KPIs of one value, not only those that are watched."
 )
 @click.option("--rules", is_flag=True, help="Also tell which named rules of the sources hold, such as shallow visits.")
-@table_choice
+@reading
 @shared
 def signals(place: Place, names: tuple[str, ...], every_kpi: bool, rules: bool, **asked: Any) -> int:  # noqa: ANN401
     """Show what stands out: drops, jumps, new levels, creep, lost data, each judged by the figure's own past.
@@ -44,8 +44,7 @@ def signals(place: Place, names: tuple[str, ...], every_kpi: bool, rules: bool, 
 
     for name in names:
         find(name)
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     star = workspace.product.get("north_star")
     usual = dict.fromkeys([*([star] if star else []), *watched(data, workspace.product, workspace.targets)])
     chosen = names or (() if every_kpi else tuple(usual))
@@ -170,7 +169,7 @@ def forecast(place: Place, months: int, target: str | None, budget: tuple[str, .
 @click.argument("name", metavar="KPI")
 @period
 @segments
-@table_choice
+@reading
 @shared
 def opportunities(place: Place, name: str, **asked: Any) -> int:  # noqa: ANN401
     """Show where most is to be won in a KPI: which part lies behind the others, and how many it reaches.
@@ -188,8 +187,7 @@ def opportunities(place: Place, name: str, **asked: Any) -> int:  # noqa: ANN401
     from kpi_lib.show.phrases import plain as words
 
     kpi = find(name)
-    workspace = place.open()
-    data = workspace.data.reading(asked["table"]) if asked["table"] else workspace.data
+    workspace, data = place.read(asked)
     found = rank(name, data, grid_of(workspace, asked, kpi.cadence), columns(asked["by"]))
     ranked = opportunities_table(found)
     rows = [[words(cell) for cell in row] for row in ranked.rows]  # type: ignore[arg-type]

@@ -58,7 +58,9 @@ class Adoption:
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
-        """All figures, by the name under which a report keeps them."""
+        """All figures, by the name under which a report keeps them; none where no features are declared."""
+        if self.reason:
+            return {}
         parts = {"adoption": self.table, "adoption_breadth": self.breadth, "adoption_summary": self.summary}
         return parts | {"adoption_waits": self.waits}
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ class Job:
     ranges: tuple[Range, ...]
     activity: str
     by: tuple[str, ...]
+    until: datetime
     whole: Whole
     work: Callable[[Dataset], Any]
     versions: tuple[str, str] = VERSIONS
@@ -68,6 +70,8 @@ class Job:
         data, _ = opened(self.folder, self.config, self.content, self.ranges[number])
         if self.activity != data.activity:
             data = data.reading(self.activity)
+        if self.until < data.observed_until:
+            data = data.as_of(self.until)
         data = replace(data, whole=self.whole)
         return data.with_by(self.by) if self.by else data
 
@@ -90,7 +94,7 @@ def engine(workspace: Workspace, run: Runner) -> Engine:
         names = frozenset(event_names(data)) if "events" in data.tables else frozenset[str]()
         whole = Whole(names, {column: workspace.data.frequent(column) for column in by})
         parts = tuple(ranges_of(folder, content))
-        job = Job(folder, workspace.config, content, parts, data.activity, by, whole, work)
+        job = Job(folder, workspace.config, content, parts, data.activity, by, data.observed_until, whole, work)
         answers = [pickle.loads(each) for each in run(job)]
         for each in answers:
             if isinstance(each, KpiError):

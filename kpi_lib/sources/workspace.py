@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,18 @@ class Workspace:
     def today(self) -> date:
         """The calendar day of the workspace's zone."""
         return local_day(self.now, self.config["workspace"].get("timezone", "UTC"))
+
+    def as_of(self, day: date) -> "Workspace":
+        """The workspace as it stood when a day began: what came later is not known yet, in its data and its periods.
+
+        Raises UsageError when nothing had been observed by then; a day after the end of the data changes nothing.
+        """
+        data = self.data
+        until = Grid.of([day], [day + timedelta(days=1)], zone=data.zone, every="day").starts[0]
+        if until <= data.observed_from:
+            since = local_day(data.observed_from, data.zone)
+            raise UsageError(f"nothing was known when {day} began: the data begin on {since}.")
+        return replace(self, _cache={**self._cache, "loaded": (data.as_of(until), self.log)})
 
     def grid(
         self,

@@ -272,6 +272,7 @@ def test_where_nobody_looked_nothing_is_counted() -> None:
 def test_what_cannot_be_asked_is_said() -> None:
     none = of(USES, {})
     assert "no features are declared" in none.reason
+    assert none.frames == {}  # a report hands no figures over
     assert none.table.height + none.waits.height + none.breadth.filter(pl.col("features") > 0).height == 0
     with pytest.raises(UsageError, match="must be 1 or more"):
         of(USES, min_uses=0)

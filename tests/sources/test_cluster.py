@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_a_funnel_in_parts_is_the_funnel(shop: Workspace, spec: Funnel, by: tupl
             parts = funnel(data, spec, grid=grid)
         assert whole.table["units"].max() > 0
         assert parts.to_dict() == whole.to_dict()
+
+
+def test_a_day_in_the_past_is_the_same_day_in_every_part(shop: Workspace) -> None:
+    then = shop.as_of(date(2026, 3, 15))
+    for ask in (lambda: funnel(then.data, FUNNELS[0]), lambda: cohorts(then.data, COHORTS[0])):
+        whole = ask()
+        with using(cluster.engine(then, here)):
+            assert ask().to_dict() == whole.to_dict()
+    assert funnel(then.data, FUNNELS[0]).to_dict() != funnel(shop.data, FUNNELS[0]).to_dict()
 
 
 @pytest.mark.parametrize("spec", COHORTS, ids=lambda spec: f"{spec.start_event}-{spec.mode}-{spec.clock}")
