@@ -10,8 +10,8 @@ from kpi_lib.core.errors import UsageError, unknown
 from kpi_lib.core.period import Grid, local_date, local_day, micros, midnight, period_number, period_start
 from kpi_lib.shapes.activity import by_day, first_events, qualifying
 from kpi_lib.shapes.cohort_rules import LENGTHS, Cohorts
+from kpi_lib.shapes.comeback_pass import comebacks, departures, in_bracket, spans
 from kpi_lib.shapes.curve import counts_of_lives, lives_of
-from kpi_lib.shapes.day_pass import comebacks, departures, in_bracket, spans
 from kpi_lib.shapes.range_data import in_ranges
 
 
@@ -37,13 +37,13 @@ def followed(data: Dataset, *, spec: Cohorts, grid: Grid | None) -> Followed:
     counted = _counted(data, spec, grid)
     if counted is not None:
         return counted
-    plain = _calendar_only(spec)
+    plain = _calendar_only(spec) and spec.min_events == 1
     daily = by_day(data, "cohorts", rest=True, ids=_told_by_users(data)) if plain else data
     if daily is not data or spec.start_event == "signup":  # whoever signs up need not have an event in any range
         return _one_by_one(daily, _last(data, spec), spec=spec, grid=grid)
     refuse_value(data, spec)  # here, where all columns are known
     work = partial(_one_by_one, last=_last(data, spec), spec=spec, grid=grid)
-    why = "named events, exact times, amounts or counts of events are asked for"
+    why = "named events, exact times or amounts are asked for"
     parts = in_ranges(data, "cohorts", work, why=why, events=_named(spec), columns=filter(None, [spec.value]))
     return added(parts, list(data.by))
 
@@ -83,8 +83,8 @@ def added(parts: list[Followed], by: list[str]) -> Followed:
 
 
 def _calendar_only(spec: Cohorts) -> bool:
-    """Whether nothing but the local days of any activity matters."""
-    kept = ("grain", "mode", "brackets", "periods", "events", "gone_after")
+    """Whether nothing but the local days of any activity matters, and how many events they hold."""
+    kept = ("grain", "mode", "brackets", "periods", "events", "gone_after", "min_events")
     return spec == Cohorts(**{name: getattr(spec, name) for name in kept}) and "*" in spec.events
 
 
@@ -103,16 +103,17 @@ def _named(spec: Cohorts) -> list[str] | None:
 def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> Followed | None:
     """Members and their returns from counts of users by days, without a row for each; None where more matters."""
     until = local_day(data.observed_until, data.zone)
-    if data.by or not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
+    if not _calendar_only(spec) or midnight(until, data.zone) != data.observed_until:
         return None
-    found = comebacks(data, spec.grain, "cohorts", rest=True, brackets=spec.brackets)
+    found = comebacks(data, spec.grain, brackets=spec.brackets, at_least=spec.min_events)
     if found is None or found.is_empty():
         return None
     begun = pl.col("first") < until
     if grid is not None:
         begun &= grid.day_period(pl.col("first")).is_not_null()
     start = period_start(pl.col("first"), spec.grain, week_start=data.week_start)
-    nothing = {"entry": pl.lit(None, pl.Int64), "worth": pl.lit(None, pl.Float64), "events": pl.lit(1, pl.Int64)}
+    nothing = {"entry": pl.lit(None, pl.Int64), "worth": pl.lit(None, pl.Float64)}
+    nothing["events"] = pl.lit(spec.min_events, pl.Int64)
 
     def placed(counts: pl.DataFrame, number: str) -> pl.DataFrame:
         cohort = number_of(pl.col("first"), data, spec)
@@ -122,13 +123,13 @@ def _counted(data: Dataset, spec: Cohorts, grid: Grid | None) -> Followed | None
 
     came, lives = placed(found, "number"), pl.DataFrame()
     returns = came
-    if spec.mode == "on_or_after" and (stayed := spans(data, spec.grain, "cohorts", rest=True)) is not None:
+    if spec.mode == "on_or_after" and (stayed := spans(data, spec.grain, at_least=spec.min_events)) is not None:
         returns = placed(stayed, "number")
     if spec.gone_after:
         edge = pl.select(number_of(pl.lit(until), data, spec)).item()
-        left = departures(data, spec.grain, "cohorts", rest=True, away=spec.gone_after, until=edge)
-        lives = counts_of_lives(placed(left, "gone").rename({"k": "gone"}), [])  # type: ignore[arg-type]
-    return _added_up(spec, [], (came.filter(pl.col("k") == 0), returns, lives), _last(data, spec))
+        left = departures(data, spec.grain, away=spec.gone_after, until=edge, at_least=spec.min_events)
+        lives = counts_of_lives(placed(left, "gone").rename({"k": "gone"}), list(data.by))  # type: ignore[arg-type]
+    return _added_up(spec, list(data.by), (came.filter(pl.col("k") == 0), returns, lives), _last(data, spec))
 
 
 def number_of(day: pl.Expr, data: Dataset, spec: Cohorts) -> pl.Expr:

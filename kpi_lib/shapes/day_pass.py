@@ -1,7 +1,7 @@
-"""Days of activity in one pass: how many users went on from which day to which, and in which periods new users came back.
+"""Days of activity in one pass: how many users went on from which day to which.
 
-Two small tables of counts say who was active in any window, how each period's users came to be, and who was retained:
-all that these questions need where nobody asks who the users are. Tables of parts that share no user would add up.
+A small table of counts says who was active in any window, and how each period's users came to be: all that these questions
+need where nobody asks who the users are. Tables of parts that share no user would add up.
 """
 
 from typing import Any
@@ -9,14 +9,12 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.core.dataset import Dataset, plain_name
-from kpi_lib.core.period import days_in_order, local_date, local_day, period_number
+from kpi_lib.core.period import days_in_order, local_date, local_day
 from kpi_lib.core.store import USER, mapped, used, user_days
 
 IN_MEMORY = "the events are in memory: the tables came from files"
 FIRST = (pl.col(USER) != pl.col(USER).shift(1)).fill_null(True)
 MOST = 4  # tables of days by segments that are kept; the oldest goes first
-FIRST_DAY = pl.when(FIRST).then("day").forward_fill()
-NEXT_GONE = pl.when(pl.col("fresh").shift(-1).not_()).then(pl.col("gone").shift(-1))
 
 
 def days_of(data: Dataset, shape: str, *, rest: bool) -> pl.LazyFrame | None:
@@ -111,67 +109,3 @@ def moves(data: Dataset, shape: str, *, rest: bool) -> pl.DataFrame | None:
         return pl.concat([came, found.drop("came")]).sort("was", "now", nulls_last=True)
 
     return data.parts.once(("moves", data.zone), counted)
-
-
-def comebacks(
-    data: Dataset, grain: str, shape: str, *, rest: bool, brackets: tuple[tuple[int, int], ...] = ()
-) -> pl.DataFrame | None:
-    """Users by their first day and a period in which they were active: first, number, users.
-
-    With brackets of periods after the first one, a user counts once in each of them, in the number of its first period.
-    """
-    days = days_of(data, shape, rest=rest)
-    if days is None or data.parts is None:
-        return None
-    rows = days.select(FIRST.alias("fresh"), number=_number(data, grain), first=FIRST_DAY)
-    if brackets:
-        start = period_number(pl.col("first"), grain, zone=data.zone, week_start=data.week_start)
-        rows = rows.with_columns(number=start + in_bracket(pl.col("number") - start, brackets)).drop_nulls("number")
-    once = rows.filter(pl.col("fresh") | (pl.col("number") != pl.col("number").shift(1)))
-    counts = once.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
-    return data.parts.once(("comebacks", data.zone, grain, data.week_start, brackets), counts.collect)
-
-
-def in_bracket(k: pl.Expr, brackets: tuple[tuple[int, int], ...]) -> pl.Expr:
-    """The first period of the bracket that holds a period; the one of the start stands alone, others are nowhere."""
-    inside = pl.lit(None, dtype=pl.Int64)
-    for low, high in brackets:
-        inside = pl.when(k.is_between(low, high)).then(low).otherwise(inside)
-    return pl.when(k == 0).then(0).otherwise(inside)
-
-
-def departures(data: Dataset, grain: str, shape: str, *, rest: bool, away: int, until: int) -> pl.DataFrame | None:
-    """Users by their first day and the last of the first `away` whole periods without them: first, gone, users.
-
-    Only periods before `until` have been watched to their end; `gone` is null where nobody was away so long.
-    """
-    days = days_of(data, shape, rest=rest)
-    if days is None or data.parts is None:
-        return None
-    number = pl.col("number")
-    rows = days.select(USER, FIRST.alias("fresh"), number=_number(data, grain), first=FIRST_DAY)
-    once = rows.filter(pl.col("fresh") | (number != number.shift(1)))
-    later = pl.when(pl.col("fresh").shift(-1).not_()).then(number.shift(-1))
-    missed = pl.min_horizontal(later, pl.lit(until, pl.Int64)) - number - 1
-    marked = once.select(USER, "first", "fresh", gone=pl.when(missed >= away).then(number + away))
-    # of each user the first row, with the first of the periods: those of nobody are rows that only users' first ones keep
-    kept = marked.filter(pl.col("fresh") | pl.col("gone").is_not_null())
-    first = kept.with_columns(gone=pl.when("fresh").then(pl.coalesce("gone", NEXT_GONE)))
-    counts = first.filter("fresh").group_by("first", "gone").agg(users=pl.len().cast(pl.Int64)).sort("first", "gone")
-    return data.parts.once(("departures", data.zone, grain, data.week_start, away, until), counts.collect)
-
-
-def _number(data: Dataset, grain: str) -> pl.Expr:
-    """The calendar period of a day, by number."""
-    return period_number(pl.col("day"), grain, zone=data.zone, week_start=data.week_start)
-
-
-def spans(data: Dataset, grain: str, shape: str, *, rest: bool) -> pl.DataFrame | None:
-    """Users by their first day and the last period in which they were active: first, number, users."""
-    days = days_of(data, shape, rest=rest)
-    if days is None or data.parts is None:
-        return None
-    last = (pl.col(USER) != pl.col(USER).shift(-1)).fill_null(True)
-    rows = days.select(number=_number(data, grain), first=FIRST_DAY, last=last).filter("last")
-    counts = rows.group_by("first", "number").agg(users=pl.len().cast(pl.Int64)).sort("first", "number")
-    return data.parts.once(("spans", data.zone, grain, data.week_start), counts.collect)

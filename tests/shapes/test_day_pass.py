@@ -15,7 +15,8 @@ from kpi_lib.core.period import Grid, days_in_order, local_day, period_number
 from kpi_lib.core.store import traced, user_days
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.cohort import Cohorts, cohorts
-from kpi_lib.shapes.day_pass import comebacks, day_runs, departures, moves, segment_days
+from kpi_lib.shapes.comeback_pass import comebacks, departures
+from kpi_lib.shapes.day_pass import day_runs, moves, segment_days
 from kpi_lib.shapes.lifecycle import lifecycle
 from tests.brute.logs import Log, random_log
 from tests.build import dataset, instant, parted, scanned
@@ -54,9 +55,28 @@ def test_moves_and_comebacks_are_what_a_loop_over_users_counts(seed: int, form: 
     assert found is not None
     assert dict(((was, now), users) for was, now, users in found.iter_rows()) == went
     for grain, counts in came.items():
-        table = comebacks(data, grain, "a test", rest=True)
+        table = comebacks(data, grain)
         assert table is not None
         assert dict(((first, number), users) for first, number, users in table.iter_rows()) == counts
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_comebacks_by_segment_with_so_many_events_are_what_a_loop_counts(seed: int) -> None:
+    log, dice = random_log(seed), Random(seed)
+    grain, least = dice.choice(("day", "week", "month")), dice.choice((1, 2, 3))
+    events: Counter[tuple[str, date]] = Counter()
+    for row in log.rows:
+        events[row.unit, instant(row.time).astimezone(ZoneInfo(log.zone)).date()] += 1
+    days = pl.DataFrame([(*key, size) for key, size in events.items()], schema=["user", "day", "size"], orient="row")
+    number = period_number(pl.col("day"), grain, zone=log.zone)
+    sums = days.group_by("user", number=number).agg(pl.col("size").sum())
+    begun = days.group_by("user").agg(pl.col("day").min(), begun=number.min())
+    plans = plain(log)["events"].group_by("user_id", maintain_order=True).first().select(user="user_id", plan="plan")
+    whole = sums.join(begun, on="user").join(plans.collect(), on="user")
+    kept = whole.filter((pl.col("size") >= least) | (pl.col("number") == pl.col("begun")))
+    found = comebacks(parted(plain(log)).with_by(("plan",)), grain, at_least=least)
+    assert found is not None
+    assert Counter(kept.select("plan", "day", "number").iter_rows()) == {row[:3]: row[3] for row in found.iter_rows()}
 
 
 def gone(numbers: list[int], away: int, until: int) -> int | None:
@@ -82,7 +102,7 @@ def test_departures_are_what_a_walk_through_the_periods_finds(seed: int, form: s
     numbers = {user: frame.select(number)["day"].to_list() for user, frame in every.items()}
     until = max(map(max, numbers.values())) + dice.choice((-1, 0, 1, 3))
     left = Counter((every[user]["day"][0], gone(own, away, until)) for user, own in numbers.items())
-    found = departures(data, grain, "a test", rest=True, away=away, until=until)
+    found = departures(data, grain, away=away, until=until)
     assert found is not None
     assert dict(((first, last), users) for first, last, users in found.iter_rows()) == left
 
