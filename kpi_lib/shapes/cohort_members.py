@@ -44,7 +44,9 @@ def followed(data: Dataset, *, spec: Cohorts, grid: Grid | None) -> Followed:
     refuse_value(data, spec)  # here, where all columns are known
     work = partial(_one_by_one, last=_last(data, spec), spec=spec, grid=grid)
     why = "named events, exact times or amounts are asked for"
-    parts = in_ranges(data, "cohorts", work, why=why, events=_named(spec), columns=filter(None, [spec.value]))
+    parts = in_ranges(
+        data, "cohorts", work, why=why, events=_named(spec), columns=filter(None, [spec.value]), codes=True
+    )
     return added(parts, list(data.by))
 
 
@@ -66,7 +68,7 @@ def _added_up(
         members.group_by(*cohort, "start", "watched").agg(users, pl.col("entry").min()),
         _seen(spec, returns).group_by(*cohort, "watched", "k").agg(users),
         _same_period(spec, returns, by),
-        returns.group_by(*cohort, "k").agg(pl.col("worth").sum()),
+        (returns if spec.value else returns.clear()).group_by(*cohort, "k").agg(pl.col("worth").sum()),
         lives,
         last,
     )
@@ -168,7 +170,8 @@ def _members(data: Dataset, spec: Cohorts, grid: Grid | None) -> pl.DataFrame:
         raise UsageError(
             f"the column {gone[0]!r} is not known at the start event of these cohorts; choose a column of the table users."
         )
-    return entries.drop("time").with_columns(users=pl.lit(1, pl.Int64)).collect(engine="in-memory")
+    told = [pl.col(data.by).cast(pl.String), pl.lit(1, pl.Int64).alias("users")]
+    return entries.drop("time").with_columns(told).collect(engine="in-memory")
 
 
 def _entries(data: Dataset, spec: Cohorts, names: tuple[str, ...]) -> pl.LazyFrame:
@@ -221,27 +224,46 @@ def _returns(data: Dataset, spec: Cohorts, members: pl.DataFrame) -> pl.DataFram
     """One row per member and period k with activity: events, value."""
     day, at = local_date(pl.col("time"), data.zone), pl.col("time").to_physical()
     came = _activity(data, spec).select("user_id", "counts", "worth", at=at, day=day)
-    met = came.join(members.lazy(), on="user_id", maintain_order="left").filter(pl.col("at") >= pl.col("entry"))
-    since = pl.col("at") - pl.col("entry")
+    alone = None if spec.recurring or spec.value is not None else _with_entry(came, members)
+    met = came.join(members.lazy(), on="user_id", maintain_order="left") if alone is None else alone
     k = (
         number_of(pl.col("day"), data, spec) - pl.col("cohort")
         if spec.clock == "calendar"
-        else since.floordiv(LENGTHS[spec.grain])
+        else (pl.col("at") - pl.col("entry")).floordiv(LENGTHS[spec.grain])
     )
-    keyed = met.with_columns(k=k.cast(pl.Int64))
+    keyed = met.filter(pl.col("at") >= pl.col("entry")).with_columns(k=k.cast(pl.Int64))
     if spec.mode == "bracket":
         keyed = keyed.with_columns(k=in_bracket(pl.col("k"), spec.brackets)).drop_nulls("k")
     whole = ["user_id", "entry", "cohort", "watched", *data.by, "k"]
-    if spec.recurring or spec.value is not None:
+    if alone is None:
         sums = keyed.group_by(whole).agg(pl.col("counts").sum().alias("events"), pl.col("worth").sum())
     else:
         # a user's returns lie in order, so that those of a period follow each other
-        row, keys = pl.int_range(pl.len(), dtype=pl.Int64), ("user_id", "k")
-        fresh = pl.any_horizontal(pl.col(key) != pl.col(key).shift(1) for key in keys) | (row == 0)
-        runs = keyed.select(*whole, "worth", row=row, size=pl.len().cast(pl.Int64), fresh=fresh).filter("fresh")
+        row = pl.int_range(pl.len(), dtype=pl.Int64)
+        fresh = _changes("user_id") | _changes("k") | (row == 0)
+        runs = keyed.select("user_id", "k", "worth", row=row, size=pl.len().cast(pl.Int64), fresh=fresh).filter("fresh")
         events = pl.col("row").shift(-1).fill_null(pl.col("size")) - pl.col("row")
-        sums = runs.select(*whole, events=events, worth="worth")
-    return sums.with_columns(users=pl.lit(1, pl.Int64)).collect(engine="in-memory")
+        sums = runs.with_columns(events=events).join(members.lazy(), on="user_id", maintain_order="left")
+    kept = sums.select(*whole, "events", "worth", users=pl.lit(1, pl.Int64))
+    return kept.collect(engine="in-memory")
+
+
+def _with_entry(came: pl.LazyFrame, members: pl.DataFrame) -> pl.LazyFrame | None:
+    """Rows in order with the entry and cohort of their user, looked up by place, which is less work than to join all of them.
+
+    None where somebody entered twice.
+    """
+    users = came.select("user_id").filter(_changes("user_id") | (pl.int_range(pl.len()) == 0)).collect()
+    known = users.join(members.select("user_id", "entry", "cohort"), on="user_id", how="left", maintain_order="left")
+    if len(known) > len(users):
+        return None
+    place = pl.col("user_id").rle_id()
+    return came.with_columns(pl.lit(known[name]).gather(place).alias(name) for name in ("entry", "cohort"))
+
+
+def _changes(column: str) -> pl.Expr:
+    """Whether a row has another value than the row before."""
+    return pl.col(column).ne_missing(pl.col(column).shift(1))
 
 
 def _seen(spec: Cohorts, returns: pl.DataFrame) -> pl.DataFrame:

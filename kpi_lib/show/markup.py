@@ -6,6 +6,7 @@
 import html
 import re
 from dataclasses import dataclass
+from functools import cache
 
 _CONTROL_PICTURES = 0x2400
 _SPECIAL = re.compile(
@@ -31,7 +32,7 @@ def clean(text: str) -> str:
     >>> clean("a\\x00b\\u2028c")
     'a␀b c'
     """
-    return _SPECIAL.sub(_replacement, text)
+    return text if text.isprintable() else _SPECIAL.sub(_replacement, text)  # printable ones are nearly all
 
 
 def _replacement(match: re.Match[str]) -> str:
@@ -69,14 +70,15 @@ def tag(name: str, *children: Child, **attributes: str | None) -> Html:
     >>> tag("p", "a < b", class_="note").text
     '<p class="note">a &lt; b</p>'
     """
-    given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    given = "".join(f' {_attribute(key)}="{escape(value)}"' for key, value in attributes.items() if value is not None)
     if name in _VOID:
         return Html(f"<{name}{given}>" if name in ("br", "hr") else f"<{name}{given}/>")
     return Html(f"<{name}{given}>{join(*children).text}</{name}>")
+
+
+@cache
+def _attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def join(*children: Child) -> Html:

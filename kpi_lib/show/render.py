@@ -211,9 +211,10 @@ def _cell(cell: Phrase | Cell, at: int, *, text: int) -> Html:
             place = cell.index(" (")
             bracket = tag("span", "(", inline(cell[place + 1 :]), class_="kpi-short")
             return tag("td", inline(cell[:place]), " ", bracket, class_=f"{side} kpi-both")
-        letters = re.sub("<[^>]*>", "", str(inline(cell)))
-        folds = " kpi-both kpi-words" if at >= text and len(letters) > FOLDED else ""
-        return tag("td", inline(cell), class_=side + short + folds)
+        shown = inline(cell)
+        letters = re.sub("<[^>]*>", "", str(shown)) if at >= text else ""
+        folds = " kpi-both kpi-words" if len(letters) > FOLDED else ""
+        return tag("td", shown, class_=side + short + folds)
     return tag("th", inline(cell), scope="row", class_=side + short)
 
 
