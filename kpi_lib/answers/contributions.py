@@ -28,9 +28,9 @@ Sides = dict[Any, tuple[float, float]]
 class Contributions:
     """How a figure's change divides among the segments of a column.
 
-    `table`: one row per segment, largest contribution first: segment, before, after (its own figure), weight_before,
-    weight_after (its part of the whole), mix, rate, effect = mix + rate. The effects add up to `change`, what belongs to
-    no single segment (users in several) as the segment `several` included.
+    `table`: one row per segment, the largest contribution first and those against the change last: segment, before, after
+    (its own figure), weight_before, weight_after (its part of the whole), mix, rate, effect = mix + rate. The effects add up
+    to `change`, what belongs to no single segment (users in several) as the segment `several` included.
     """
 
     kpi: str
@@ -63,8 +63,14 @@ def best_explained(name: str, data: Dataset, before: Grid, after: Grid) -> Contr
 
 
 def _stands_out(each: Contributions) -> float:
+    """How far a segment's part of all that moved is above its part of the whole.
+
+    Of all that moved, not of the change: where people go from one segment to another, as from an old version to a new one,
+    both move by many times the change, and neither says why.
+    """
+    moved = each.table["effect"].abs().sum() * (1 if each.change > 0 else -1)
     rows = each.table.filter(pl.col("segment").ne_missing(SEVERAL)).to_dicts()
-    parts = [row["effect"] / each.change - (row["weight_before"] + row["weight_after"]) / 2 for row in rows]
+    parts = [row["effect"] / moved - (row["weight_before"] + row["weight_after"]) / 2 for row in rows]
     return max(parts, default=0.0)
 
 
@@ -110,7 +116,7 @@ def _divided(
     if not rows:
         return None
     table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-    ordered = table.sort(pl.col("effect").abs(), "segment", descending=[True, False], nulls_last=True)
+    ordered = table.sort("effect", "segment", descending=[second > first, False], nulls_last=True)
     return Contributions(kpi.name, column, grids[0].firsts[0], grids[1].firsts[0], second - first, ordered)
 
 

@@ -48,7 +48,13 @@ def _line(move: Move, result: DrillDown) -> Phrase:
     if first is None:
         return (lead, moved, SPREAD)
     effect, whole = (_figure(move, first, field, result.currency) for field in ("effect", "change"))
-    return (lead, moved, f" Mostly from {first['column']} {first['segment']}: ", effect, " of ", whole, ".")
+    between = joined(first["effect"], first["change"])
+    return (lead, moved, f" Mostly from {first['column']} {first['segment']}: ", effect, between, whole, ".")
+
+
+def joined(effect: float, change: float) -> str:
+    """What stands between a segment's part and the whole change: a part may be larger, where others moved against it."""
+    return " of " if abs(effect) <= abs(change) else ", with the others "
 
 
 def _figure(move: Move, row: dict[str, object], field: str, currency: str) -> Phrase:

@@ -7,6 +7,7 @@ from kpi_lib.answers.contributions import SEVERAL, Contributions
 from kpi_lib.answers.signals import Signal, Signals, segment_name
 from kpi_lib.core.units import significant
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
+from kpi_lib.show.drilling import joined
 from kpi_lib.show.phrases import listed, moved, period_name, plural, title_of, told, unit_of, written
 
 WORDS = {
@@ -76,7 +77,7 @@ def mostly(found: Contributions | None, currency: str) -> str:
         if abs(row["rate"]) > abs(row["mix"])
         else " by its size"
     )
-    return f"{found.column} {row['segment']}: {parts[0]} of {parts[1]}{by}"
+    return f"{found.column} {row['segment']}: {joined(row['effect'], found.change).join(parts)}{by}"
 
 
 def size_of(signal: Signal) -> str:

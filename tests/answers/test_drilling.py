@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from kpi_lib.answers.change import Change
+from kpi_lib.answers.contributions import contributions
 from kpi_lib.answers.drilling import drill_down
 from kpi_lib.answers.review import review
 from kpi_lib.answers.scorecard import Scorecard, Standing, scorecard
@@ -57,6 +58,31 @@ def test_what_stayed_within_chance_is_left_alone_and_the_year_counts_too() -> No
     assert [(move.standing.kpi.name, move.yearly) for move in yearly.moves] == [("mau", True)]
     assert yearly.table.is_empty()  # nobody was there a year before
     assert "No segment stands out." in html(faces(yearly)[1]).text
+
+
+def test_people_who_changed_their_plan_explain_no_growth() -> None:
+    """All twelve went from old to new and four more came: new has +16 of +4, and says nothing about why."""
+    lines = [f"u{at} 02-05 a old" for at in range(12)] + [f"u{at} 03-05 a new" for at in range(16)]
+    data = told("\n".join(lines), until="04-01")
+    found = drill_down(review(card(data, mau=(UP, STILL)), NONE, product={}), data, MARCH)
+    assert [move.source for move in found.moves] == [None]
+    divided = contributions("mau", data, MARCH.before(), MARCH, column="plan")
+    assert divided is not None
+    assert divided.table["effect"].to_list() == [16.0, -12.0]
+
+
+def test_a_part_larger_than_the_change_says_that_others_took_from_it() -> None:
+    """Free lost eight of sixteen, pro gained three of eight: minus eight makes minus five with the others."""
+    lines = [
+        f"{plan}{at} 0{month}-05 a {plan}"
+        for plan, old, new in (("free", 16, 8), ("pro", 8, 11))
+        for month, n in ((2, old), (3, new))
+        for at in range(n)
+    ]
+    data = told("\n".join(lines), until="04-01")
+    found = drill_down(review(card(data, mau=(UP, STILL)), NONE, product={}), data, MARCH)
+    assert [row["effect"] for row in found.table.to_dicts()] == [-8.0, 3.0]
+    assert "Mostly from plan free: −8, with the others −5." in plain(faces(found)[1].phrase)
 
 
 def test_an_unknown_change_is_none() -> None:
