@@ -116,7 +116,7 @@ def teams(scorecard: Scorecard) -> Table:
         missing = 'No owner is named: add [owners] to kpi.toml, as in wau = ["product", "growth"].'
         return Table(title="Teams and KPIs", columns=("KPI",), rows=(), note=missing)
     note = "● answers for it, ○ works on it." + (f" Nobody is named for: {', '.join(free)}." if free else "")
-    return Table(title="Teams and KPIs", columns=("KPI", *named), rows=rows, note=note)
+    return Table(title="Teams and KPIs", columns=("KPI", *named), rows=rows, note=note, text_columns=1 + len(named))
 
 
 def _part(team: str, standing: Standing) -> str:
