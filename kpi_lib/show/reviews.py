@@ -12,7 +12,9 @@ ARROWS = {"up": "▲ ", "down": "▼ ", "flat": "● ", "none": ""}
 WORDS = {"worse": "worse than before", "worse_year": "worse than a year ago", "better": "better than before"}
 WORDS |= {"better_year": "better than a year ago"}
 QUIET = "within what chance gives, or nothing to compare with"
-PRIVATE = "Who they are and what they said stands in no report, only in a notebook of those who may write to them (.people)."
+PRIVATE = (
+    "Who they are and what they said stands in no report, only in a notebook of those who may write to them (.people)."
+)
 
 
 def sentence(result: Review) -> Say:
