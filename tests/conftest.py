@@ -73,7 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     So coverage is what examples alone reach: a law or an oracle that passes over a line by chance does not count.
     """
     for item in items:
-        if item.nodeid.startswith(UNTRACED) or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        many = "brute_force" in item.name or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if many or item.nodeid.startswith(UNTRACED):
             item.add_marker("no_cover")
     if hasattr(config, "workerinput"):
         items.sort(key=turn)
