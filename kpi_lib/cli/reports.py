@@ -35,7 +35,7 @@ AUDIENCES = ("team", "executive", "investor")
     "--least", type=int, default=11, show_default=True, metavar="K", help="The fewest people in a shared figure."
 )
 @click.option("--pdf", is_flag=True, help="Also as report.pdf (needs Chromium or WeasyPrint).")
-@click.option("--jobs", type=int, default=1, metavar="N", help="How many to render at once.")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="How many to render at once.")
 @click.option(
     "--timeout", type=float, default=600, show_default=True, metavar="S", help="Seconds that one report may take."
 )
@@ -127,26 +127,28 @@ def _near(path: Path) -> str:
 
 def _list(place: Place) -> int:
     """The reports of kpi.toml, then those of the pack that it does not name, with what is missing for each."""
+    from kpi_lib.core.errors import KpiError
     from kpi_lib.reporting.pack import lacking, packed, template
     from kpi_lib.sources.workspace import open_workspace
 
     workspace = open_workspace(place.folder)
-    own = {body["notebook"] for body in workspace.reports.values()}
-    names = [*workspace.reports, *(name for name in packed() if name not in own and name not in workspace.reports)]
-    found = [template(workspace, name) for name in names]
-    rows = [
-        {
-            "name": each.name,
-            "notebook": each.notebook.stem,
-            "every": each.every,
-            "from": "kpi.toml" if each.name in workspace.reports else "pack",
-            "missing": lacking(each, workspace.data),
-        }
-        for each in found
-    ]
-    told = [
-        [*list(row.values())[:4], _needs(lacking(each, workspace.data))] for row, each in zip(rows, found, strict=True)
-    ]
+    taken = {body["notebook"] for body in workspace.reports.values()}
+    names = [*workspace.reports, *(name for name in packed() if name not in taken and name not in workspace.reports)]
+    rows: list[dict[str, Any]] = []
+    told: list[list[object]] = []
+    for name in names:
+        try:
+            each = template(workspace, name)
+        except KpiError as error:
+            own = {"name": name, "notebook": workspace.reports[name]["notebook"], "every": "", "from": "kpi.toml"}
+            rows.append({**own, "missing": [], "error": str(error)})
+            told.append([*own.values(), f"its notebook: {error}"])
+            continue
+        missing = lacking(each, workspace.data)
+        shelf = "kpi.toml" if name in workspace.reports else "pack"
+        own = {"name": name, "notebook": each.notebook.stem, "every": each.every, "from": shelf}
+        rows.append({**own, "missing": missing})
+        told.append([*own.values(), _needs(missing)])
     place.show({"reports": rows}, table(["report", "notebook", "every", "from", "missing"], told, left=5))
     return 0
 
@@ -250,10 +252,13 @@ def prune(place: Place, keep: int, out: str, yes: bool) -> int:
       kpi prune --keep 12          what would go
       kpi prune --keep 12 --yes    take it away
     """
+    from kpi_lib.core.errors import UsageError
     from kpi_lib.reporting.index import write_index
     from kpi_lib.reporting.prune import outdated, remove
     from kpi_lib.reporting.remembered import SHELF, forget
 
+    if not Path(out).is_dir():
+        raise UsageError(f"{out} is no folder, so there are no reports in it. Name theirs by --out.")
     old = outdated(Path(out), keep)
     if yes and old:
         remove(old)

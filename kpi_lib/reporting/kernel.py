@@ -47,7 +47,7 @@ def execute(notebook: "NotebookNode", parameters: Mapping[str, object], *, into:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     # parameters are read and checked by `parameters`; papermill's own reader would complain of lines it cannot parse
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # nor shall it tell in its words what is told in ours
     deadline = time.monotonic() + stay.timeout
     env = environment(stay.folder, stay.least)
     running = Running(notebook, stay.progress, env)

@@ -18,7 +18,7 @@ from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
-from kpi_lib.core.errors import UsageError, unknown
+from kpi_lib.core.errors import unknown
 from kpi_lib.core.measure import PROPORTION
 from kpi_lib.core.period import Grid, label, last_complete
 from kpi_lib.reporting.handover import LEAST, hand_over
@@ -74,16 +74,17 @@ def _of_orders(spec: Funnel) -> bool:
 
 
 def _commonest(data: Dataset) -> Funnel:
-    """The events that most users have, the widest spread first: a start where nobody has said what the way is."""
+    """The events that most users have, the widest spread first: a start where nobody has said what the way is.
+
+    Of a single event the way is to do it again.
+    """
     if data.activity == "transactions":
         return Funnel(CLIMB)
     spread = data.events().group_by("event").agg(pl.col("user_id").n_unique()).collect()
     steps = spread.drop_nulls().filter(~pl.col("event").str.contains("@", literal=True))  # an @ asks for an n-th event
     names = steps.sort("user_id", "event", descending=[True, False])["event"].head(3).to_list()
     if len(names) < 2:
-        raise UsageError(
-            "a funnel needs two different events; declare one: [funnels.NAME] with steps and within in kpi.toml."
-        )
+        return Funnel(tuple(f"{(names or [PURCHASE])[0]}@{nth}" for nth in range(1, 4)))
     return Funnel.of(*names, within="7d")
 
 

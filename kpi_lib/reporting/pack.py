@@ -68,10 +68,14 @@ def template(workspace: Workspace, name: str) -> Template:
 @cache
 def _said(notebook: Path) -> dict[str, Any]:
     """What a notebook says about itself in its metadata under `kpi`: needs (tables) and every (cadence)."""
+    mend = "Open it in JupyterLab and save it anew, or take back an older copy."
     try:
-        said = json.loads(notebook.read_text("utf-8")).get("metadata", {}).get("kpi", {})
-    except (OSError, ValueError, AttributeError) as error:
-        raise ReportError(f"{notebook.name} cannot be read as a notebook: {error}") from None
+        read = json.loads(notebook.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{notebook.name} cannot be read as a notebook: {error}. {mend}") from None
+    if not isinstance(read, dict) or not isinstance(read.get("metadata", {}), dict):
+        raise ReportError(f"{notebook.name} cannot be read as a notebook: it holds no cells. {mend}")
+    said = read.get("metadata", {}).get("kpi", {})
     return said if isinstance(said, dict) else {}
 
 

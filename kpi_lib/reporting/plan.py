@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ from typing import Any
 
 from kpi_lib.answers.sharing import LOWEST
 from kpi_lib.core.dataset import Dataset
-from kpi_lib.core.errors import DataError, UsageError
+from kpi_lib.core.errors import DataError, KpiError, UsageError
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.leaks import personal
 from kpi_lib.reporting.pack import Template, pack, packed, refusal, template
@@ -19,12 +20,13 @@ from kpi_lib.reporting.page import Head
 from kpi_lib.reporting.parameters import Value, checked, declared, from_text
 from kpi_lib.reporting.pdf import printer
 from kpi_lib.reporting.publish import place
-from kpi_lib.reporting.runner import Job, Outcome, run
+from kpi_lib.reporting.runner import Job, Outcome, lost, run
 from kpi_lib.sources.findings import ERROR
 from kpi_lib.sources.quality import stale, turns
 from kpi_lib.sources.workspace import Workspace
 
 MOST_SEGMENTS = 50
+ONLY = "only"  # the parameter that names one segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,25 @@ def plan(workspace: Workspace, request: Request) -> list[Planned]:
     planned = []
     for each in templates:
         for grid in _grids(workspace, each.every, request):
-            for segment in _segments(workspace.data, request.by or ",".join(each.by)):
+            for segment in _parts(workspace.data, each, request):
                 planned.append(_one(workspace, each, what=(grid, segment), request=request))
     return planned
 
 
 def sorted_out(workspace: Workspace) -> tuple[tuple[str, ...], dict[str, str]]:
     """The reports of kpi.toml that its tables allow, and why the others cannot be made."""
-    why = {name: refusal(template(workspace, name), workspace) for name in workspace.reports}
+    why = {name: unmakable(workspace, name) for name in workspace.reports}
     return tuple(name for name in why if not why[name]), {name: text for name, text in why.items() if text}
+
+
+def unmakable(workspace: Workspace, name: str) -> str:
+    """Why a report of kpi.toml cannot be made: its tables, its notebook or its parameters; empty when it can."""
+    try:
+        found = template(workspace, name)
+        checked(declared(found.notebook), found.params, where=found.notebook.name)
+        return refusal(found, workspace)
+    except KpiError as error:
+        return str(error)
 
 
 def _feasible(workspace: Workspace, templates: Sequence[Template], request: Request) -> None:
@@ -131,9 +143,22 @@ def _grids(workspace: Workspace, every: str, request: Request) -> Iterator[Grid]
     last = workspace.grid(request.period, cadence=every)
     grids = [last]
     while len(grids) < request.backfill:
-        before = grids[-1].before()
+        try:
+            before = grids[-1].before()
+        except (ValueError, OverflowError):
+            raise UsageError(f"--backfill {request.backfill} goes back before the year 1.") from None
         grids.append(Grid.of(list(before.firsts), list(before.stops), zone=last.zone, every=last.every))
     return reversed(grids)
+
+
+def _parts(data: Dataset, report: Template, request: Request) -> list[tuple[str, str] | None]:
+    """The whole and its segments, or the one segment of --param only."""
+    only = request.parameters.get(ONLY)
+    if not only:
+        return _segments(data, request.by or ",".join(report.by))
+    if request.by:
+        raise UsageError(f"--by makes a report for each segment and --param {ONLY} one of them: give one of the two.")
+    return [_segment(data, only)]
 
 
 def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
@@ -150,6 +175,13 @@ def _segments(data: Dataset, by: str) -> list[tuple[str, str] | None]:
     return found
 
 
+def _segment(data: Dataset, only: str) -> tuple[str, str]:
+    """Column and value of a segment that is there."""
+    data.only(only)
+    column, _, value = only.partition("=")
+    return column, value
+
+
 def _one(
     workspace: Workspace, report: Template, *, what: tuple[Grid, tuple[str, str] | None], request: Request
 ) -> Planned:
@@ -159,12 +191,17 @@ def _one(
     known = declared(notebook)
     given: dict[str, object] = dict(report.params)
     given |= from_text(known, request.parameters, where=notebook.name)
+    if own := next((name for name in ("workspace", "period") if name in given), None):
+        raise UsageError(
+            f"the parameter {own} is set by the run: say it by --{own}, and take it out of the parameters."
+        )
     given |= {"workspace": ".", "period": period}  # where the kernel works: a page names no folder of a machine
     if segment is not None:
-        given["only"] = "=".join(segment)
+        given[ONLY] = "=".join(segment)
     parameters = checked(known, given, where=notebook.name)
     folder = place(request.out, workspace=workspace.name, report=report.name, period=period, by=segment)
-    heading = f"{title(grid)}" + (f" · {segment[0]} {segment[1]}" if segment else "")
+    part = segment or (_segment(workspace.data, str(given[ONLY])) if given.get(ONLY) else None)
+    heading = f"{title(grid)}" + (f" · {part[0]} {part[1]}" if part else "")
     name = report.name.replace("-", " ").replace("_", " ")
     head = Head(workspace=workspace.name, report=name, title=heading, notice=request.notice, audience=request.audience)
     head = replace(head, least=request.least)
@@ -213,14 +250,15 @@ def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Say | None = 
     heard = context.SimpleQueue()
     hearing = Thread(target=_hear, args=(heard, say), daemon=True)
     hearing.start()
-    with ProcessPoolExecutor(
-        min(jobs, len(planned)), mp_context=context, initializer=_listened, initargs=(heard,)
-    ) as pool:
-        for nested in (False, True):  # a whole's folder holds its segments: it stands before they are put in
-            wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
+    for nested in (False, True):  # a whole's folder holds its segments: it stands before they are put in
+        wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
+        most = min(jobs, len(wave) or 1)
+        with ProcessPoolExecutor(most, mp_context=context, initializer=_listened, initargs=(heard,)) as pool:
             runs = {pool.submit(_run_apart, at, each): at for at, each in wave.items()}
             for done in as_completed(runs):
-                found[runs[done]] = done.result()
+                at = runs[done]
+                died = isinstance(done.exception(), BrokenProcessPool)  # it takes those that wait with it
+                found[at] = lost(planned[at].job) if died else done.result()
     heard.put(None)
     hearing.join()
     return [found[at] for at in sorted(found)]

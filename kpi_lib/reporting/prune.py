@@ -35,6 +35,7 @@ def _is_report(folder: Path) -> bool:
     names = {each.name for each in folder.iterdir() if each.is_file()}
     inner = [each for each in folder.iterdir() if not each.is_file()]
     ours = "manifest.json" in names or ("error.txt" in names and folder.name.endswith(FAILED))
+    ours = ours or bool(inner and not names)  # one segment that was made alone
     return ours and names <= MADE and all("=" in each.name and _is_report(each) for each in inner)
 
 

@@ -94,6 +94,21 @@ def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress:
     return Outcome(**outcome, status=status, folder=folder, error=failure)  # type: ignore[arg-type]
 
 
+def lost(job: Job) -> Outcome:
+    """The outcome of a run whose process died with it; `<period>.failed/` says so."""
+    why = "the process that made it died; out of memory is the usual reason. Try fewer at once by --jobs."
+    job = replace(job, folder=job.folder.absolute())
+    with workshop(job.folder, nested=bool(job.by)) as here:
+        try:
+            _keep_failure(here, why)
+            folder, status = _put(here, job.folder, why)
+        except OSError as error:
+            raise unwritable(job.folder, error) from None
+    return Outcome(
+        name=job.head.report, period=job.period, by=dict(job.by), status=status, folder=folder, seconds=0.0, error=why
+    )
+
+
 def _refuse_secrets(values: Mapping[str, object]) -> None:
     """Parameters are printed in the report; a secret among them is a mistake."""
     for name, value in values.items():
@@ -131,9 +146,12 @@ def _make(
         if not (kernel / left).is_file():
             raise ReportError(f"{notebook.name} left no {left}. Its last cell hands the figures over.")
     shutil.move(kernel / VALUES, new / VALUES)
-    facts = json.loads((kernel / FACTS).read_text("utf-8"))
+    try:
+        figures, facts = pl.read_parquet(new / VALUES), json.loads((kernel / FACTS).read_text("utf-8"))
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise ReportError(f"what {notebook.name} handed over cannot be read: {error}") from None
     made = _content(values, job, facts)
-    made["restated"] = restated(job.folder, pl.read_parquet(new / VALUES), made) if not job.least else {}
+    made["restated"] = restated(job.folder, figures, made) if not job.least else {}
     _write_pages(nbformat.read(new / NOTEBOOK, as_version=4), made, job, new)
     if job.least:
         refuse_leaks(new, least=job.least, people=job.people)

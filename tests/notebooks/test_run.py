@@ -92,6 +92,8 @@ PAGES = [("hostile", "weekly")]
 MORE = [
     ("empty_orders", "monthly"),
     ("minimal", "weekly"),
+    ("one_event", "weekly"),
+    ("nothing_declared", "weekly"),
     ("minimal_orders", "monthly"),
     ("hostile_orders", "monthly"),
 ]
@@ -106,7 +108,7 @@ def test_odd_data_give_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (status, told["status"]) == (0, "done"), told["error"]
     assert "Traceback" not in said
     page = next((tmp_path / "out").rglob("report.html")).read_text("utf-8")
-    if name.startswith("empty"):
+    if name.startswith(("empty", "nothing")):
         assert "<strong>No data</strong>" in page
     if name.startswith("hostile"):
         harmless(page)

@@ -51,6 +51,17 @@ def minimal(folder: Path) -> Path:
     return write(folder, toml("events", more=FUNNEL), events=(EVENTS, [("u", START, "look", "free")]))
 
 
+def one_event(folder: Path) -> Path:
+    """People who log in, and nothing else is recorded; no funnel is declared."""
+    rows = [(f"u{at % 7}", START + timedelta(hours=31 * at), "login", "free") for at in range(40)]
+    return write(folder, toml("events"), events=(EVENTS, rows))
+
+
+def nothing_declared(folder: Path) -> Path:
+    """A header and nothing below it, and nothing said about it."""
+    return write(folder, toml("events"), events=(EVENTS, []))
+
+
 def minimal_orders(folder: Path) -> Path:
     """One customer with one order."""
     rows = [("u", START, "12.50", "EUR", "free")]
@@ -120,5 +131,16 @@ def skipped(folder: Path) -> Path:
 
 
 ALL: dict[str, Callable[[Path], Path]] = {
-    each.__name__: each for each in (minimal, minimal_orders, empty, empty_orders, hostile, hostile_orders, skipped)
+    each.__name__: each
+    for each in (
+        minimal,
+        minimal_orders,
+        empty,
+        empty_orders,
+        one_event,
+        nothing_declared,
+        hostile,
+        hostile_orders,
+        skipped,
+    )
 }

@@ -98,6 +98,33 @@ def test_the_list_tells_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFi
     assert "weekly-review" not in rows  # it stands there as weekly
 
 
+@pytest.mark.parametrize("broken", ['{"cells": [', "", "[1, 2]"])
+def test_one_broken_notebook_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    folder = ALL["minimal"](tmp_path / "w")
+    (folder / "notebooks").mkdir(exist_ok=True)
+    (folder / "notebooks" / "torn.ipynb").write_text(broken)
+    (folder / "kpi.toml").write_text((folder / "kpi.toml").read_text() + '[reports.own]\nnotebook = "torn"\n')
+    fit, refused = sorted_out(open_workspace(folder))
+    assert fit == ("weekly",)
+    assert "torn.ipynb cannot be read as a notebook" in refused["own"]
+    assert run(["--workspace", str(folder), "--json", "report", "--list"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["reports"]}
+    assert "torn.ipynb cannot be read as a notebook" in rows["own"]["error"]
+    assert "error" not in rows["weekly"]
+    assert run(["--workspace", str(folder), "report", "own", "--out", str(tmp_path / "out")]) == 2
+
+
+def test_a_wrong_parameter_of_one_report_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = ALL["minimal"](tmp_path / "w")
+    more = '[reports.own]\nnotebook = "one-page"\nparams = { kpi = ["dau"] }\n'
+    (folder / "kpi.toml").write_text((folder / "kpi.toml").read_text() + more)
+    fit, refused = sorted_out(open_workspace(folder))
+    assert fit == ("weekly",)
+    assert "Did you mean kpis?" in refused["own"]
+
+
 LIMITS = '\n[freshness]\nwarn_after = "2d"\nerror_after = "70d"\n'
 
 

@@ -1,5 +1,6 @@
 """From the names in kpi.toml to jobs: notebooks by name, checked parameters, safe places, segments, back-filling."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from kpi_lib.core.errors import ReportError, UsageError
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.reporting.pack import find_notebook, pack
 from kpi_lib.reporting.plan import Request, _segments, cells, plan, render, title
+from kpi_lib.reporting.prune import outdated
 from kpi_lib.shapes.funnel import Funnel, funnel
 from kpi_lib.sources.workspace import Workspace, open_workspace
 
@@ -79,6 +81,53 @@ def test_segments_get_a_report_each_beside_the_whole(workspace: Workspace, tmp_p
     assert [each.job.folder.name for each in jobs] == ["2026-W11", "plan=free", "plan=pro"]
 
 
+def test_one_segment_alone_has_its_place_and_its_name(workspace: Workspace, tmp_path: Path) -> None:
+    """It neither takes the place of the whole nor looks like it."""
+    (whole,) = render(plan(workspace, request(tmp_path / "out")))
+    before = (whole.folder / "values.parquet").read_bytes()
+    (alone,) = plan(workspace, request(tmp_path / "out", parameters={"only": "plan=pro"}))
+    assert alone.job.folder == whole.folder / "plan=pro"
+    (made,) = render([alone])
+    assert made.status == "done"
+    assert "plan pro" in (made.folder / "report.html").read_text()
+    assert (whole.folder / "values.parquet").read_bytes() == before
+    first = plan(workspace, request(tmp_path / "new", parameters={"only": "plan=pro"}))
+    assert [each.status for each in render(first)] == ["done"]
+    assert outdated(tmp_path / "new", 1) == []
+
+
+def test_a_report_declared_for_one_segment_says_so_in_its_title(workspace: Workspace, tmp_path: Path) -> None:
+    manifest = workspace.folder / "kpi.toml"
+    manifest.write_text(manifest.read_text() + '[reports.pros]\nnotebook = "toy"\nparams = { only = "plan=pro" }\n')
+    (job,) = plan(open_workspace(workspace.folder), Request(names=("pros",), out=tmp_path, period="2026-03"))
+    assert job.job.head.title == "March 2026 · plan pro"
+    assert job.job.folder.name == "2026-03"
+
+
+def test_a_process_that_dies_is_a_failed_run_and_the_others_are_made(workspace: Workspace, tmp_path: Path) -> None:
+    """What takes a whole process away, as the kernel's out-of-memory killer does, leaves the last good report and says so."""
+    good = render(plan(workspace, request(tmp_path / "out", period="2026-W11", backfill=2)))
+    before = [(each.folder / "values.parquet").read_bytes() for each in good]
+    planned = plan(workspace, request(tmp_path / "out", period="2026-W11", backfill=2, parameters={"rows": "7"}))
+    deadly = [replace(each, notebook=Deadly(each.notebook)) for each in planned]
+    outcomes = render(deadly, jobs=2)
+    assert [each.status for each in outcomes] == ["failed", "failed"]
+    for outcome, one, old in zip(outcomes, good, before, strict=True):
+        assert outcome.folder == one.folder.with_name(f"{one.folder.name}.failed")
+        assert "the process that made it died" in (outcome.folder / "error.txt").read_text()
+        assert (one.folder / "values.parquet").read_bytes() == old
+
+
+class Deadly:
+    """A notebook whose process dies as soon as it hears of it."""
+
+    def __init__(self, notebook: Path) -> None:
+        self.notebook = notebook
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (9,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -88,6 +137,11 @@ def test_segments_get_a_report_each_beside_the_whole(workspace: Workspace, tmp_p
         ({"parameters": {"rows": "many"}}, "rows"),
         ({"period": "2026-W60"}, "no period"),
         ({"by": "pln"}, "Did you mean plan"),
+        ({"backfill": 200_000}, "goes back before the year 1"),
+        ({"parameters": {"period": "2026-W10"}}, "the parameter period is set by the run: say it by --period"),
+        ({"parameters": {"workspace": "/etc"}}, "say it by --workspace"),
+        ({"parameters": {"only": "plan=gold"}}, "unknown value of plan 'gold'"),
+        ({"parameters": {"only": "plan=pro"}, "by": "plan"}, "give one of the two"),
     ],
 )
 def test_mistakes_are_told_before_a_kernel_starts(
@@ -184,6 +238,26 @@ def test_where_no_funnel_is_declared_the_commonest_events_are_a_start(workspace:
     assert declared_funnel(workspace).steps == ("a", "b")
     with pytest.raises(UsageError, match="unknown funnel 'checkout'"):
         declared_funnel(workspace, "checkout")
+
+
+@pytest.mark.parametrize(
+    ("names", "steps"), [(["a"], ("a@1", "a@2", "a@3")), ([], ("purchase@1", "purchase@2", "purchase@3"))]
+)
+def test_of_one_event_the_way_is_to_do_it_again(names: list[str], steps: tuple[str, ...]) -> None:
+    """A log of logins, or one that holds nothing yet, makes no report fail that also looks at a funnel."""
+    from kpi_lib.reporting.notebooks import declared_funnel
+
+    times = [datetime(2026, 1, 5, hour, tzinfo=UTC) for hour in range(len(names))]
+    people = pl.Series("user_id", ["ann"] * len(names), pl.String)
+    frame = pl.DataFrame(
+        [people, pl.Series("time", times, pl.Datetime("us", "UTC")), pl.Series("event", names, pl.String)]
+    )
+    seen = SimpleNamespace(
+        data=replace(Dataset.of({"events": frame}, observed_until=datetime(2026, 2, 1, tzinfo=UTC)), funnels={})
+    )
+    found = declared_funnel(seen)  # type: ignore[arg-type]
+    assert found.steps == steps
+    assert [row["units"] for row in funnel(seen.data, found).to_dict()["steps"]] == [len(names), 0, 0]
 
 
 def test_an_event_may_be_a_question_or_hold_an_at_sign(workspace: Workspace) -> None:

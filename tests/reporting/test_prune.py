@@ -67,6 +67,16 @@ def test_at_least_one_stays(out: Path) -> None:
         outdated(out, 0)
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prune", "--out", str(tmp_path / "report")]) == 2
+    assert "is no folder, so there are no reports in it" in capsys.readouterr().err
+
+
+def test_a_segment_that_was_made_alone_goes_when_it_is_old(out: Path) -> None:
+    report(out, "monthly", "2024-05/plan=pro")  # the folder of the whole holds nothing else
+    assert "monthly/2024-05" in names(outdated(out, 3))
+
+
 def test_the_command_lists_first_and_removes_on_demand(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prune", "--keep", "3", "--out", str(out)]) == 0
     told = capsys.readouterr().out

@@ -17,6 +17,7 @@ from jupyter_client.provisioning.local_provisioner import LocalPortCache
 from kpi_lib.core.errors import KpiError, ReportError, UsageError
 from kpi_lib.reporting import publish
 from kpi_lib.reporting.runner import Job, run, tidy
+from tests.reporting.conftest import HANDOVER
 
 Write = Callable[..., Path]
 FILES = ["manifest.json", "report.html", "report.ipynb", "values.parquet"]
@@ -114,6 +115,7 @@ class TestAFailedRun:
         good: dict[str, bytes],
         notebook: Write,
         job: Job,
+        capfd: pytest.CaptureFixture[str],
         cell: str,
         words: str,
     ) -> None:
@@ -121,6 +123,7 @@ class TestAFailedRun:
         outcome = run(place, {}, job)
         assert outcome.status == "failed"
         assert words in (outcome.error or "")
+        assert capfd.readouterr().err == ""  # one message, which is the command's
         assert content(job.folder) == good
         assert outcome.folder == job.folder.with_name("1998-06.failed")
         assert sorted(content(outcome.folder)) == ["error.txt", "report.ipynb"]
@@ -146,6 +149,17 @@ class TestAFailedRun:
     def test_of_a_notebook_that_hands_nothing_over(self, notebook: Write, job: Job) -> None:
         outcome = run(notebook("1", handover=""), {}, job)
         assert "left no values.parquet" in (outcome.error or "")
+
+    @pytest.mark.parametrize("file", ["values.parquet", "facts.json"])
+    def test_of_a_notebook_that_spoils_what_it_hands_over(
+        self, *, good: dict[str, bytes], notebook: Write, job: Job, file: str
+    ) -> None:
+        spoil = f"import os, pathlib\npathlib.Path(os.environ['KPI_RUN_FOLDER'], {file!r}).write_text('PAR1 {{')"
+        outcome = run(notebook(handover=f"{HANDOVER}\n{spoil}"), {}, job)
+        assert outcome.status == "failed"
+        assert "what toy.ipynb handed over cannot be read" in (outcome.error or "")
+        assert content(job.folder) == good
+        assert sorted(content(outcome.folder)) == ["error.txt", "report.ipynb"]
 
     def test_that_takes_too_long(self, notebook: Write, job: Job) -> None:
         outcome = run(notebook("import time\ntime.sleep(600)"), {}, dataclasses.replace(job, timeout=5))
