@@ -1,14 +1,18 @@
 """The measuring script measures what it says; how long anything takes is nobody's test."""
 
 import importlib.util
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
 
 import polars as pl
 import pytest
 
-from benchmarks import catalogue, data, ours
+from benchmarks import catalogue, data, ours, reports
 from kpi_lib.kpis import registry
+from kpi_lib.reporting.plan import Request, plan
+from kpi_lib.reporting.runner import run
+from kpi_lib.sources.workspace import open_workspace
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +103,27 @@ def test_the_cost_of_every_kpi_is_measured_on_the_demo_company(demo: Path) -> No
 
 def test_a_table_leaves_empty_what_was_not_measured() -> None:
     assert catalogue.table([["a", 1.234, None]], ["x", "y", "z"]).splitlines()[-1] == "| a | 1.23 |  |"
+
+
+def test_the_benchmark_of_reports_tells_ratios_within_a_round_and_the_share_of_computing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Two rounds, the second on a busy machine: ratios are taken within each, so that it does not matter."""
+    taken = {
+        "reports": [(40.0, 60.0), (80.0, 60.0)],
+        "empty": [(20.0, 30.0), (40.0, 30.0)],
+        "papermill": [(10.0, 15.0), (20.0, 15.0)],
+        "figures": [(9.0, 12.0), (18.0, 12.0)],
+        "unchanged": [(0.5, 0.4), (1.0, 0.4)],
+    }
+    reports.show(taken, Namespace(reports=10, jobs=2, rounds=2))
+    told = capsys.readouterr().out
+    assert "10 monthly reports of data/cdnow, 2 jobs, medians of 2 rounds" in told
+    assert "| reports | 60.0 | 60.0 | 2.00 | 2.00 | 4.00 | 4.00 |" in told
+    assert "Computing the figures is 20% of the processor time" in told
+
+
+def test_the_empty_notebook_of_that_benchmark_is_a_report_that_does_nothing(tmp_path: Path) -> None:
+    workspace = open_workspace(reports.bare(tmp_path / "empty"))
+    (planned,) = plan(workspace, Request(names=("empty",), out=tmp_path / "out", period="1998-06"))
+    assert run(planned.notebook, planned.parameters, planned.job).status == "done"

@@ -66,6 +66,19 @@ def test_a_notebook_is_kept_plainly(path: Path) -> None:
     assert all(set(tags(cell)) <= known and set(cell["metadata"]) <= {"tags"} for cell in book["cells"])
 
 
+def test_nothing_catches_what_a_cell_shows() -> None:
+    """Widgets that catch outputs leave them out of a notebook that papermill runs; neither notebooks nor explorers use them."""
+    rule = re.compile(
+        r"\b(?:widgets|ipywidgets)\.(?:Output|interact\w*)\b|\b(?:Output|interact(?:ive|_manual)?)\(|import .*\b(?:Output|interact)\b"
+    )
+    texts = {path.name: path.read_text("utf-8") for path in (PACK.parent / "kpi_lib").rglob("*.py")}
+    texts |= {path.name: "\n".join(source(cell) for cell in read(path)["cells"]) for path in BOOKS}
+    assert len(texts) > 100
+    assert [name for name, text in texts.items() if rule.search(text)] == []
+    for wrong in ("out = widgets.Output()", "from ipywidgets import HBox, Output", "interact(f, x=3)"):
+        assert rule.search(wrong)
+
+
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
 def test_what_is_handed_over_is_what_was_shown(path: Path) -> None:
     cells = [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "code"]

@@ -48,6 +48,10 @@ def test_every_number_of_a_report_is_in_its_values_and_is_what_the_command_says(
     assert [each for each in unfounded(report.page, report.rows) if not _one_of(each)] == []
     assert [(each.text, dict(each.attributes)) for each in report.page.figures if misread(each)] == []
     assert strays(report.page) == []
+    if name == "one-page":
+        assert 1 <= len(report.sentences) <= 3
+        assert 1 <= report.html.count('class="kpi-tile"') <= 6  # the north star and five more
+        assert report.html.count('class="star"') == 1
     grid = opened.grid(_last(opened, name), cadence=template(opened, name).every)
     beside = Beside(name, opened, grid, cache(partial(asked, str(workspace))))
     assert beside.unlike(report.rows) == []
