@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -22,6 +22,10 @@ from kpi_lib.shapes.activity import qualifying
 from kpi_lib.shapes.path_walks import Question, added, walks
 from kpi_lib.shapes.range_data import in_ranges
 from kpi_lib.shapes.sessions import by_group, labelled, over, usual_gap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RULES = ("from_event", "to_event", "max_steps", "top", "collapse")
 START, END, OTHER, MORE = "(start)", "(end)", "(other)", "(more)"
@@ -157,21 +161,42 @@ def _counts(moves: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFr
 
 
 def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Sessions and users by keys of few values; these and the user make one whole number, which is less to hash."""
+    """Sessions and users by keys of few values, which make one small whole number."""
     kinds = {key: rows.schema[key] for key in keys}
     sizes = {key: int(rows[key].to_physical().max() or 0) + 2 for key in keys}  # type: ignore[arg-type]
-    code, whole = pl.lit(0, pl.UInt64), prod(sizes.values())
+    code = pl.lit(0, pl.UInt64)
     for key, size in sizes.items():
         code = code * size + pl.col(key).to_physical().fill_null(size - 1).cast(pl.UInt64)
-    made = rows.select(code.alias("code"), who=pl.col("user").cast(pl.UInt64) * whole + code)
-    users = (made["who"].unique() % whole).alias("code").value_counts(name="users")
-    found = made["code"].value_counts(name="sessions").join(users, on="code")
+    found = _by_code(rows.select(code.alias("code"))["code"], rows["user"], prod(sizes.values()))
     for key, size in reversed(sizes.items()):
         at = pl.col("code") % size
         known, kind = pl.when(at < size - 1).then(at), kinds[key]
         own = pl.lit(kind.categories).gather(known) if isinstance(kind, pl.Enum) else known.cast(pl.Int64)
         found = found.with_columns(own.alias(key), code=pl.col("code") // size)
     return found.select(*keys, pl.col("sessions", "users").cast(pl.Int64))
+
+
+def _by_code(codes: pl.Series, users: pl.Series, most: int) -> pl.DataFrame:
+    """Rows and users by code. To sort by a small number, which keeps users in their order, is less work than to hash both."""
+    import numpy as np
+
+    code, user = codes.to_numpy(), users.to_numpy()
+    order = np.argsort(code.astype(np.min_scalar_type(most)), kind="stable")
+    begins, other = _begins(code[order]), _begins(user[order])
+    if (user[order][1:] < user[order][:-1])[~begins[1:]].any():  # users in no order: they have to be sorted as well
+        order = np.lexsort((user, code))
+        begins, other = _begins(code[order]), _begins(user[order])
+    starts = np.flatnonzero(begins)
+    whole = np.add.reduceat(begins | other, starts, dtype=np.int64) if len(starts) else starts
+    sessions = np.diff(np.append(starts, len(code)))
+    return pl.DataFrame({"code": code[order][starts], "sessions": sessions, "users": whole})
+
+
+def _begins(values: "NDArray[np.integer[Any]]") -> "NDArray[np.bool_]":
+    """Where another value begins."""
+    import numpy as np
+
+    return np.append(True, values[1:] != values[:-1])[: len(values)]
 
 
 def _tables(edges: pl.DataFrame, nodes: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
