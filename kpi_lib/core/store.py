@@ -43,6 +43,10 @@ class Frames(Mapping[str, pl.DataFrame]):
             self._read[name] = self._readers[name]()
         return self._read[name]
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a table, which need not be read for that."""
+        return name in self._readers
+
     def __iter__(self) -> Iterator[str]:
         """The names of the tables."""
         return iter(self._readers)

@@ -288,8 +288,11 @@ def _same_period(spec: Cohorts, returns: pl.DataFrame, by: list[str]) -> pl.Data
 def _last(data: Dataset, spec: Cohorts) -> int | None:
     """The period that holds the last event, or on the elapsed clock its instant."""
     parts = data.parts if data.activity == "events" else None
-    rows = data[data.activity] if spec.value else data.events()
-    last = rows.select(pl.col("time").max()).collect().item() if parts is None else parts.latest("time")
+    if parts is None:
+        rows = data[data.activity] if spec.value else data.events()
+        last = rows.select(pl.col("time").max()).collect().item()
+    else:
+        last = parts.latest("time")
     if last is None or spec.clock == "elapsed":
         return None if last is None else micros(last)
     number: int = pl.select(number_of(pl.lit(local_day(last, data.zone)), data, spec)).item()

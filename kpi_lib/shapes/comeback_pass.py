@@ -10,7 +10,7 @@ import polars as pl
 
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.period import period_number
-from kpi_lib.core.store import USER, Parts, mapped
+from kpi_lib.core.store import Parts, mapped
 from kpi_lib.shapes.day_pass import FIRST, MOST, days_of
 
 FIRST_DAY = pl.when(FIRST).then("day").forward_fill()
@@ -120,7 +120,7 @@ def _at_first(data: Dataset, name: str) -> pl.Series | None:
 
     def drawn(scan: pl.LazyFrame) -> pl.DataFrame:
         own = data.segment(plain_name(name)).cast(values).alias(name)
-        return scan.select(USER, own).filter(FIRST).select(name).collect(engine="in-memory")
+        return scan.filter(FIRST).select(own).collect(engine="in-memory")
 
     def made() -> pl.DataFrame:
         if days is None:

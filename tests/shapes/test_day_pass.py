@@ -1,6 +1,7 @@
 """The tables of counts behind days of activity, against loops over each user's days."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.measure import COUNT, PER_DAY
 from kpi_lib.core.period import Grid, days_in_order, local_day, period_number
-from kpi_lib.core.store import traced, user_days
+from kpi_lib.core.store import Frames, traced, user_days
 from kpi_lib.kpis.registry import catalogue
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.comeback_pass import comebacks, departures
@@ -77,6 +78,19 @@ def test_comebacks_by_segment_with_so_many_events_are_what_a_loop_counts(seed: i
     found = comebacks(parted(plain(log)).with_by(("plan",)), grain, at_least=least)
     assert found is not None
     assert Counter(kept.select("plan", "day", "number").iter_rows()) == {row[:3]: row[3] for row in found.iter_rows()}
+
+
+@pytest.mark.parametrize("by", [(), ("plan",)])
+@pytest.mark.parametrize("spec", [Cohorts(), Cohorts(min_events=2), Cohorts(clock="elapsed")])
+def test_cohorts_of_a_store_do_not_read_the_table_of_all_events(spec: Cohorts, by: tuple[str, ...]) -> None:
+    def refused() -> pl.DataFrame:
+        raise AssertionError("all events are read")
+
+    data = plain(random_log(3))
+    tables = Frames({"events": refused}, {"events": data.tables["events"].schema})
+    assert "events" in tables
+    found = cohorts(replace(parted(data), tables=tables).with_by(by), spec)
+    assert found.to_dict() == cohorts(data.with_by(by), spec).to_dict()
 
 
 def gone(numbers: list[int], away: int, until: int) -> int | None:
