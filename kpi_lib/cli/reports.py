@@ -2,7 +2,6 @@
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from kpi_lib.cli.text import table
 
 AS_ROOT = "running as root: JupyterLab is started with --allow-root"
 OPTIONS = ("period", "backfill", "by", "audience", "least", "pdf", "timeout", "cell_timeout")
+TOLD = ("name", "period", "by", "status", "folder", "seconds", "error")  # of an outcome
 AUDIENCES = ("team", "executive", "investor")
 
 
@@ -94,7 +94,7 @@ def _render(
     inputs = remembered.state(folders)
     with Bar(planned) as bar:
         outcomes = render(planned, jobs=asked["jobs"], progress=bar.step)
-    rows = [{**asdict(each), "folder": str(each.folder)} for each in outcomes]
+    rows = [{name: getattr(each, name) for name in TOLD} | {"folder": str(each.folder)} for each in outcomes]
     nothing = {"period": "", "by": {}, "status": "failed", "folder": "", "seconds": 0.0}
     rows += [{"name": name, **nothing, "error": why} for name, why in refused.items()]
     sums = reconciled(outcomes)

@@ -49,6 +49,9 @@ class Head:
     audience: str = "team"
     least: int = 0
     language: str = "en"
+    links: tuple[
+        tuple[str, tuple[tuple[str, str], ...]], ...
+    ] = ()  # to the segments, or to the whole: words, and the ways
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ def page(notebook: "NotebookNode", head: Head, *, live: bool = True) -> str:
 
     head = replace(head, workspace=clean(head.workspace), report=clean(head.report))
     head = replace(head, title=clean(head.title), notice=clean(head.notice))
+    ways = [(clean(lead), tuple((clean(text), href) for text, href in each)) for lead, each in head.links]
+    head = replace(head, links=tuple(ways))
     story = read(notebook)
     _for(head.audience, story)
     charts = [spec for spec in story.specs.found if spec["wide"] is not None]

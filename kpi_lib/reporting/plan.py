@@ -15,12 +15,13 @@ from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import DataError, KpiError, UsageError
 from kpi_lib.core.period import Grid, label
 from kpi_lib.reporting.leaks import personal
+from kpi_lib.reporting.outcome import Outcome
 from kpi_lib.reporting.pack import Template, pack, packed, refusal, template
 from kpi_lib.reporting.page import Head
 from kpi_lib.reporting.parameters import Value, checked, declared, from_text
 from kpi_lib.reporting.pdf import printer
 from kpi_lib.reporting.publish import place
-from kpi_lib.reporting.runner import Job, Outcome, lost, run
+from kpi_lib.reporting.runner import Job, lost, run
 from kpi_lib.sources.findings import ERROR
 from kpi_lib.sources.quality import stale, turns
 from kpi_lib.sources.workspace import Workspace
@@ -205,6 +206,8 @@ def _one(
     name = report.name.replace("-", " ").replace("_", " ")
     head = Head(workspace=workspace.name, report=name, title=heading, notice=request.notice, audience=request.audience)
     head = replace(head, least=request.least)
+    if segment is not None and not request.parameters.get(ONLY):  # of one segment alone no whole need be there
+        head = replace(head, links=(("Part of", ((title(grid), "../report.html"),)),))
     by = dict([segment] if segment else [])
     job = Job(head=head, period=period, folder=folder, cwd=workspace.folder.resolve(), by=by)
     job = replace(job, pdf=request.pdf, least=request.least, people=request.people)
@@ -241,17 +244,23 @@ Say = Callable[
 
 
 def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Say | None = None) -> list[Outcome]:
-    """Run them, one after the other or several at once; `progress` hears when a cell begins or ends, and each outcome."""
+    """Run them, one after the other or several at once; `progress` hears when a cell begins or ends, and each outcome.
+
+    The whole comes after its segments, as its page tells whether they add up to it.
+    """
     say = progress or (lambda *_: None)
-    if jobs <= 1 or len(planned) == 1:
-        return [_told(at, each, say) for at, each in enumerate(planned)]
     found: dict[int, Outcome] = {}
+    if jobs <= 1 or len(planned) == 1:
+        for nested in (True, False):
+            for at, each in _wave(planned, found, nested=nested).items():
+                found[at] = _told(at, each, say)
+        return [found[at] for at in sorted(found)]
     context = get_context("spawn")
     heard = context.SimpleQueue()
     hearing = Thread(target=_hear, args=(heard, say), daemon=True)
     hearing.start()
-    for nested in (False, True):  # a whole's folder holds its segments: it stands before they are put in
-        wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
+    for nested in (True, False):
+        wave = _wave(planned, found, nested=nested)
         most = min(jobs, len(wave) or 1)
         with ProcessPoolExecutor(most, mp_context=context, initializer=_listened, initargs=(heard,)) as pool:
             runs = {pool.submit(_run_apart, at, each): at for at, each in wave.items()}
@@ -262,6 +271,18 @@ def render(planned: Sequence[Planned], *, jobs: int = 1, progress: Say | None = 
     heard.put(None)
     hearing.join()
     return [found[at] for at in sorted(found)]
+
+
+def _wave(planned: Sequence[Planned], found: Mapping[int, Outcome], *, nested: bool) -> dict[int, Planned]:
+    """The segments' reports, or those of wholes with what became of their segments."""
+    wave = {at: each for at, each in enumerate(planned) if bool(each.job.by) == nested}
+    if nested:
+        return wave
+    parts = [(planned[at].job.folder.parent, outcome) for at, outcome in sorted(found.items())]
+    return {
+        at: replace(each, job=replace(each.job, segments=tuple(o for whole, o in parts if whole == each.job.folder)))
+        for at, each in wave.items()
+    }
 
 
 _listener: list[Any] = []  # in a process of a pool: where it tells how far it is

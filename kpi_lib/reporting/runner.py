@@ -20,10 +20,12 @@ from kpi_lib.reporting.handover import FACTS, VALUES
 from kpi_lib.reporting.integrity import checklist, checklist_html
 from kpi_lib.reporting.kernel import Progress, Stay, environment, execute, secrets
 from kpi_lib.reporting.leaks import refuse_leaks
+from kpi_lib.reporting.outcome import Addends, Outcome
 from kpi_lib.reporting.page import Head, page
 from kpi_lib.reporting.parameters import checked, declared
 from kpi_lib.reporting.pdf import print_pdf
 from kpi_lib.reporting.publish import FAILED, NEW, publish, unwritable, workshop
+from kpi_lib.reporting.reconcile import addends, links, summary, summary_html
 from kpi_lib.reporting.remembered import versions
 from kpi_lib.reporting.restated import restated, restated_html
 from kpi_lib.show.markup import join
@@ -52,19 +54,7 @@ class Job:
     pdf: bool = False
     least: int = 0
     people: frozenset[str] = field(default=frozenset(), repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of it: status is done, unchanged (the same report stood there already) or failed."""
-
-    name: str
-    period: str
-    by: dict[str, str]
-    status: str
-    folder: Path
-    seconds: float
-    error: str | None = None
+    segments: tuple[Outcome, ...] = ()  # the reports of the segments, where this is the one of the whole
 
 
 def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress: Progress | None = None) -> Outcome:
@@ -74,15 +64,19 @@ def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress:
     fails is an outcome: the last good report stays, and `<period>.failed/` tells what went wrong.
     """
     job = replace(job, folder=job.folder.absolute())  # the kernel works elsewhere
+    if job.segments:
+        job = replace(job, head=replace(job.head, links=links(job.segments, job.folder)))
     values = checked(declared(notebook), parameters, where=notebook.name)
     _refuse_secrets(values)
     began, started = time.monotonic(), datetime.now(UTC)
     failure: str | None = None
+    added = Addends()
     with workshop(job.folder, nested=bool(job.by)) as here:
         try:
             try:
                 made = _make(notebook, values, job, here=here, progress=progress)
                 _manifest(here, made, started)
+                added = _addends(here, job)
             except KpiError as error:
                 failure = _blotted(str(error), _hidden(here))
                 _keep_failure(here, failure)
@@ -91,7 +85,12 @@ def run(notebook: Path, parameters: Mapping[str, object], job: Job, *, progress:
             raise unwritable(job.folder, error) from None
     seconds = round(time.monotonic() - began, 3)
     outcome = {"name": job.head.report, "period": job.period, "by": dict(job.by), "seconds": seconds}
-    return Outcome(**outcome, status=status, folder=folder, error=failure)  # type: ignore[arg-type]
+    return Outcome(**outcome, status=status, folder=folder, error=failure, addends=added)  # type: ignore[arg-type]
+
+
+def _addends(here: Path, job: Job) -> Addends:
+    """What can be added up of a report that has segments, or is one; read before other runs can exchange it."""
+    return addends(pl.read_parquet(here / NEW / VALUES)) if job.by or job.segments else Addends()
 
 
 def lost(job: Job) -> Outcome:
@@ -151,6 +150,7 @@ def _make(
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise ReportError(f"what {notebook.name} handed over cannot be read: {error}") from None
     made = _content(values, job, facts)
+    made["segments"] = _segments(here, job, facts)
     made["restated"] = restated(job.folder, figures, made) if not job.least else {}
     _write_pages(nbformat.read(new / NOTEBOOK, as_version=4), made, job, new)
     if job.least:
@@ -158,11 +158,24 @@ def _make(
     return made
 
 
+def _segments(here: Path, job: Job, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the segments add up to the whole, and the way to each; part of what the report is made of."""
+    ways = {"links": [list(each) for each in job.head.links]} if job.head.links else {}
+    if not job.segments:
+        return ways
+    added = _addends(here, job)
+    name, folder = job.head.report, job.folder
+    whole = Outcome(name=name, period=job.period, by={}, status="done", folder=folder, seconds=0.0, addends=added)
+    told = summary([whole, *job.segments], str(facts.get("currency", "USD")))
+    return {"lines": told, **ways}
+
+
 def _write_pages(book: "NotebookNode", made: Mapping[str, Any], job: Job, new: Path) -> None:
     """The page, with what could be checked of it and what differs from its forerunner, and if asked for the same on paper."""
     text = page(book, job.head)
     checks = checklist_html(checklist(text, pl.read_parquet(new / VALUES), made["facts"], least=job.head.least))
-    told = join(checks, restated_html(made["restated"], made["facts"].get("currency", "USD"))).text
+    sums = summary_html(made["segments"].get("lines", ()))
+    told = join(checks, sums, restated_html(made["restated"], made["facts"].get("currency", "USD"))).text
     (new / HTML).write_text(text.replace(LATER, told), "utf-8", errors="backslashreplace")
     if job.pdf:
         print_pdf(page(book, job.head, live=False).replace(LATER, told), new / PDF)

@@ -4,18 +4,21 @@ from pathlib import Path
 
 import polars as pl
 
-from kpi_lib.reporting.reconcile import reconciled, told
-from kpi_lib.reporting.runner import Outcome
+from kpi_lib.reporting.outcome import Outcome
+from kpi_lib.reporting.reconcile import addends, reconciled, summary, summary_html, told
 
 
 def outcome(tmp_path: Path, plan: str = "", *, status: str = "done", **values: float) -> Outcome:
     folder = tmp_path / (plan or "whole")
-    folder.mkdir()
     rows = {"kpi": list(values), "start": ["2026-01-01"] * len(values), "value": list(values.values())}
     past = pl.DataFrame({"kpi": ["orders"], "start": ["2025-12-01"], "value": [999.0]})
-    pl.concat([past, pl.DataFrame(rows)], how="diagonal").write_parquet(folder / "values.parquet")
+    return made(folder, pl.concat([past, pl.DataFrame(rows)], how="diagonal"), plan, status=status)
+
+
+def made(folder: Path, values: pl.DataFrame, plan: str, *, status: str = "done") -> Outcome:
     by = {"plan": plan} if plan else {}
-    return Outcome(name="monthly", period="2026-01", by=by, status=status, folder=folder, seconds=1.0)
+    told = {"name": "monthly", "period": "2026-01", "by": by, "seconds": 1.0, "addends": addends(values)}
+    return Outcome(**told, status=status, folder=folder)
 
 
 def test_counts_and_totals_are_added_and_nothing_else(tmp_path: Path) -> None:
@@ -38,12 +41,7 @@ def test_counts_and_totals_are_added_and_nothing_else(tmp_path: Path) -> None:
 
 
 def published(tmp_path: Path, name: str, *rows: dict[str, object]) -> Outcome:
-    folder = tmp_path / (name or "whole")
-    folder.mkdir()
-    pl.DataFrame(rows, infer_schema_length=None).write_parquet(folder / "values.parquet")
-    return Outcome(
-        name="monthly", period="2026-01", by={"plan": name} if name else {}, status="done", folder=folder, seconds=1.0
-    )
+    return made(tmp_path / (name or "whole"), pl.DataFrame(rows, infer_schema_length=None), name)
 
 
 def test_steps_cohorts_and_the_people_behind_shares_are_added_too(tmp_path: Path) -> None:
@@ -80,3 +78,23 @@ def test_failed_runs_and_reports_without_segments_say_nothing(tmp_path: Path) ->
     whole = outcome(tmp_path, orders=10.0)
     assert reconciled([whole]) == []
     assert reconciled([whole, outcome(tmp_path, "pro", status="failed", orders=2.0)]) == []
+
+
+def test_the_page_says_it_in_its_words(tmp_path: Path) -> None:
+    whole = outcome(tmp_path, orders=10.0, total_revenue=99.5, nps=0.5)
+    part = outcome(tmp_path, "pro", orders=10.0, total_revenue=99.5, nps=0.5)
+    assert summary([whole], "EUR") == []
+    assert summary_html([]) is None
+    lines = summary([whole, part], "EUR")
+    assert lines[:2] == [
+        "✓ Orders by plan: 10 in 1 segment of 10 in all",
+        "✓ Revenue by plan: €99.50 in 1 segment of €99.50 in all",
+    ]
+    assert lines[-1].endswith("made of others: Net promoter score")
+    assert summary([whole, part, outcome(tmp_path, "free", status="failed")], "EUR")[-1].startswith(
+        "✕ Could not be made: plan free"
+    )
+    assert "all give the whole" in str(summary_html(lines[:2]))
+    assert "what is left over" in str(
+        summary_html([*lines[:2], "– Orders by plan: 3 in 1 segment of 4 in all; 1 without a plan"])
+    )
