@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from kpi_lib.answers.compute import compute
+from kpi_lib.answers.demands import in_words
 from kpi_lib.answers.unit_economics import unit_economics
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.errors import UsageError, unknown
@@ -73,7 +74,7 @@ def budget(data: Dataset, grid: Grid, plan: Sequence[str] = (), *, column: str =
         _costs(data, grid, column) if economics.reason else (economics.by, economics.table.to_dicts(), "")
     )
     if reason or not by:
-        why = reason or f"needs users.{plain_name(column)} and marketing_spend.{plain_name(column)}"
+        why = reason or "needs " + in_words([f"{table}.{plain_name(column)}" for table in ("users", "marketing_spend")])
         return Budget(pl.DataFrame(schema=SCHEMA), start, data.currency, reason=why)
     rows = [row for row in rows if not row["whole"] and row["cac"] is not None]
     spent = {str(row[by[0]]): row["cac"] * row["customers"] for row in rows}

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from kpi_lib.answers.demands import missing_inputs, units_of, value_of
+from kpi_lib.answers.demands import in_words, missing_inputs, units_of, value_of
 from kpi_lib.answers.statistics import moved, prepared, seen_by, sources_of, tallied
 from kpi_lib.core.dataset import MARK, Dataset, SegmentMissing, plain_name
 from kpi_lib.core.errors import UsageError, unknown
@@ -123,7 +123,7 @@ def _values(kpi: Kpi, data: Dataset, grid: Grid, choices: Mapping[str, Any]) -> 
     """The tidy rows of one KPI, and the reason if there are no figures."""
     data = seen_by(kpi, data)
     if missing := missing_inputs(kpi, data):
-        return _blank(kpi, data, grid, "missing_input"), f"needs {', '.join(missing)}"
+        return _blank(kpi, data, grid, "missing_input"), f"needs {in_words(missing)}"
     required = [name for name, default in kpi.options.items() if default is REQUIRED and name not in choices]
     if required:
         return _blank(kpi, data, grid, "needs_choice"), f"choose {required[0]} under [settings] in kpi.toml"

@@ -10,7 +10,7 @@ import polars as pl
 
 from kpi_lib.answers.change import Change, changes, compares, in_points
 from kpi_lib.answers.compute import compute
-from kpi_lib.answers.demands import missing_inputs
+from kpi_lib.answers.demands import in_words, missing_inputs
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.errors import UsageError, shown
 from kpi_lib.core.period import EVERY, Grid, begin, step
@@ -176,7 +176,7 @@ def _followed(decision: Decision, data: Dataset, last: Grid) -> Followed:
     none = Change(None, None, None, in_points(kpi), None)
     start = last.shown[0]
     if lacking := missing_inputs(kpi, data):
-        return Followed(decision, none, None, start, UNKNOWN, f"needs {', '.join(lacking)}")
+        return Followed(decision, none, None, start, UNKNOWN, f"needs {in_words(lacking)}")
     values = compute(kpi.name, data, last)
     row = values.table.row(0, named=True)
     known = Followed(

@@ -1,6 +1,6 @@
 """What KPIs ask of a workspace: columns of its tables, and choices in kpi.toml."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 import polars as pl
@@ -21,6 +21,29 @@ def missing_inputs(kpi: Kpi, data: Dataset) -> list[str]:
         return column in data.columns(table)
 
     return [each for each in kpi.inputs if not any(all(there(*at) for at in way) for way in alternatives(each))]
+
+
+def in_words(inputs: Sequence[str]) -> str:
+    """Columns that a figure needs, in words and by table.
+
+    >>> in_words(["transactions.kind"])
+    'the column kind of transactions'
+    >>> in_words(["costs.date", "costs.amount", "subscriptions.mrr|subscriptions.amount+interval"])
+    'the columns date and amount of costs and the column mrr (or amount with interval) of subscriptions'
+    """
+    columns: dict[str, list[str]] = {}
+    for each in inputs:
+        owner = each.partition(".")[0]
+        first, *others = (way.removeprefix(f"{owner}.").replace("+", " with ") for way in each.split("|"))
+        columns.setdefault(owner, []).append(first + (f" (or {' or '.join(others)})" if others else ""))
+    return _row(
+        f"the column{'s' if len(names) > 1 else ''} {_row(names)} of {owner}" for owner, names in columns.items()
+    )
+
+
+def _row(words: Iterable[str]) -> str:
+    *before, last = words
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def available(data: Dataset) -> dict[str, list[str]]:

@@ -93,7 +93,7 @@ def forecast(
 def _payers(data: Dataset, within: str, missing: dict[str, str]) -> list[tuple[Any, ...]]:
     """Payers to expect from the trials whose time is not up, by age in days."""
     if not {"trial_start", "user_id"} <= set(data.columns("subscriptions")):
-        missing["payers"] = "needs subscriptions.trial_start"
+        missing["payers"] = "needs the column trial_start of subscriptions"
         return []
     known = trials(data, within).select("time", "paid", "hit", "ripe").collect()
     age = (pl.lit(data.observed_until) - pl.col("time")).dt.total_microseconds() // DAY

@@ -11,7 +11,7 @@ import polars as pl
 
 from kpi_lib.answers.change import Change, better
 from kpi_lib.answers.compute import compute, segmentable
-from kpi_lib.answers.demands import available
+from kpi_lib.answers.demands import available, in_words
 from kpi_lib.answers.rulebook import (
     NO,
     RULES,
@@ -65,9 +65,9 @@ def rules(data: Dataset, grid: Grid) -> Findings:
 def _found(each: Rule, book: Book, lacking: Mapping[str, Sequence[str]]) -> Finding:
     missing = list(dict.fromkeys(column for name in each.needs for column in lacking[name]))
     if each.parts and not any(column in book.data.columns(name) for name, column in (p.split(".") for p in each.parts)):
-        missing.append(" or ".join(each.parts))
+        missing.append("|".join(each.parts))
     if missing:
-        return Finding(each, UNKNOWN, reason=f"needs {', '.join(missing)}")
+        return Finding(each, UNKNOWN, reason=f"needs {in_words(missing)}")
     verdict, evidence, beside = each.judge(book)
     without = [] if evidence else [name for name in each.needs if book.standing(name) is None]
     reason = f"{', '.join(find(name).title for name in without)}: no figure in this period" if without else ""

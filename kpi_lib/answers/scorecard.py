@@ -9,7 +9,7 @@ import polars as pl
 
 from kpi_lib.answers.change import Change, better, changes_over, in_points
 from kpi_lib.answers.compute import Values, compute
-from kpi_lib.answers.demands import available
+from kpi_lib.answers.demands import available, in_words
 from kpi_lib.answers.stages import DEPTH, stage
 from kpi_lib.answers.targets import TargetStatus
 from kpi_lib.answers.targets import targets as judged
@@ -183,7 +183,7 @@ def scorecard(
     standings = []
     for name, role in counted(roles.items(), "KPI", len(roles)):
         if lacking[name]:
-            left_out[name] = "needs " + ", ".join(lacking[name])
+            left_out[name] = f"needs {in_words(lacking[name])}"
             continue
         found = _standing(find(name), data, past, wanted.get(name))
         if isinstance(found, str):

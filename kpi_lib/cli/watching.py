@@ -201,6 +201,8 @@ def opportunities(place: Place, name: str, **asked: Any) -> int:  # noqa: ANN401
         "gap × reach",
         "moves the whole by",
     ]
+    if heads[0] == "part":  # names of several columns are long; what is left out follows from what stands there
+        heads, *rows = [[*row[:3], *row[4:6], row[7]] for row in (heads, *rows)]
     shown = cells(heads, rows, left=2) if rows else ""
     told = [_lines(words(opportunities_sentence(found).phrase), ""), shown]
     place.show(found.to_dict(), "\n\n".join(filter(None, told)))

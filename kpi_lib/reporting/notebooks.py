@@ -101,8 +101,9 @@ def months_to(grid: Grid, count: int) -> Grid:
 
 
 def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
-    """What the results together say: one computed sentence each, of a portfolio one a product."""
+    """What the results together say: one computed sentence each, of a portfolio one a product; the same one only once."""
     from kpi_lib.show.blocks import Headline
+    from kpi_lib.show.phrases import plain
     from kpi_lib.show.say import say
 
     phrases: list[Any] = []
@@ -110,7 +111,7 @@ def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
         said = say(result)
         most = len(result.cards) if isinstance(result, Portfolio) else 1
         phrases += said.sentences[:most] if isinstance(said, Headline) else [said.phrase]
-    return Headline(tuple(phrases))
+    return Headline(tuple({plain(each): each for each in reversed(phrases)}.values())[::-1])
 
 
 def conclude(workspace: Workspace, grid: Grid, *results: object, sentences: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a Lineage block
@@ -185,10 +186,10 @@ def _left_out(results: Sequence[object]) -> dict[str, str]:
 
 
 def _by_reason(absent: dict[str, str]) -> dict[str, list[str]]:
-    """Reasons, each once with the KPIs it holds for; alternatives in words."""
+    """Reasons, each once with the KPIs it holds for."""
     found: dict[str, list[str]] = {}
     for name, why in absent.items():
-        found.setdefault(why.replace("|", " or ").replace("+", " with "), []).append(name)
+        found.setdefault(why, []).append(name)
     return found
 
 

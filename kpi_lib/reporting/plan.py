@@ -22,6 +22,7 @@ from kpi_lib.reporting.parameters import Value, checked, declared, from_text
 from kpi_lib.reporting.pdf import printer
 from kpi_lib.reporting.publish import place
 from kpi_lib.reporting.runner import Job, lost, run
+from kpi_lib.show.phrases import period_name
 from kpi_lib.sources.findings import ERROR
 from kpi_lib.sources.quality import stale, turns
 from kpi_lib.sources.workspace import Workspace
@@ -226,7 +227,7 @@ def title(grid: Grid) -> str:
     if grid.every == "month":
         return f"{first:%B} {first.year}"
     if grid.every in ("quarter", "year"):
-        return label(first, grid.every).replace("-", " ")
+        return period_name(first, grid.stops[0])
     if first == last:
         return f"{first.day} {first:%B %Y}"
     start = (

@@ -119,7 +119,10 @@ def inputs_of(folder: Path) -> Iterator[Path]:
     """The files of a workspace: its choices, decisions, own notebooks, and what its tables name."""
     yield folder / "kpi.toml"
     yield from (each for name in ("decisions", "notebooks") for each in (folder / name).rglob("*"))
-    tables = tomllib.loads((folder / "kpi.toml").read_text("utf-8-sig")).get("tables", {})
+    try:
+        tables = tomllib.loads((folder / "kpi.toml").read_text("utf-8-sig")).get("tables", {})
+    except (OSError, ValueError):  # whoever opens the workspace says what is wrong with it
+        return
     for table in tables.values():
         named = table.get("path", [])
         for pattern in [named] if isinstance(named, str) else named:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kpi_lib.answers.demands import in_words
 from kpi_lib.answers.proposal import Proposal
 from kpi_lib.answers.stages import Advice
 from kpi_lib.kpis.registry import Kpi, catalogue
@@ -61,7 +62,8 @@ def advice_table(advice: Advice) -> Table:
             rank,
             LIMIT.get(row["reason"], row["reason"]),
             "✓ can be computed" if row["available"] else "○ not yet",
-            ", ".join(row["missing_inputs"]) or ("" if row["available"] else "not computed by this version"),
+            (in_words(row["missing_inputs"]) if row["missing_inputs"] else "")
+            or ("" if row["available"] else "not computed by this version"),
             title_of(advice.counters[row["kpi"]]) if row["kpi"] in advice.counters else "",
         )
         for rank, part in ranks

@@ -52,7 +52,7 @@ def opportunities_table(result: Opportunities) -> Table:
             else ()
         )
         figures = [_figure(row, field, result) for field in ("others", "gap", "n", "won", "effect")]
-        name = str(row["part"]) if len(columns) == 1 else f"{row['column']}={row['part']}"
+        name = str(row["part"]) if len(columns) == 1 else f"{row['column']} {row['part']}"
         rows.append((name, "yes" if row["clear"] else "no", (_figure(row, "value", result), *ends), *figures))
     return Table(
         title=f"Where most is to be won: {find(result.kpi).title}",

@@ -115,7 +115,7 @@ def _brought(result: CohortRevenue, row: Mapping[str, Any], field: str = "per_cu
 def _label(result: CohortRevenue, row: Mapping[str, Any]) -> str:
     start = row["start"]
     if result.every == "quarter":
-        return f"{start.year}-Q{start.month // 3 + 1}"
+        return f"Q{start.month // 3 + 1} {start.year}"
     return str(start.year) if result.every == "year" else f"{start:%Y-%m}"
 
 

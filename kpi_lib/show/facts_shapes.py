@@ -33,6 +33,7 @@ NOTHING = "none: it is counted or added up"
 ROWS = "in each row of the figures"
 RULES = "Workbench definition: docs/semantics.md, {}"
 WILSON = "Wilson's score interval (1927), in the figures"
+NO_LIMIT = "none: without a time limit everybody counts at once, and who entered lately may still come"
 WATCHED = "none: each period counts as it stands, and one that is not over is marked"
 
 
@@ -69,7 +70,7 @@ def funnel_facts(result: FunnelResult) -> Facts:
         "those who reached the step",
         "those who entered the first step; of the share of the step before, those who reached that one",
         _joined(n),
-        (*_joined(waiting), " still on their way, in neither"),
+        (*_joined(waiting), " still on their way, in neither") if result.definition.get("within") else NO_LIMIT,
         WILSON,
         RULES.format("Funnels"),
         *origin_in_words(result.origin, _asked(result.definition)),

@@ -23,6 +23,7 @@ ATTEMPTS = {
 }
 TIMES = {"earliest": "timed from the earliest such start", "fastest": "timed from the latest such start"}
 FEW = 30
+OPEN_END = " There is no time limit, so who entered lately may still come."
 
 
 def step_name(event: str) -> str:
@@ -100,7 +101,8 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
     lost = _worst(steps) if len(steps) > 2 else None
     if lost is not None:
         before, after = steps[lost - 1], steps[lost]
-        said.append(f" Most are lost between {step_name(before['event'])} and {step_name(after['event'])}: ")
+        verb = "lost" if result.definition.get("within") else "missing"
+        said.append(f" Most are {verb} between {step_name(before['event'])} and {step_name(after['event'])}: ")
         said += [Strong(_lost(result, before, after)), "."]
     if last["median_seconds"] is not None and last["units"]:
         said += [" Half of those who arrived took ", part(result, last, "median_seconds"), " or less."]
@@ -111,6 +113,8 @@ def _overall(result: FunnelResult, steps: list[dict[str, Any]]) -> list[Phrase]:
             " entry is" if first["units"] == 1 else " entries are",
             " little to go by.",
         ]
+    if not result.definition.get("within") and last["units"] < first["units"]:
+        said.append(OPEN_END)
     return [*said, *_open(result, first)]
 
 
@@ -118,7 +122,8 @@ def _lost(result: FunnelResult, before: dict[str, Any], after: dict[str, Any]) -
     """How many stopped before a step, as the figures of that step."""
     row = {**after, "lost": before["units"] - after["units"], "lost_share": 1 - after["units"] / before["units"]}
     there = part(result, before, "units")
-    return (part(result, row, "lost"), " of ", there, " (", part(result, row, "lost_share"), ") stopped there")
+    did = "stopped there" if result.definition.get("within") else "have not come further so far"
+    return (part(result, row, "lost"), " of ", there, " (", part(result, row, "lost_share"), f") {did}")
 
 
 def part(result: FunnelResult, row: Mapping[str, Any], field: str) -> Figure:

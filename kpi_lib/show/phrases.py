@@ -38,6 +38,7 @@ MONTHS = (
 )
 UNITS = {unit.name: unit for unit in (SHARE, COUNT, MONEY, SECONDS, SCORE, RATIO, PER_USER)}
 COUNTED = ("n", "unripe")
+MONTH_DAYS = range(28, 32)
 UNKNOWN = {
     "early": "the data begin too late for it",
     "partial": "the period is not over",
@@ -228,21 +229,30 @@ def period_name(start: date, end: date) -> str:
 
     >>> period_name(date(1998, 6, 1), date(1998, 7, 1)), period_name(date(2024, 6, 17), date(2024, 6, 24))
     ('June 1998', 'the week of 17 June 2024')
+    >>> period_name(date(1998, 4, 1), date(1998, 7, 1)), period_name(date(1998, 1, 1), date(1999, 1, 1))
+    ('Q2 1998', '1998')
     """
     days = (end - start).days
-    if start.day == end.day == 1:
-        months = (end.year - start.year) * 12 + end.month - start.month
-        if months == 1:
-            return f"{MONTHS[start.month - 1]} {start.year}"
-        if months == 3 and start.month % 3 == 1:
-            return f"quarter {start.month // 3 + 1} of {start.year}"
-        if months == 12 and start.month == 1:
-            return str(start.year)
+    if whole := _quarter_or_year(start, end):
+        return whole
+    if start.day == end.day == 1 and days in MONTH_DAYS:
+        return f"{MONTHS[start.month - 1]} {start.year}"
     if days == 1:
         return day_name(start)
     return (
         f"the week of {day_name(start)}" if days == 7 else f"{day_name(start)} to {day_name(end - timedelta(days=1))}"
     )
+
+
+def _quarter_or_year(start: date, end: date) -> str:
+    """A calendar quarter or year, which reads the same in a sentence and on an axis; anything else is empty."""
+    if start.day == end.day == 1:
+        months = (end.year - start.year) * 12 + end.month - start.month
+        if months == 3 and start.month % 3 == 1:
+            return f"Q{start.month // 3 + 1} {start.year}"
+        if months == 12 and start.month == 1:
+            return str(start.year)
+    return ""
 
 
 def span_name(span: str) -> str:
@@ -263,7 +273,11 @@ def short_period(start: date, end: date) -> str:
 
     >>> short_period(date(1998, 6, 1), date(1998, 7, 1)), short_period(date(2024, 6, 17), date(2024, 6, 24))
     ('1998-06', '2024-06-17')
+    >>> short_period(date(1998, 4, 1), date(1998, 7, 1))
+    'Q2 1998'
     """
+    if whole := _quarter_or_year(start, end):
+        return whole
     return f"{start:%Y-%m}" if start.day == end.day == 1 and (end - start).days > 7 else f"{start}"
 
 

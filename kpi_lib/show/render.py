@@ -167,8 +167,13 @@ def _(block: Tiles) -> Html:
 
 @html.register
 def _(block: Table) -> Html:
+    from kpi_lib.core.dataset import plain_name  # the index of reports is written without it, and without Polars
+
     text = block.text_columns
-    names = [tag("th", inline(each), scope="col", class_=_side(at, text)) for at, each in enumerate(block.columns)]
+    heads = [
+        plain_name(each) if isinstance(each, str) else each for each in block.columns
+    ]  # not how a cut column is marked
+    names = [tag("th", inline(each), scope="col", class_=_side(at, text)) for at, each in enumerate(heads)]
     rows = [tag("tr", *(_cell(each, at, text=text) for at, each in enumerate(row))) for row in block.rows]
     head, body = tag("thead", tag("tr", *names)), tag("tbody", *rows)
     caption, chosen = tag("caption", block.title, class_="kpi-hidden"), " ".join(map(str, block.choices)) or None

@@ -69,6 +69,15 @@ from kpi_lib.show import (
 from kpi_lib.show.blocks import Headline, Say
 from kpi_lib.show.themes import themes_sentence
 
+UNCUT = (
+    "No column cuts these data into a few groups, so nobody can be told apart. The parameter by names other columns."
+)
+
+
+def by_segment(result: FunnelResult | CohortResult | Values) -> object:
+    """A result by segment as it is; of one that no column cuts the sentence that says so, instead of the whole once more."""
+    return result if result.by else Say(UNCUT)
+
 
 @singledispatch
 def say(result: object) -> Say | Headline:

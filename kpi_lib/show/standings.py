@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.scorecard import COMPANION, STAR, Scorecard, Standing
@@ -34,12 +35,17 @@ def scorecard_table(scorecard: Scorecard) -> Table:
     left = " ".join(f"{name}: {why}." for name, why in scorecard.left_out.items())
     notes = [*(ALONE.format(name) for name in scorecard.alone), f"Not computed – {left}" if left else ""]
     return Table(
-        title=f"Scorecard {scorecard.period}",
+        title=f"Scorecard, {period_name(*_span(scorecard))}" if scorecard.standings else "Scorecard",
         columns=COLUMNS,
         rows=rows,
         note=" ".join(filter(None, notes)),
         text_columns=1,
     )
+
+
+def _span(scorecard: Scorecard) -> tuple[date, date]:
+    row = scorecard.standings[0].row
+    return row["start"], row["end"]
 
 
 def portfolio_table(portfolio: Portfolio) -> Table:
@@ -52,7 +58,16 @@ def portfolio_table(portfolio: Portfolio) -> Table:
     notes = [f"★ north star. Data reach until: {reach}.", *_missing(portfolio)]
     return Table(
         title=", ".join(["Products side by side", *(periods if one else ())]),
-        columns=("Product", "KPI", *(() if one else ("Period",)), "Value", *COLUMNS[5:7], *COLUMNS[2:5], "Target"),
+        columns=(
+            "Product",
+            "KPI",
+            *(() if one else ("Period",)),
+            "Value (95 %)",
+            "n",
+            "History",
+            *COLUMNS[5:7],
+            "Target",
+        ),
         rows=rows,
         note=" ".join(notes),
         text_columns=2 if one else 3,
@@ -69,10 +84,13 @@ def _missing(portfolio: Portfolio) -> Iterator[str]:
 
 
 def _of_product(name: str, standing: Standing, scorecard: Scorecard, *, one: bool) -> tuple[Phrase | Cell, ...]:
-    product = replace(standing, row={**standing.row, "product": name})
-    title, value, interval_, n, past, before, year, target, _ = _row(product, scorecard, "product")
-    period = () if one else (period_name(standing.row["start"], standing.row["end"]),)
-    return (title, *period, value, before, year, interval_, n, past, target)
+    row, by = {**standing.row, "product": name}, ("product", *standing.part)
+    title, _, _, n, past, before, year, _, _ = _row(replace(standing, row=row), scorecard, "product")
+    period = () if one else (period_name(row["start"], row["end"]),)
+    value, span = (told(row, currency=scorecard.currency, by=by) for told in (figure, interval))
+    aim = target_of(standing.aim, scorecard.currency, every=scorecard.every) if standing.aim else None
+    target: Phrase = (aim.phrase, " · ", TARGETS[aim.state]) if aim else ""
+    return (title, *period, (value, " (", span, ")") if span else value, n, past, before, year, target)
 
 
 def portfolio_headline(portfolio: Portfolio) -> Headline:

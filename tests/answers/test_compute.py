@@ -94,7 +94,7 @@ def test_a_count_of_nothing_is_ok_inside_the_data_and_unknown_outside() -> None:
 def test_missing_tables_are_told_and_the_rest_is_computed() -> None:
     values = compute(["total_revenue", "dau"], told(EVENTS), JANUARY)
     assert values.table["status"].to_list() == ["missing_input", "ok"]
-    assert values.reasons == {"total_revenue": "needs transactions.user_id, transactions.time, transactions.amount"}
+    assert values.reasons == {"total_revenue": "needs the columns user_id, time and amount of transactions"}
     assert available(told(EVENTS))["dau"] == []
     assert available(told(orders=ORDERS))["arpu"] == []  # orders stand in for events
     assert set(available(told(EVENTS))) == set(catalogue())
@@ -214,4 +214,4 @@ def test_some_parts_of_a_kpi_can_be_picked_and_the_reason_for_none_stays() -> No
     assert 0 < len(picked) < len(steps)
     none = paths.only("api_latency", percentile="p95")
     assert none.table["status"].to_list() == ["missing_input"]
-    assert none.reasons["api_latency"].startswith("needs requests.time")
+    assert none.reasons["api_latency"].startswith("needs the columns time")

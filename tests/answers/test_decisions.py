@@ -117,7 +117,7 @@ def test_a_planted_rise_is_found() -> None:
 def test_what_cannot_be_computed_says_why() -> None:
     (found,) = follow_up([replace(MADE, kpi="nps", expect="up")], SHOP, APRIL).followed
     assert (found.state, found.value) == ("unknown", None)
-    assert found.reason.startswith("needs surveys.")
+    assert found.reason.startswith("needs the columns ")
     (choice,) = follow_up(
         [replace(MADE, kpi="activation_rate", expect="up")], told("u 02-03 v", until="05-01"), APRIL
     ).followed

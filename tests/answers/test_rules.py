@@ -222,7 +222,7 @@ def test_what_stands_beside_is_no_cause() -> None:
 def test_nothing_is_told_of_data_that_are_not_there() -> None:
     found = rules(told("a 01-05T10 open\nb 01-06T10 open"), FEBRUARY)
     verdicts = {each.rule.name: (each.verdict, each.reason) for each in found.findings}
-    assert verdicts["nps_after_release"] == (UNKNOWN, "needs surveys.kind, surveys.score, surveys.time")
+    assert verdicts["nps_after_release"] == (UNKNOWN, "needs the columns kind, score and time of surveys")
     assert all(verdict != YES for verdict, _ in verdicts.values())
     assert all(reason for verdict, reason in verdicts.values() if verdict == UNKNOWN)
     assert plain(say(found).phrase).startswith("No named rule can be told yet")
@@ -262,7 +262,7 @@ def test_tickets_without_a_topic_tell_of_none() -> None:
     found = one("escalating_topic", rules(Dataset.of(tables, **span), FEBRUARY))
     assert (found.verdict, found.reason) == (
         UNKNOWN,
-        "needs tickets.feature or tickets.topic or tickets.category or tickets.product",
+        "needs the column feature (or topic or category or product) of tickets",
     )
 
 
@@ -271,7 +271,7 @@ def test_orders_are_no_visits() -> None:
     orders = "\n".join(f"{user} {month}-05 1000" for month in ("01", "02") for user in PEOPLE)
     data = told("", orders, until="03-01")
     found = one("shallow_visits", rules(data, FEBRUARY))
-    assert (found.verdict, found.reason) == (UNKNOWN, "needs events.event")
+    assert (found.verdict, found.reason) == (UNKNOWN, "needs the column event of events")
 
 
 def test_a_single_month_is_compared_with_nothing() -> None:

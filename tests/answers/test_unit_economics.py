@@ -77,7 +77,7 @@ def test_what_is_missing_is_said_once() -> None:
                       observed_from=moment("01-01"), observed_until=moment("03-01"))  # fmt: skip
     found = unit_economics(data, JANUARY)
     assert found.table.is_empty()
-    assert "needs marketing_spend" in found.reason
+    assert "marketing_spend" in found.reason
     assert found.to_dict() == {"rows": []}
 
 

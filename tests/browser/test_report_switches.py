@@ -314,3 +314,24 @@ def test_tiles_show_the_period_that_is_chosen_in_the_words_of_its_own_report(
     still = visit(shown_page(shown), scripts=False).page
     assert still.locator(".kpi-tile > .kpi-value:visible").count() == len(names)
     assert "May 2026" not in still.locator("main").inner_text().replace("on May 2026", "")
+
+
+QUARTERS = {"Q2 2025": "2025-04-01", "Q3 2025": "2025-07-01", "Q4 2025": "2025-10-01", "Q1 2026": "2026-01-01"}
+
+
+def test_quarters_are_periods_of_charts_and_of_tables(visit: Callable[..., Visit]) -> None:
+    rows = tuple(
+        (name, Figure(text=str(at), kpi="dau", value=1.0, start=day)) for at, (name, day) in enumerate(QUARTERS.items())
+    )
+    points = [{**point("2026-01", "Daily"), "at": name, "value": float(at)} for at, name in enumerate(QUARTERS)]
+    lines = Lines(points=points_of(points), at=tuple(QUARTERS), unit=COUNT, colours={"Daily": HUES["Daily"]})
+    alone = Table(title="By quarter", columns=("Quarter", "People"), rows=rows)
+    seen = visit(shown_page(lines_picture(lines, alt="By quarter."), alone))
+    seen.page.locator("[data-chart]").scroll_into_view_if_needed()
+    seen.page.locator(".live svg").wait_for()
+    for box in (seen.page.locator("figure"), seen.page.locator(".kpi-table")):
+        assert box.get_by_role("combobox", name="from").locator("option").all_text_contents() == list(QUARTERS)
+    seen.page.locator(".kpi-table").get_by_role("combobox", name="from").select_option("2025-07-01")
+    assert seen.page.locator(".kpi-table tbody tr:visible").count() == 3
+    seen.page.locator(".live svg text").get_by_text("Q2 2025", exact=True).wait_for(state="detached")
+    assert seen.complaints == []

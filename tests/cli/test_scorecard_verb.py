@@ -55,7 +55,7 @@ def test_a_wrong_section_of_owners_is_refused(kpi: Kpi, stranger: Path) -> None:
 def test_a_stranger_sees_what_is_missing(kpi: Kpi, stranger: Path) -> None:
     said = kpi("scorecard", "active_users", "total_revenue", "--workspace", stranger)
     assert said.status == 0
-    assert "total_revenue: needs transactions.user_id" in said.out
+    assert "total_revenue: needs the columns user_id" in said.out
     assert "+ Actions per user" in said.out  # the depth figure behind the activity figure
     plain = kpi("scorecard", "--workspace", stranger)
     assert "Active users" in plain.out

@@ -98,7 +98,7 @@ def test_a_story_of_behaviour_says_for_whom_since_when_and_what_next(name: str) 
     heads = {text.splitlines()[0] for text in told}
     assert {"## For whom is it different?", "## What have we learned?", "## What next?"} <= heads
     (parts,) = [text for text in told if "segment_columns()" in text]
-    assert parts.splitlines()[-1] == "parts"
+    assert parts.splitlines()[-1] == "kpi.by_segment(parts)"
     assert any("grid.back(" in text or "kpi.intake(" in text for text in told)
 
 

@@ -216,7 +216,7 @@ def foldless(html: str) -> list[str]:
 MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 # what may stand in a page without being a figure of the values file, each with its reason
 ALLOWED: tuple[tuple[str, str], ...] = (
-    (r"\bquarter [1-4] of \d{4}\b|\b\d{4}[ -]Q[1-4]\b", "a quarter"),
+    (r"\bQ[1-4] \d{4}\b|\b\d{4}-Q[1-4]\b", "a quarter"),
     (r"\bDay-\d+ (?=retention)", "the name of a KPI"),
     (r"\b\d+\.\d+\.\d+\b", "the name of a version"),
     (r"\w+ = 0\.8\b", "a setting to write"),
@@ -262,7 +262,9 @@ def _apart(text: Text) -> bool:
     """Numbers that tests of their own compare: quality, lineage, targets, formulas, ages beside and above a triangle."""
     held = {"kpi-pills", "kpi-lineage", "kpi-target", "checks"} & set(text.classes)
     age = text.tag == "th" and re.fullmatch(r"\d+(–\d+)?", text.words.strip())
-    key = {"kpi-text"} & set(text.classes) and re.fullmatch(r"\d+|\d{4}-(\d{2}|Q\d)|\d+(\.\d+){2}", text.words.strip())
+    key = {"kpi-text"} & set(text.classes) and re.fullmatch(
+        r"\d+|\d{4}-\d{2}|Q\d \d{4}|\d+(\.\d+){2}", text.words.strip()
+    )
     held |= {"Goals and targets"} & set(text.regions)  # tests/show/test_goals.py
     return bool(held or age or key or " Counted as: " in text.words)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from kpi_lib.answers.demands import in_words
 from kpi_lib.reporting.handover import RUN_FOLDER, hand_over
 from kpi_lib.reporting.notebooks import _by_reason
 
@@ -34,9 +35,9 @@ def test_facts_that_json_cannot_hold_leave_nothing(tmp_path: Path, monkeypatch: 
 
 
 def test_what_is_left_out_for_one_reason_is_told_once() -> None:
-    why = "needs subscriptions.mrr|subscriptions.amount+interval"
+    why = "needs " + in_words(["subscriptions.mrr|subscriptions.amount+interval"])
     told = _by_reason({"nrr": why, "arpa": why, "cac": "no spend"})
     assert told == {
-        "needs subscriptions.mrr or subscriptions.amount with interval": ["nrr", "arpa"],
+        "needs the column mrr (or amount with interval) of subscriptions": ["nrr", "arpa"],
         "no spend": ["cac"],
     }

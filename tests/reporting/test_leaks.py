@@ -126,7 +126,17 @@ LOOKED_AT = {
     ),
     *("compute", "funnel", "funnel_trend", "ripe_period", "compare_funnels", "definition_strip", "declared_funnel"),
     *("cohorts", "Cohorts", "cohort_revenue", "mrr_bridge", "lifetime", "unit_economics", "lifecycle", "actives"),
-    *("session_figures", "adoption", "goals", "follow_up", "learned", "conclude", "portfolio"),
+    *(
+        "session_figures",
+        "adoption",
+        "goals",
+        "follow_up",
+        "learned",
+        "conclude",
+        "portfolio",
+        "by_segment",
+        "usual_grain",
+    ),
 }
 
 

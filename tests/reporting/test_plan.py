@@ -180,7 +180,7 @@ def test_a_link_out_of_the_reports_is_refused(workspace: Workspace, tmp_path: Pa
         ("1998-06", "June 1998"),
         ("2024-W25", "Week 25: 17–23 June 2024"),
         ("2026-W01", "Week 01: 29 December 2025–4 January 2026"),
-        ("2026-Q3", "2026 Q3"),
+        ("2026-Q3", "Q3 2026"),
         ("2026", "2026"),
         ("2026-10-05", "5 October 2026"),
         ("2026-10-01..2026-10-15", "1–14 October 2026"),

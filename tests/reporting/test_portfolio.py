@@ -13,7 +13,7 @@ import pytest
 import kpi_lib as kpi
 from kpi_lib.answers.sharing import has_rule, share, shares
 from kpi_lib.cli.main import run
-from kpi_lib.core.errors import DataError, KpiError, KpiWarning, UsageError
+from kpi_lib.core.errors import DataError, KpiError, UsageError
 from kpi_lib.reporting.handover import LEAST
 from kpi_lib.reporting.notebooks import definitions_of, frames_of, learned
 from kpi_lib.reporting.portfolio import scorecard_of
@@ -60,13 +60,25 @@ def test_each_product_stands_as_on_its_own_scorecard(beside: kpi.Portfolio) -> N
             assert past["change"].to_list()[:-1] == [None] * (past.height - 1)
 
 
-def test_a_period_is_that_of_every_product() -> None:
-    workspace = kpi.open_workspace(DATA / "cdnow")
-    with pytest.warns(
-        KpiWarning, match=r"nothing was observed from 1998-05-01 to 1998-06-01: the data run from 2024-01-04"
-    ):
-        told = kpi.portfolio(workspace, ["../clickstream"], period="1998-05")
-    assert {card.period for card in told.cards.values()} == {"1998-05"}
+def test_a_period_is_that_of_every_product_whose_data_reach_it(tmp_path: Path) -> None:
+    copytree(DATA / "cdnow", tmp_path / "twin")
+    toml = (tmp_path / "twin" / "kpi.toml").read_text("utf-8").replace('name = "CDNOW"', 'name = "Twin"')
+    (tmp_path / "twin" / "kpi.toml").write_text(toml, "utf-8")
+    told = kpi.portfolio(
+        kpi.open_workspace(DATA / "cdnow"), [str(tmp_path / "twin"), "../clickstream"], period="1998-05"
+    )
+    periods = {name: card.period for name, card in told.cards.items()}
+    assert periods == {"CDNOW": "1998-05", "Twin": "1998-05", NAMES[1]: "2024-05"}
+    assert "Period" in kpi.table(told).columns
+    assert all("cannot be told yet" not in plain(each) for each in learned(told).sentences)
+
+
+def test_a_folder_that_is_no_workspace_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--workspace", str(DATA / "cdnow"), "report", "portfolio", "--param", "products=../nowhere"]
+    assert run([*words, "--period", "1998-05", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "inside" not in said
+    assert "nowhere" in said
 
 
 def test_the_table_holds_north_stars_and_what_clearly_moved(beside: kpi.Portfolio) -> None:

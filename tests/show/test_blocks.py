@@ -53,6 +53,7 @@ def everything(text: str) -> list[str]:
         facts=((text, phrase),),
     )
     blocks = [Headline((phrase,)), Say(phrase), Pills((Pill(phrase, "bad", phrase),)), tile, Tiles((tile,)), table]
+    blocks += [Say(phrase, ((text, phrase),)), Note(title=text, phrases=(phrase,), facts=((text, phrase),))]
     blocks += [Note(title=text, phrases=(phrase,)), Note(title=text, phrases=(phrase,), folded=False)]  # type: ignore[list-item]
     return [html(block).text for block in [*blocks, lineage({text: text})]]
 
@@ -126,3 +127,19 @@ def test_too_few_values_draw_nothing(values: tuple[float | None, ...]) -> None:
 def test_marks_of_strong_words() -> None:
     assert marked("a **b** c") == ("a ", Strong("b"), " c")
     assert marked("2 ** 3") == ("2 ** 3",)
+
+
+def test_a_head_of_a_table_does_not_show_how_a_cut_column_is_marked() -> None:
+    told = html(Table(title="t", columns=("version (segment)", "n"), rows=(("1", "2"),))).text
+    assert ">version</th>" in told
+    assert "(segment)" not in told
+
+
+def test_facts_unfold_below_a_sentence_and_inside_a_note() -> None:
+    facts = (("Definition", "all that is counted"),)
+    said = html(Say("3 people.", facts)).text
+    assert said.startswith('<div class="kpi-told"><p class="kpi-say">3 people.</p><details class="kpi-fold"')
+    assert html(Say("3 people.")).text == '<p class="kpi-say">3 people.</p>'
+    noted = html(Note(title="a", phrases=("b",), folded=False, facts=facts)).text
+    assert noted.startswith("<aside")
+    assert "What these figures are" in noted.partition("</aside>")[0]

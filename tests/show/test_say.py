@@ -16,6 +16,7 @@ from kpi_lib.answers.stages import stage
 from kpi_lib.core.dataset import Dataset
 from kpi_lib.core.period import Grid, parse_period
 from kpi_lib.core.units import COUNT, SHARE
+from kpi_lib.reporting.notebooks import learned
 from kpi_lib.shapes.adoption import adoption
 from kpi_lib.shapes.cohort import Cohorts, cohorts
 from kpi_lib.shapes.engagement import habits
@@ -30,7 +31,7 @@ from kpi_lib.show.blocks import Headline, Say
 from kpi_lib.show.cohorts import cohort_table
 from kpi_lib.show.faces import FACES, faces
 from kpi_lib.show.phrases import between, moved, period_name, plain, plural, span_of_change, written
-from kpi_lib.show.say import say
+from kpi_lib.show.say import UNCUT, by_segment, say
 from kpi_lib.show.tables import table
 from kpi_lib.show.tiles import headline, tiles
 from tests.build import frame_of, told
@@ -98,7 +99,7 @@ def test_nobody_in_a_funnel_is_not_zero_percent() -> None:
     )
     late = log([("u", 59.5 * 24, "look", None)])
     assert text(say(funnel(late, Funnel(("look", "buy"), within="7d"), grid=parse_period("2026-Q1", zone="UTC")))) == (
-        "Nobody whose time is up entered at look in quarter 1 of 2026; 1 user still under way: conversion cannot be told yet."
+        "Nobody whose time is up entered at look in Q1 2026; 1 user still under way: conversion cannot be told yet."
     )
 
 
@@ -254,7 +255,7 @@ def test_intervals_say_their_unit_once() -> None:
 @pytest.mark.parametrize(
     ("first", "end", "words"),
     [
-        (date(2026, 1, 1), date(2026, 4, 1), "quarter 1 of 2026"),
+        (date(2026, 1, 1), date(2026, 4, 1), "Q1 2026"),
         (date(2026, 1, 1), date(2027, 1, 1), "2026"),
         (date(2026, 1, 5), date(2026, 1, 6), "5 January 2026"),
         (date(2026, 1, 5), date(2026, 1, 15), "5 January 2026 to 14 January 2026"),
@@ -348,7 +349,8 @@ def test_figures_that_all_lack_their_tables_are_told_in_one_breath() -> None:
     values = compute(["ticket_volume", "uptime"], log([]), JUNE)
     (only,) = faces(values)
     assert plain(only.phrase) == (  # type: ignore[attr-defined]
-        "Ticket volume cannot be told: it needs tickets.opened. Uptime cannot be told: it needs incidents.start, incidents.end."
+        "Ticket volume cannot be told: it needs the column opened of tickets. "
+        "Uptime cannot be told: it needs the columns start and end of incidents."
     )
     assert len(faces(compute(["ticket_volume", "dau"], log([]), JUNE))) == 2
 
@@ -361,3 +363,23 @@ def test_a_bound_without_a_figure_is_told() -> None:
     )
     (row,) = [[plain(cell) for cell in row] for row in table(values).rows]
     assert row == ["January 2026", "—", "≥ 10 d 8 h", "0", "no denominator"]
+
+
+def test_without_a_time_limit_who_has_not_come_may_still_come() -> None:
+    said = text(say(funnel(visits(), Funnel(("look", "cart", "buy")))))
+    assert "stopped" not in said
+    assert "have not come further so far" in said
+    assert said.endswith("There is no time limit, so who entered lately may still come.")
+    closed = text(say(funnel(visits(), Funnel(("look", "cart", "buy"), within="24h"))))
+    assert "stopped there" in closed
+    assert "still come" not in closed
+    assert "no time limit" not in text(say(funnel(visits(), Funnel(("look", "look")))))
+
+
+def test_what_no_column_cuts_is_said_and_not_told_twice() -> None:
+    way = Funnel(("look", "cart", "buy"), within="24h")
+    whole = funnel(visits(), way)
+    assert by_segment(whole) == Say(UNCUT)
+    parts = funnel(visits().with_by(("plan",)), way)
+    assert by_segment(parts) is parts
+    assert len(learned(whole, funnel(visits(), way), parts).sentences) == 2

@@ -3,12 +3,14 @@
 const choice = { from: "", to: "" }; // first days of periods; empty: all
 const rulers = []; // the lists of periods of all charts and tables, which move together
 let redrawn = () => {}; // draws these charts again, where there are any
-const QUARTER = { Q1: "01", Q2: "04", Q3: "07", Q4: "10" };
+const QUARTER = { 1: "01", 2: "04", 3: "07", 4: "10" };
 
-// The first day of a period as it is written under an axis; empty when it is none.
+// The first day of a period as it is written under an axis or in a table; empty when it is none.
 function firstDay(at) {
-  const found = /^(\d{4})(?:-(\d{2}|Q[1-4]))?(?:-(\d{2}))?(?![\d])/.exec(String(at));
-  return found ? `${found[1]}-${QUARTER[found[2]] ?? found[2] ?? "01"}-${found[3] ?? "01"}` : "";
+  const quarter = /^Q([1-4]) (\d{4})$/.exec(String(at));
+  if (quarter) return `${quarter[2]}-${QUARTER[quarter[1]]}-01`;
+  const found = /^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?(?![\d])/.exec(String(at));
+  return found ? `${found[1]}-${found[2] ?? "01"}-${found[3] ?? "01"}` : "";
 }
 
 const inside = (at) => (!choice.from || firstDay(at) >= choice.from) && (!choice.to || firstDay(at) <= choice.to);
@@ -71,6 +73,15 @@ function choose(from, to) {
   redrawn(rulers.map((ruler) => ruler.chart).filter(Boolean));
 }
 
+// Days as the table names its periods: quarters where it does, else months, else the days themselves.
+function namesOf(days, table) {
+  const cells = rowsIn(table).flatMap((row) => [...row.cells].map((cell) => cell.textContent));
+  const quarters = new Map(cells.filter((text) => /^Q[1-4] \d{4}$/.test(text)).map((text) => [firstDay(text), text]));
+  if (days.every((day) => quarters.has(day))) return days.map((day) => quarters.get(day));
+  const months = days.every((day) => day.endsWith("-01"));
+  return days.map((day) => (months ? day.slice(0, 7) : day));
+}
+
 // A table over time that stands under no chart has its own lists; one with segments has a list for each column of them.
 function tables() {
   for (const table of document.querySelectorAll(".kpi-table")) {
@@ -78,9 +89,7 @@ function tables() {
     const columns = table.querySelector("table").dataset.choices?.split(" ").map(Number) ?? [];
     columns.forEach((at) => bar.append(...segments(table, at)));
     const days = [...new Set(rowsIn(table).map(dayOf).filter(Boolean))].sort();
-    const months = days.every((day) => day.endsWith("-01"));
-    if (days.length > 2 && !rulers.some((ruler) => ruler.box.contains(table)))
-      bar.append(lists(table, days.map((day) => (months ? day.slice(0, 7) : day))));
+    if (days.length > 2 && !rulers.some((ruler) => ruler.box.contains(table))) bar.append(lists(table, namesOf(days, table)));
     if (bar.childElementCount) table.prepend(bar);
   }
 }
