@@ -60,13 +60,13 @@ def decide(place: Place, **asked: Any) -> int:  # noqa: ANN401
 
 
 def _keep(place: Place, workspace: Any, made: Any) -> int:  # noqa: ANN401 - a Workspace and a Decision
-    from kpi_lib.answers.demands import missing_inputs
+    from kpi_lib.answers.demands import in_words, missing_inputs
     from kpi_lib.kpis.registry import find
     from kpi_lib.sources.decisions import KEYS, write_decision
 
     file = write_decision(workspace.folder, made)
     if lacking := missing_inputs(find(made.kpi), workspace.data):
-        click.echo(f"warning: {made.kpi} cannot be computed here: it needs {', '.join(lacking)}", err=True)
+        click.echo(f"warning: {made.kpi} cannot be computed here: it needs {in_words(lacking)}", err=True)
     near = file.relative_to(workspace.folder).as_posix()
     kept = {key: str(value) if isinstance(value := getattr(made, key), date) else value for key in KEYS}
     place.show({"file": near, "decision": kept}, f"on record: {near}\nnext look: {made.look}")

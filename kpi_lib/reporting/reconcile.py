@@ -158,12 +158,12 @@ def summary(outcomes: Sequence[Outcome], currency: str) -> list[str]:
     rows = reconciled(outcomes)
     for whole, column, _ in _groups(outcomes):
         last, others = _parted([row for row in rows if _about(row, whole, column)])
-        lines += [("✓ " if row["rest"] == 0 else "– ") + line(row, currency) for row in last]
+        lines += [("✓ " if row["rest"] == 0 else "○ ") + line(row, currency) for row in last]
         lines += [
-            ("✓ " if not any(row["rest"] for row in others) else "– ") + each
+            ("✓ " if not any(row["rest"] for row in others) else "○ ") + each
             for each in _others(column, others, titles=True)
         ]
-        lines += [f"– N{each[1:]}" for each in _apart(column, [title_of(name) for name in whole.addends.apart])]
+        lines += [f"○ N{each[1:]}" for each in _apart(column, [title_of(name) for name in whole.addends.apart])]
     failed = [" ".join(pair) for each in outcomes if each.status == "failed" for pair in each.by.items()]
     return [*lines, *([f"✕ Could not be made: {listed(failed)}; not in these sums"] if failed else [])]
 

@@ -58,19 +58,10 @@ def portfolio_table(portfolio: Portfolio) -> Table:
     notes = [f"★ north star. Data reach until: {reach}.", *_missing(portfolio)]
     return Table(
         title=", ".join(["Products side by side", *(periods if one else ())]),
-        columns=(
-            "Product",
-            "KPI",
-            *(() if one else ("Period",)),
-            "Value (95 %)",
-            "n",
-            "History",
-            *COLUMNS[5:7],
-            "Target",
-        ),
+        columns=("Product", "KPI", "Value (95 %, n)", "History", *COLUMNS[5:7], "Target"),
         rows=rows,
         note=" ".join(notes),
-        text_columns=2 if one else 3,
+        text_columns=2,
     )
 
 
@@ -85,12 +76,13 @@ def _missing(portfolio: Portfolio) -> Iterator[str]:
 
 def _of_product(name: str, standing: Standing, scorecard: Scorecard, *, one: bool) -> tuple[Phrase | Cell, ...]:
     row, by = {**standing.row, "product": name}, ("product", *standing.part)
-    title, _, _, n, past, before, year, _, _ = _row(replace(standing, row=row), scorecard, "product")
-    period = () if one else (period_name(row["start"], row["end"]),)
+    title, _, _, _, past, before, year, _, _ = _row(replace(standing, row=row), scorecard, "product")
+    when = "" if one else f", {period_name(row['start'], row['end'])}"
     value, span = (told(row, currency=scorecard.currency, by=by) for told in (figure, interval))
+    n: Phrase = ("n ", figure(row, "n", by=by))
     aim = target_of(standing.aim, scorecard.currency, every=scorecard.every) if standing.aim else None
     target: Phrase = (aim.phrase, " · ", TARGETS[aim.state]) if aim else ""
-    return (title, *period, (value, " (", span, ")") if span else value, n, past, before, year, target)
+    return (f"{title}{when}", (value, " (", *((span, " · ") if span else ()), n, ")"), past, before, year, target)
 
 
 def portfolio_headline(portfolio: Portfolio) -> Headline:

@@ -79,8 +79,8 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(kpi: Kpi, shop: Path, changed
 
 def test_a_kpi_that_cannot_be_computed_is_told_at_once(kpi: Kpi, shop: Path) -> None:
     said = kpi("decide", "Ask them", *words(kpi="nps", expect="+5 points"), "--workspace", shop)
-    assert (said.status, "nps cannot be computed here: it needs surveys" in said.err) == (0, True)
-    assert "? cannot be told: needs surveys" in " ".join(
+    assert (said.status, "nps cannot be computed here: it needs the columns" in said.err) == (0, True)
+    assert "? cannot be told: needs the columns" in " ".join(
         kpi("decide", "--list", "--workspace", shop, "--period", "1998-06").out.split()
     )
 

@@ -96,5 +96,5 @@ def test_the_page_says_it_in_its_words(tmp_path: Path) -> None:
     )
     assert "all give the whole" in str(summary_html(lines[:2]))
     assert "what is left over" in str(
-        summary_html([*lines[:2], "– Orders by plan: 3 in 1 segment of 4 in all; 1 without a plan"])
+        summary_html([*lines[:2], "○ Orders by plan: 3 in 1 segment of 4 in all; 1 without a plan"])
     )
