@@ -58,7 +58,7 @@ def portfolio_table(portfolio: Portfolio) -> Table:
     notes = [f"★ north star. Data reach until: {reach}.", *_missing(portfolio)]
     return Table(
         title=", ".join(["Products side by side", *(periods if one else ())]),
-        columns=("Product", "KPI", "Value (95 %, n)", "History", *COLUMNS[5:7], "Target"),
+        columns=("Product", "KPI", "Value (95 %, n)", "History", "Changes", "Target"),
         rows=rows,
         note=" ".join(notes),
         text_columns=2,
@@ -80,9 +80,10 @@ def _of_product(name: str, standing: Standing, scorecard: Scorecard, *, one: boo
     when = "" if one else f", {period_name(row['start'], row['end'])}"
     value, span = (told(row, currency=scorecard.currency, by=by) for told in (figure, interval))
     n: Phrase = ("n ", figure(row, "n", by=by))
+    moved: Phrase = (before, "; ", year) if before and year else before or year  # type: ignore[assignment]
     aim = target_of(standing.aim, scorecard.currency, every=scorecard.every) if standing.aim else None
     target: Phrase = (aim.phrase, " · ", TARGETS[aim.state]) if aim else ""
-    return (f"{title}{when}", (value, " (", *((span, " · ") if span else ()), n, ")"), past, before, year, target)
+    return (f"{title}{when}", (value, " (", *((span, " · ") if span else ()), n, ")"), past, moved, target)
 
 
 def portfolio_headline(portfolio: Portfolio) -> Headline:

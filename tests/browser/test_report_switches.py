@@ -294,7 +294,8 @@ def test_tiles_show_the_period_that_is_chosen_in_the_words_of_its_own_report(
     names = [each.kpi.name for each in card.standings]
     may = scorecard(shop(), names, parse_period("2026-05", zone="UTC"))
     for tile_of, standing in zip(seen.page.locator(".kpi-tile").all(), may.standings, strict=True):
-        words = [each for each in tile_of.locator(".kpi-then > *").all_inner_texts() if each]
+        texts_of = tile_of.locator(".kpi-then > *").all_inner_texts()
+        words = [each.replace("\N{NO-BREAK SPACE}", " ") for each in texts_of if each]
         own = tile(standing, may)
         assert words[:2] == ["May 2026", plain(own.value)]
         assert own.change is not None
@@ -334,4 +335,15 @@ def test_quarters_are_periods_of_charts_and_of_tables(visit: Callable[..., Visit
     seen.page.locator(".kpi-table").get_by_role("combobox", name="from").select_option("2025-07-01")
     assert seen.page.locator(".kpi-table tbody tr:visible").count() == 3
     seen.page.locator(".live svg text").get_by_text("Q2 2025", exact=True).wait_for(state="detached")
+    assert seen.complaints == []
+
+
+def test_products_side_by_side_are_no_course_of_time(visit: Callable[..., Visit]) -> None:
+    names = ("Shop", "Shop", "App", "Game")
+    days = ("2026-10-01", "2026-10-01", "2026-04-01", "1998-06-01")
+    rows = tuple(
+        (name, Figure(text="1", kpi="dau", value=1.0, start=day)) for name, day in zip(names, days, strict=True)
+    )
+    seen = visit(shown_page(Table(title="Products", columns=("Product", "People"), rows=rows)))
+    assert seen.page.locator(".kpi-table select").count() == 0
     assert seen.complaints == []

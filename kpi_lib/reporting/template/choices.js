@@ -82,6 +82,13 @@ function namesOf(days, table) {
   return days.map((day) => (months ? day.slice(0, 7) : day));
 }
 
+// Whether the rows are no course of time: of several that have the same name each has one period, as products side by side.
+function apart(table) {
+  const found = new Map();
+  for (const row of rowsIn(table)) found.set(row.cells[0].textContent, (found.get(row.cells[0].textContent) ?? new Set()).add(dayOf(row)));
+  return found.size < rowsIn(table).length && [...found.values()].every((own) => own.size === 1);
+}
+
 // A table over time that stands under no chart has its own lists; one with segments has a list for each column of them.
 function tables() {
   for (const table of document.querySelectorAll(".kpi-table")) {
@@ -89,7 +96,7 @@ function tables() {
     const columns = table.querySelector("table").dataset.choices?.split(" ").map(Number) ?? [];
     columns.forEach((at) => bar.append(...segments(table, at)));
     const days = [...new Set(rowsIn(table).map(dayOf).filter(Boolean))].sort();
-    if (days.length > 2 && !rulers.some((ruler) => ruler.box.contains(table))) bar.append(lists(table, namesOf(days, table)));
+    if (days.length > 2 && !apart(table) && !rulers.some((ruler) => ruler.box.contains(table))) bar.append(lists(table, namesOf(days, table)));
     if (bar.childElementCount) table.prepend(bar);
   }
 }
