@@ -131,6 +131,12 @@ def test_a_segment_that_failed_is_named_and_not_linked(rendered: Rendered) -> No
     assert list(Links(page).found) == [ODD]
 
 
+def test_one_segment_alone_leads_to_no_whole_that_need_not_be_there(rendered: Rendered) -> None:
+    (alone,) = rendered(by="", only="plan=pro")
+    assert alone.by == {"plan": "pro"}
+    assert Links(alone.folder / "report.html").found == {}
+
+
 def test_without_segments_nothing_is_said(rendered: Rendered) -> None:
     (whole,) = rendered(by="")
     text = (whole.folder / "report.html").read_text("utf-8")
