@@ -28,16 +28,18 @@ def age(row: dict[str, Any]) -> str:
 def curves(result: CohortResult) -> list[tuple[str, list[dict[str, Any]]]]:
     """The pooled rows of each segment, named."""
     if not result.by:
-        return [(EVERYBODY, _known(result.pooled))]
-    parts = result.pooled.partition_by(list(result.by), maintain_order=True)
-    return [(" / ".join(named(part[column][0]) for column in result.by), _known(part)) for part in parts]
+        return [(EVERYBODY, _known(result.pooled.to_dicts()))]
+    parts: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+    for row in result.pooled.to_dicts():
+        parts.setdefault(tuple(row[column] for column in result.by), []).append(row)
+    return [(" / ".join(map(named, values)), _known(rows)) for values, rows in parts.items()]
 
 
-def _known(pooled: pl.DataFrame) -> list[dict[str, Any]]:
+def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The ages that enough members have been watched to; all ages where there are few members at all."""
-    seen = pooled.filter(pl.col("eligible") > 0)
-    enough = seen.filter(pl.col("eligible") >= FEW)
-    return (enough if enough.height > 1 else seen).to_dicts()
+    seen = [row for row in rows if (row["eligible"] or 0) > 0]
+    enough = [row for row in seen if row["eligible"] >= FEW]
+    return enough if len(enough) > 1 else seen
 
 
 def sentence(result: CohortResult) -> Say:
@@ -166,7 +168,7 @@ def cohort_table(result: CohortResult) -> Table:
     most = max(ROWS // max(len(parts), 1), LEAST)
     rows = [_row(each.to_dicts(), result, heads, deepest=rates or 1.0) for part in parts for each in part[-most:]]
     if not result.by and not result.pooled.is_empty():
-        rows.append(_everybody(_known(result.pooled), heads))
+        rows.append(_everybody(_known(result.pooled.to_dicts()), heads))
     return Table(
         title="Share of each cohort that came back, in percent",
         columns=(*result.by, "Start", "Size", *(age(row) for row in heads)),
