@@ -1,7 +1,8 @@
 """The common funnel in one pass over ordered rows: the same attempts as `attempts` follows, without a row for each entry.
 
 Covered are steps in every order, each named once, with the best, the first or all attempts of each user, ended by other events
-or not, any window, both clocks, both ways with unripe attempts, and segments. Whatever else is asked goes the general way.
+or not, any window, both clocks, tied events in any order or in none, both ways with unripe attempts, and segments. Whatever
+else is asked goes the general way.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,18 @@ if TYPE_CHECKING:
 
 NEVER = -(2**62)
 STEP = "\x00step"
-COVERED = ("within", "order", "attempt", "time_to_convert", "unripe", "repeats", "exclude", "exclusion", "system")
+COVERED = (
+    "within",
+    "ties",
+    "order",
+    "attempt",
+    "time_to_convert",
+    "unripe",
+    "repeats",
+    "exclude",
+    "exclusion",
+    "system",
+)
 FORMS = {"store": "ranges of users, sorted", "scan": "the columns of the files, sorted for this question"}
 
 
@@ -55,8 +67,10 @@ def _needs_more(data: Dataset, spec: Funnel) -> str:
     """Why the pass cannot answer; empty when it can."""
     if data.parts is None or data.activity != "events":
         return "the events are in memory: the tables came from files"
-    if spec != Funnel(spec.steps, **{name: getattr(spec, name) for name in COVERED}):
-        return "the general rules for attempts, ties, units, times of steps or exclusions are asked for"
+    if spec.ties not in ("any", "strict") or spec != Funnel(
+        spec.steps, **{name: getattr(spec, name) for name in COVERED}
+    ):
+        return "the general rules for units, ties told by a column, times of steps, segments or amounts are asked for"
     if len(spec.steps) + len(spec.exclude) > NONE:
         return f"there are more than {NONE} steps and excluded events"
     names = set(data.sizes("events", "event")["event"])
@@ -83,7 +97,7 @@ def _part(rows: Rows, *, data: Dataset, spec: Funnel, grid: Grid | None) -> Coun
         return None
     within = microseconds(spec.within)
     track = Track(rows.time, step, unit, rows.new_time, len(spec.steps), within, spec.order, spec.repeats)
-    levels = follow(track, entry, strict=False)
+    levels = follow(track, entry, strict=spec.ties == "strict")
     found = tried(track, entry, levels)
     ripe = np.ones(len(entry), bool) if within is None else rows.time[entry] + within <= micros(data.observed_until)
     usable = ripe if spec.unripe == "exclude" else np.ones(len(entry), bool)
@@ -169,10 +183,10 @@ def _sensitive(track: Track, found: Tried, usable: "Flags", counting: "Ints", *,
     mine[tied] = True
     kept, asked = np.flatnonzero(mine[track.unit]), mine[track.unit[found.entry]]
     part, entry = track.of(kept), np.searchsorted(kept, found.entry[asked])
-    strict = tried(part, entry, follow(part, entry, strict=True))
-    other = chosen(part, strict, usable[asked], spec)
+    turned = tried(part, entry, follow(part, entry, strict=spec.ties != "strict"))
+    other = chosen(part, turned, usable[asked], spec)
     own = counting[asked[counting]]
-    depths = (track.unit[found.entry[own]], found.depth[own]), (part.unit[strict.entry[other]], strict.depth[other])
+    depths = (track.unit[found.entry[own]], found.depth[own]), (part.unit[turned.entry[other]], turned.depth[other])
     return different(*depths)
 
 

@@ -105,5 +105,6 @@ def drawable(chart: Chart) -> dict[str, Any]:
 
 def drawn_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """Clean all texts of a spec: the drawing engine ends the whole process on a control character."""
-    cleaned: dict[str, Any] = over_texts(spec, cache(clean))  # the same few names stand in every row of the data
+    once = cache(clean)  # the same few names stand in every row of the data
+    cleaned: dict[str, Any] = over_texts(spec, once)
     return cleaned

@@ -48,6 +48,7 @@ def question(seed: int, log: Log) -> tuple[Funnel, Grid | None, tuple[str, ...]]
         steps,
         exclude=tuple(dice.sample(ending, dice.choice((0, 1, 2)))),
         exclusion=dice.choice(("attempt", "attempt", "unit")),
+        ties=dice.choice(("any", "any", "strict")),
         within=whole,
         order=order,
         repeats=order == "strict" and dice.random() < 0.5,

@@ -101,7 +101,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a control character drawn": Fault(
         SHOW + "picture.py",
-        "    cleaned: dict[str, Any] = over_texts(spec, clean)\n    return cleaned",
+        "    cleaned: dict[str, Any] = over_texts(spec, once)\n    return cleaned",
         "    return spec",
         "tests/reporting/test_hostile.py::test_five_thousand_characters_are_drawn_and_written_and_the_process_lives",
     ),
