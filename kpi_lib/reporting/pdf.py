@@ -8,7 +8,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from kpi_lib.core.errors import ReportError, UsageError
+from kpi_lib.core.errors import ReportError, UsageError, shown
 
 PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TIMEOUT = 120
@@ -16,7 +16,10 @@ TIMEOUT = 120
 
 def printer() -> str:
     """What prints: the path of a Chromium (KPI_CHROMIUM names one), or weasyprint. Raises UsageError where neither is there."""
-    found = os.environ.get("KPI_CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)
+    named = os.environ.get("KPI_CHROMIUM")
+    if named and not shutil.which(named):
+        raise UsageError(f"KPI_CHROMIUM names {shown(named)}, which is no program. Correct it, or take it out.")
+    found = named or next(filter(None, map(shutil.which, PLACES)), None)
     if found:
         return found
     if find_spec("weasyprint"):

@@ -1,11 +1,12 @@
 """Which reports to render: from the names of kpi.toml to jobs with a notebook, checked parameters and a place."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -291,6 +292,15 @@ _listener: list[Any] = []  # in a process of a pool: where it tells how far it i
 
 def _listened(heard: Any) -> None:  # noqa: ANN401 - a queue between processes
     _listener[:] = [heard]
+    Thread(target=_leave_with_the_parent, daemon=True).start()
+
+
+def _leave_with_the_parent() -> None:
+    """A process of a pool waits for more work for ever when the one that would give it was ended."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_apart(at: int, each: Planned) -> Outcome:

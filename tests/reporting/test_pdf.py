@@ -37,6 +37,15 @@ def test_where_nothing_prints_it_is_said_before_anything_runs(tmp_path: Path, mo
         plan(workspace, Request(names=("weekly",), out=tmp_path / "out", pdf=True))
 
 
+@pytest.mark.parametrize("name", ["gone", ""])
+def test_a_browser_that_is_named_and_not_there_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("KPI_CHROMIUM", str(tmp_path / name))  # nothing, and a folder
+    with pytest.raises(UsageError, match=r"KPI_CHROMIUM names .*which is no program"):
+        pdf.printer()
+
+
 def test_weasyprint_serves_where_there_is_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KPI_CHROMIUM", raising=False)
     monkeypatch.setattr(pdf.shutil, "which", lambda _: None)
@@ -71,7 +80,9 @@ def test_a_printer_that_fails_leaves_the_last_good_report(
 
 
 def test_a_program_that_cannot_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KPI_CHROMIUM", str(tmp_path / "gone"))
+    (tmp_path / "no-program").write_bytes(b"\x7fELF and no more")
+    (tmp_path / "no-program").chmod(0o755)
+    monkeypatch.setenv("KPI_CHROMIUM", str(tmp_path / "no-program"))
     with pytest.raises(ReportError, match="could not be printed"):
         pdf.print_pdf("<p>x</p>", tmp_path / "a.pdf")
 

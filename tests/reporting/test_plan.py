@@ -1,6 +1,9 @@
 """From the names in kpi.toml to jobs: notebooks by name, checked parameters, safe places, segments, back-filling."""
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -116,6 +119,48 @@ def test_a_process_that_dies_is_a_failed_run_and_the_others_are_made(workspace: 
         assert outcome.folder == one.folder.with_name(f"{one.folder.name}.failed")
         assert "the process that made it died" in (outcome.folder / "error.txt").read_text()
         assert (one.folder / "values.parquet").read_bytes() == old
+
+
+def test_the_processes_of_a_run_end_with_whoever_started_it(workspace: Workspace, tmp_path: Path) -> None:
+    """A scheduler that ends `kpi report --jobs 2` leaves nobody behind who waits for ever for more work."""
+    book = nbformat.read(workspace.folder / "notebooks" / "toy.ipynb", as_version=4)
+    book.cells[-1].source = "import time\ntime.sleep(600)"
+    nbformat.write(book, workspace.folder / "notebooks" / "toy.ipynb")
+    asked = [
+        "report",
+        "weekly",
+        "--backfill",
+        "2",
+        "--jobs",
+        "2",
+        "--period",
+        "2026-W11",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    code = "from kpi_lib.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "--workspace", str(workspace.folder), *asked]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as running:
+        until(lambda: len(list((tmp_path / "out").rglob("ipython"))) == 2)  # both kernels are up
+        running.kill()
+    until(lambda: not alive(running.pid))
+
+
+def alive(group: int) -> bool:
+    """Whether any process of a group still runs; one that is over and not yet fetched does not."""
+    told = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    return any(int(line.split()[0]) == group and "Z" not in line for line in told.splitlines())
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something, half a minute at most."""
+    for _ in range(300):
+        if happened():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within half a minute")
 
 
 class Deadly:
