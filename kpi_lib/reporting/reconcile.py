@@ -124,10 +124,13 @@ def line(row: Mapping[str, Any], currency: str = "") -> str:
 
     >>> line({"kpi": "orders", "sum": 7.0, "whole": 9.0, "segments": 2, "column": "plan", "rest": 2.0})
     'orders by plan: 7 in 2 segments of 9 in all; 2 without a plan'
+    >>> line({"kpi": "dau", "sum": 88.741935, "whole": 88.74193548, "segments": 2, "column": "plan", "rest": 0.0})
+    'dau by plan: 88.74 in 2 segments of 88.74 in all'
     """
 
     def amount(value: float) -> str:
-        return written(value, unit_of(row["kpi"]), currency) if currency else f"{value:,.10g}"
+        plain = f"{round(value, 2 if abs(value) >= 1 else 6):,.12g}"
+        return written(value, unit_of(row["kpi"]), currency) if currency else plain
 
     name = title_of(row["kpi"]) if currency else row["kpi"]
     text = f"{name} by {row['column']}: {amount(row['sum'])} in {plural(row['segments'], 'segment')} of {amount(row['whole'])} in all"
