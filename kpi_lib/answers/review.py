@@ -136,10 +136,14 @@ def _steps(
         Step("Set targets", bool(aims) and not wrong, f"{len(aims)} of {count} have one, {wrong} to mend"),
         Step("Collect", bool(shown) and not card.left_out, f"{len(shown)} computed, {len(card.left_out)} cannot be"),
         Step("Analyse", compared > 0, f"{compared} changes with an interval"),
-        Step("Act", kept > 0, f"{kept} decisions on record"),
-        Step("Look again", due == 0, f"{due} decisions wait for their look"),
+        Step("Act", kept > 0, f"{_many(kept)} on record"),
+        Step("Look again", due == 0, f"{_many(due)} to look at again"),
         Step("Share", bool(reports), f"{len(reports)} reports declared"),
     )
+
+
+def _many(decisions: int) -> str:
+    return f"{decisions} decision{'' if decisions == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from kpi_lib.shapes.lifetime_rungs import Rung, by_orders, by_subscriptions
 
 WARNINGS: Mapping[str, str] = {
     "simple": "Takes one churn for everybody and all months (the KPI ltv: that of the last month) and counts all future without discount; "
-    "null when nobody has left yet.",
+    "not told when nobody has left yet.",
     "geometric": "Takes churn as the same for everybody: too low where some customers stay much longer than others.",
     "observed": "Counts only what has been seen: beyond the oldest customers' age nothing is added.",
     "sbg": "Follows first subscriptions to their end; who comes back counts in the price only.",

@@ -51,7 +51,7 @@ def sentence(result: FollowUp) -> Say:
     counts = Counter(each.state for each in result.followed)
     parts = [f"{counts[state]} {words}" for state, words in COUNTED.items() if counts[state]]
     due = len(result.to_look_at)
-    look = f" The next look at {due} of them has come." if due else ""
+    look = f" The next look at {'it' if len(result.followed) == 1 else f'{due} of them'} has come." if due else ""
     return Say((Strong(f"{plural(len(result.followed), 'decision')} followed"), f": {listed(parts)}.{look}"))
 
 

@@ -22,6 +22,12 @@ NAMES = {
     "sbg": "sBG",
     "bgnbd": "BG/NBD with Gamma–Gamma",
 }
+ON_LINES = {
+    **NAMES,
+    "geometric": "Same churn",
+    "observed": "Observed",
+    "bgnbd": "BG/NBD",
+}  # where a phone has little room
 MODELS = ("sbg", "bgnbd", "geometric", "observed")  # what is told first, where it can be
 
 
@@ -97,12 +103,12 @@ def lifetime_picture(ladder: Lifetime) -> Picture:
     curves = ladder.frames["lifetime_curves"]
     points = [
         {
-            "at": str(row["month"]), "series": NAMES[row["method"]], "value": row["discounted"], "low": None, "high": None,
+            "at": str(row["month"]), "series": ON_LINES[row["method"]], "value": row["discounted"], "low": None, "high": None,
             "open": False, "told": written(known(row["discounted"]), MONEY, ladder.currency),
         }
         for row in curves.to_dicts()
     ]  # fmt: skip
-    names = [NAMES[name] for name in curves["method"].unique(maintain_order=True)]
+    names = [ON_LINES[name] for name in curves["method"].unique(maintain_order=True)]
     lines = Lines(
         points=points_of(points),
         at=tuple(str(month) for month in sorted(set(curves["month"]))),

@@ -9,7 +9,7 @@ from kpi_lib.answers.unit_economics import UnitEconomics, unit_economics
 from kpi_lib.shapes.lifetime import lifetime
 from kpi_lib.show.blocks import Say
 from kpi_lib.show.faces import faces
-from kpi_lib.show.lifetimes import payback
+from kpi_lib.show.lifetimes import NAMES, ON_LINES, payback
 from kpi_lib.show.phrases import plain
 from kpi_lib.show.say import say
 from kpi_lib.show.tables import table
@@ -93,3 +93,9 @@ def test_payback_is_told_with_what_was_seen_and_not_yet_is_an_answer() -> None:
     nothing = told(events="ann 01-05 look")
     none = plain(payback(lifetime(nothing), unit_economics(nothing, JANUARY)).phrase)
     assert none.startswith("When a customer has paid off cannot be told: it needs a table")
+
+
+def test_names_at_the_ends_of_lines_are_short_enough_for_a_phone() -> None:
+    assert set(ON_LINES) == set(NAMES)
+    assert max(map(len, ON_LINES.values())) <= 15
+    assert len(set(ON_LINES.values())) == len(ON_LINES)
