@@ -35,6 +35,7 @@ from kpi_lib.core.control import adjusted
 from kpi_lib.core.dataset import Dataset, plain_name
 from kpi_lib.core.origin import origin_of
 from kpi_lib.core.period import Grid
+from kpi_lib.core.units import percent
 from kpi_lib.kpis.registry import CLICKUP, UNDERSTANDING, find
 from kpi_lib.shapes.adoption import adoption
 
@@ -80,7 +81,7 @@ def _found(each: Rule, book: Book, lacking: Mapping[str, Sequence[str]]) -> Find
 @rule(
     title="Active users hold, but visits are shallow",
     when=f"daily actives do not clearly fall, while a mean visit is surely shorter than {ENGAGED:.0f} seconds, "
-    f"or clearly and by at least {SHORTER:.0%} shorter than before",
+    f"or clearly and by at least {percent(SHORTER, 1)} shorter than before",
     hint="Look at what people do in their first minute: paths from the first event, and the pages that they leave at once.",
     source=UNDERSTANDING,
     needs=("dau", "avg_session_duration"),
@@ -102,8 +103,8 @@ def shallow_visits(book: Book) -> Judged:
 
 @rule(
     title="Revenue grows on few payers",
-    when=f"revenue is clearly up by at least {GROWS:.0%} while daily actives move by less than {FLAT:.0%}, or grow less than "
-    "half as fast while the top tenth of payers clearly pays a larger part",
+    when=f"revenue is clearly up by at least {percent(GROWS, 1)} while daily actives move by less than {percent(FLAT, 1)}, or grow "
+    "less than half as fast while the top tenth of payers clearly pays a larger part",
     hint="Look who the largest payers are, and what would be left without them.",
     source=UNDERSTANDING,
     needs=("total_revenue", "dau", "revenue_concentration", "revenue_gini"),
@@ -236,7 +237,7 @@ def old_products_carry(book: Book) -> Judged:
 
 @rule(
     title="Customers are not satisfied",
-    when=f"the share of satisfied answers is surely below {SATISFIED:.0%}, or clearly lower than before",
+    when=f"the share of satisfied answers is surely below {percent(SATISFIED, 1)}, or clearly lower than before",
     hint="Look at what the low answers say, by channel and topic, before anything else is built.",
     source=UNDERSTANDING,
     needs=("csat",),
@@ -271,7 +272,7 @@ def nps_after_release(book: Book) -> Judged:
 @rule(
     title="Tickets on one topic escalate more often",
     when="the share that escalates is higher in one topic than in all others, by more than chance gives "
-    f"(of the topics told at most {FALSE_SHARE:.0%} are false)",
+    f"(of the topics told at most {percent(FALSE_SHARE, 1)} are false)",
     hint="Look for a running problem of that topic, and at what was released before.",
     source=CLICKUP,
     needs=("support_escalation_rate",),
@@ -315,7 +316,7 @@ def _higher(share: float, n: int, whole: float, all_n: int) -> float:
 
 @rule(
     title="More defects get past the tests",
-    when=f"the share of defects found before users found them is lower than before, which chance gives in {ONE_SIDED:.1%}",
+    when=f"the share of defects found before users found them is lower than before, which chance gives in {percent(ONE_SIDED, 2)}",
     hint="Look at which releases they came with, and what their tests did not cover.",
     source=CLICKUP,
     needs=("defect_detection_effectiveness",),

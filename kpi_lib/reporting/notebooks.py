@@ -16,6 +16,7 @@ from kpi_lib.answers.kpi_sets import story
 from kpi_lib.answers.portfolio import Portfolio
 from kpi_lib.answers.scorecard import Scorecard, Standing, moved_by, watched
 from kpi_lib.answers.sharing import share, shared, shares
+from kpi_lib.answers.signals import Signals
 from kpi_lib.answers.unit_economics import UnitEconomics
 from kpi_lib.core.dataset import PURCHASE, Dataset
 from kpi_lib.core.errors import unknown
@@ -209,8 +210,8 @@ def frames_of(result: object) -> list[pl.DataFrame]:
     match result:
         case Values() | Portfolio():
             return [result.table]
-        case Segmented():
-            return _segmented_frames(result)
+        case Segmented() | Signals():
+            return _with_values(result)
         case Scorecard():
             made = [row for each in result.standings for row in each.made_of]
             parts = [pl.DataFrame(made, infer_schema_length=None)] if made else []
@@ -231,7 +232,10 @@ def frames_of(result: object) -> list[pl.DataFrame]:
     return _plain_frames(result)
 
 
-def _segmented_frames(result: Segmented) -> list[pl.DataFrame]:
+def _with_values(result: Segmented | Signals) -> list[pl.DataFrame]:
+    """The KPIs behind it, which are drawn, and what was found in them."""
+    if isinstance(result, Signals):
+        return [*_plain_frames(result), result.values.table]
     if result.change is None:
         return [result.values.table]
     return [
@@ -302,6 +306,8 @@ def definitions_of(result: object) -> dict[str, str]:
         return dict(result.definitions)
     if isinstance(result, UnitEconomics):
         return dict(result.figures.definitions)
+    if isinstance(result, Signals):
+        return dict(result.values.definitions)
     if isinstance(result, Portfolio):
         own = {name: definitions_of(card) for name, card in result.cards.items()}
         return {f"{name}: {kpi}": text for name, known in own.items() for kpi, text in known.items()}

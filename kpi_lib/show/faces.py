@@ -1,6 +1,7 @@
 """What a result shows by itself when it stands at the end of a notebook cell."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -40,7 +41,7 @@ from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import drilling, reviews
-from kpi_lib.show.advice import gaps
+from kpi_lib.show.advice import gaps, proposal_sentence
 from kpi_lib.show.blocks import Note, Say
 from kpi_lib.show.bridges import bridge_pictures
 from kpi_lib.show.charts import chart
@@ -51,7 +52,7 @@ from kpi_lib.show.charts_values import values_pictures
 from kpi_lib.show.cohorts import curves
 from kpi_lib.show.contributions import contributed
 from kpi_lib.show.decisions import NOT_ITS_CAUSE, notes
-from kpi_lib.show.facts import unfolding
+from kpi_lib.show.facts import facts, unfolding
 from kpi_lib.show.goals import goals_pictures
 from kpi_lib.show.quality import Checked, pills
 from kpi_lib.show.say import say
@@ -169,9 +170,13 @@ def _(result: Advice) -> tuple[object, ...]:
     return tuple(part for part in (say(result), gaps(result), table(result)) if part is not None)
 
 
-@faces.register(Proposal)
-@faces.register(Statement)
-def _(result: Proposal | Statement) -> tuple[object, ...]:
+@faces.register
+def _(result: Proposal) -> tuple[object, ...]:
+    return (replace(proposal_sentence(result), facts=facts(result)),)
+
+
+@faces.register
+def _(result: Statement) -> tuple[object, ...]:
     return (say(result),)
 
 

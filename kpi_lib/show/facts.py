@@ -41,7 +41,7 @@ from kpi_lib.shapes.lifetime import Lifetime
 from kpi_lib.shapes.paths import Paths
 from kpi_lib.shapes.sessions import Sessions
 from kpi_lib.show import facts_shapes
-from kpi_lib.show.blocks import Facts, Phrase, Say, Table, Tiles
+from kpi_lib.show.blocks import Facts, Figure, Phrase, Say, Strong, Table, Tiles
 from kpi_lib.show.facts_answers import (
     advice_facts,
     findings_facts,
@@ -73,12 +73,22 @@ def explained(part: object, result: object) -> object:
 
 
 def unfolding(parts: Sequence[object], result: object) -> tuple[object, ...]:
-    """The parts of a result with what stands behind them: at each chart and table, or at the last sentence where there is none."""
+    """The parts of a result with what stands behind them: at each chart and table, else at the last sentence that prints a figure."""
     told = [explained(part, result) for part in parts]
     if any(isinstance(part, Picture | Table | Tiles) or getattr(part, "facts", ()) for part in told):
         return tuple(told)
-    last = max((at for at, part in enumerate(told) if isinstance(part, Say)), default=None)
+    last = max((at for at, part in enumerate(told) if isinstance(part, Say) and prints(part.phrase)), default=None)
     return tuple(replace(part, facts=facts(result)) if at == last else part for at, part in enumerate(told))  # type: ignore[type-var]
+
+
+def prints(phrase: Phrase) -> bool:
+    """Whether a phrase holds a figure; one that says why nothing can be told does not."""
+    match phrase:
+        case tuple():
+            return any(map(prints, phrase))
+        case Strong():
+            return prints(phrase.phrase)
+    return isinstance(phrase, Figure)
 
 
 @singledispatch

@@ -7,6 +7,7 @@ from kpi_lib.answers.rulebook import UNKNOWN, YES, Evidence, Finding, Findings
 from kpi_lib.kpis.registry import find
 from kpi_lib.show.blocks import Phrase, Say, Strong, Table
 from kpi_lib.show.phrases import (
+    day_name,
     known,
     listed,
     moved,
@@ -74,7 +75,11 @@ def _one(evidence: Evidence, row: Mapping[str, Any], result: Findings) -> tuple[
         sure = change.low is not None and change.high is not None
         span = f" ({span_of_change(change.low, change.high, unit, points=change.points)})" if sure else ""  # type: ignore[arg-type]
         size = moved(change.amount, unit, points=change.points, sign=True)
-        said += [", ", told(row, "change", size, of="rules", by=("nth",)), f"{span} since {change.since}"]
+        said += [
+            ", ",
+            told(row, "change", size, of="rules", by=("nth",)),
+            f"{span} since {day_name(change.since) if change.since else 'before'}",
+        ]
     return tuple(said)
 
 

@@ -70,7 +70,8 @@ from kpi_lib.show.blocks import Headline, Say
 from kpi_lib.show.themes import themes_sentence
 
 UNCUT = (
-    "No column cuts these data into a few groups, so nobody can be told apart. The parameter by names other columns."
+    "No column cuts these data into a few groups, so nobody can be told apart here. The parameter “by” can name one with "
+    "more values."
 )
 
 

@@ -8,7 +8,7 @@ from kpi_lib.answers.signals import Signal, Signals, segment_name
 from kpi_lib.core.units import significant
 from kpi_lib.show.blocks import Figure, Phrase, Say, Strong, Table
 from kpi_lib.show.drilling import joined
-from kpi_lib.show.phrases import listed, moved, period_name, plural, title_of, told, unit_of, written
+from kpi_lib.show.phrases import day_name, listed, moved, period_name, plural, title_of, told, unit_of, written
 
 WORDS = {
     "drop": "▼ drop", "jump": "▲ jump", "shift": "◆ new level", "creep": "◢ creep", "outage": "○ nothing recorded",
@@ -55,7 +55,7 @@ def _one(signal: Signal, row: Mapping[str, Any], currency: str) -> tuple[Phrase,
     if signal.kind == "outage":
         return (Strong(f"{name}: nothing was recorded"), f" in {period}, so it is no fall.")
     verb = VERBS[signal.kind, signal.observed > signal.expected]
-    since = f" since {signal.since}" if signal.kind in ("shift", "creep") else ""
+    since = f" since {day_name(signal.since)}" if signal.kind in ("shift", "creep") else ""
     against = (expected, " was to be expected") if signal.low < signal.high else ("from ", expected)
     beside = f"; beside it {listed(signal.beside)}" if signal.beside else ""
     return (Strong((f"{name} {verb} ", observed)), f" in {period}{since} (", *against, f"){beside}.")
@@ -114,7 +114,7 @@ def signals_table(result: Signals) -> Table:
 
 def _row(signal: Signal, row: Mapping[str, Any], result: Signals) -> tuple[Phrase, ...]:
     observed, expected = (_figure(signal, row, field, result.currency) for field in ("observed", "expected"))
-    since = f", since {signal.since}" if signal.since != signal.start else ""
+    since = f", since {day_name(signal.since)}" if signal.since != signal.start else ""
     beside = signal.note or listed(signal.beside)
     source = mostly(signal.contributions, result.currency)
     when = period_name(signal.start, signal.end) + since

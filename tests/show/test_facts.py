@@ -14,6 +14,7 @@ from kpi_lib.answers.compute import compute
 from kpi_lib.answers.drilling import Move
 from kpi_lib.answers.intake import intake
 from kpi_lib.core.period import Grid, parse_period
+from kpi_lib.reporting.notebooks import definitions_of, frames_of
 from kpi_lib.shapes.cohort import cohorts
 from kpi_lib.shapes.cohort_rules import Cohorts
 from kpi_lib.shapes.engagement import habits
@@ -212,3 +213,20 @@ def test_a_decision_tells_its_figure_then_and_now_with_its_n() -> None:
     assert "Expected: up by 2026-12-01" in told["Definition"]
     assert told["n"] == str(row["n"])
     assert told["Data"] == "May 2026, and from 2026-07-01 on"
+
+
+def test_a_sentence_without_a_figure_has_nothing_to_unfold(company: dict[str, object]) -> None:
+    (only,) = readable(compute("uptime", visits(), WEEKS))
+    assert isinstance(only, Say)
+    assert only.facts == ()
+    (proposed,) = readable(company["proposal"])
+    assert isinstance(proposed, Say)
+    assert words(proposed.facts)["Source"].endswith("Which stage a product seems to be in")
+
+
+def test_what_is_drawn_of_signals_is_handed_over_with_its_definitions(company: dict[str, object]) -> None:
+    found = company["signals"]
+    assert isinstance(found, kpi.Signals)
+    assert found.values.table["kpi"].unique().sort().to_list() == ["dau", "orders"]
+    assert any(frame.equals(found.values.table) for frame in frames_of(found))
+    assert definitions_of(found) == dict(found.values.definitions)
