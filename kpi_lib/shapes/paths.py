@@ -180,16 +180,16 @@ def _by_code(codes: pl.Series, users: pl.Series, most: int) -> pl.DataFrame:
     """Rows and users by code. To sort by a small number, which keeps users in their order, is less work than to hash both."""
     import numpy as np
 
-    code, user = codes.to_numpy(), users.to_numpy()
-    order = np.argsort(code.astype(np.min_scalar_type(most)), kind="stable")
-    begins, other = _begins(code[order]), _begins(user[order])
-    if (user[order][1:] < user[order][:-1])[~begins[1:]].any():  # users in no order: they have to be sorted as well
-        order = np.lexsort((user, code))
-        begins, other = _begins(code[order]), _begins(user[order])
+    code, user = codes.to_numpy().astype(np.min_scalar_type(most)), users.to_numpy()
+    order = np.argsort(code, kind="stable")
+    sorted_code, owner = code[order], user[order]
+    begins = _begins(sorted_code)
+    if (owner[1:] < owner[:-1])[~begins[1:]].any():  # users in no order: they have to be sorted as well
+        owner = user[np.lexsort((user, code))]
     starts = np.flatnonzero(begins)
-    whole = np.add.reduceat(begins | other, starts, dtype=np.int64) if len(starts) else starts
+    whole = np.add.reduceat(begins | _begins(owner), starts, dtype=np.int64) if len(starts) else starts
     sessions = np.diff(np.append(starts, len(code)))
-    return pl.DataFrame({"code": code[order][starts], "sessions": sessions, "users": whole})
+    return pl.DataFrame({"code": sorted_code[starts].astype(np.uint64), "sessions": sessions, "users": whole})
 
 
 def _begins(values: "NDArray[np.integer[Any]]") -> "NDArray[np.bool_]":
