@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RULES = ("from_event", "to_event", "max_steps", "top", "collapse")
+SMALL = {16: pl.UInt16, 32: pl.UInt32, 64: pl.UInt64}
 START, END, OTHER, MORE = "(start)", "(end)", "(other)", "(more)"
 
 
@@ -164,10 +165,11 @@ def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Sessions and users by keys of few values, which make one small whole number."""
     kinds = {key: rows.schema[key] for key in keys}
     sizes = {key: int(rows[key].to_physical().max() or 0) + 2 for key in keys}  # type: ignore[arg-type]
-    code = pl.lit(0, pl.UInt64)
+    code, most = pl.lit(0, pl.UInt64), prod(sizes.values())
+    small = next(kind for bits, kind in SMALL.items() if most <= 2**bits)
     for key, size in sizes.items():
         code = code * size + pl.col(key).to_physical().fill_null(size - 1).cast(pl.UInt64)
-    found = _by_code(rows.select(code.alias("code"))["code"], rows["user"], prod(sizes.values()))
+    found = _by_code(rows.select(code.cast(small).alias("code"))["code"], rows["user"])
     for key, size in reversed(sizes.items()):
         at = pl.col("code") % size
         known, kind = pl.when(at < size - 1).then(at), kinds[key]
@@ -176,11 +178,11 @@ def _counted(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return found.select(*keys, pl.col("sessions", "users").cast(pl.Int64))
 
 
-def _by_code(codes: pl.Series, users: pl.Series, most: int) -> pl.DataFrame:
+def _by_code(codes: pl.Series, users: pl.Series) -> pl.DataFrame:
     """Rows and users by code. To sort by a small number, which keeps users in their order, is less work than to hash both."""
     import numpy as np
 
-    code, user = codes.to_numpy().astype(np.min_scalar_type(most)), users.to_numpy()
+    code, user = codes.to_numpy(), users.to_numpy()
     order = np.argsort(code, kind="stable")
     sorted_code, owner = code[order], user[order]
     begins = _begins(sorted_code)
