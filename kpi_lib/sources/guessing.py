@@ -32,8 +32,7 @@ from kpi_lib.sources.recognising import constants_of, listed, recognise
 USUAL_AS_TEXT = """
 user: userid user uid customerid customer custid clientid client visitorid visitor accountid account memberid member
 user: personid person distinctid anonymousid userpseudoid profileid buyerid buyer subscriberid playerid player guestid
-user: contactid studentid student learnerid learner patientid userkey customerkey username useremail customeremail
-user: email deviceid cookieid who
+user: contactid studentid student learnerid learner patientid userkey customerkey
 time: time timestamp ts eventtime eventtimestamp datetime occurredat eventdate createdat created at when orderdate
 time: orderedat ordertime purchasedat purchasedate purchasetime paidat invoicedate transactiondate transactiontime
 time: paymentdate servertime clienttime visittime visitdate starttime startedat loggedat date day dt updatedat
@@ -58,6 +57,7 @@ ELSEWHERE_AS_TEXT = """
 user: kundennr kundennummer kundenid kunde benutzerid benutzer nutzerid nutzer mitgliedsnr mitglied besucherid
 user: idclient numeroclient numclient utilisateur idutilisateur utilisateurid cliente idcliente clienteid usuario
 user: idusuario usuarioid utente idutente klantid klantnummer klant gebruiker gebruikerid
+user: username useremail customeremail email deviceid cookieid who
 time: datum zeit zeitpunkt zeitstempel uhrzeit bestelldatum rechnungsdatum kaufdatum datecommande datefacture dateachat
 time: horodatage fecha fechapedido fechacompra fechafactura dataordine dataacquisto datapedido datacompra besteldatum
 time: factuurdatum data
@@ -162,7 +162,9 @@ def _table(raw: Raw) -> tuple[str, str, dict[str, tuple[str, str]]]:
         user = next((c for c in raw.columns if plain(c) == "id" and raw.rows[c].is_unique().all()), None)
     if user is None:
         raise _refused(raw, "who did it (a user, customer, visitor or account id)", "user_id")
-    time = named(raw, USUAL["time"], is_time) or containing(raw, ("time", "date", "_at", "day"), is_time)
+    time = named(raw, USUAL["time"], is_time) or containing(
+        raw, ("time", "date", "_at", "day", "zeit", "datum", "fecha"), is_time
+    )
     signup = named(raw, USUAL["signup"], is_time)
     if time is None and signup is None:
         raise _refused(raw, "when it happened (a time or a date such as 2026-01-05 10:00)", "time")

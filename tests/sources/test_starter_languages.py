@@ -56,3 +56,20 @@ def test_accents_and_marks_do_not_count() -> None:
     assert [plain(name) for name in ("ÉVÉNEMENT", "Währung (€)", "No. Commande", "AÇÃO")] == [
         "evenement", "wahrung", "nocommande", "acao",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["Kundennr", "ID client", "Cliente", "Klantnummer", "customer_id"])
+def test_a_number_of_the_customer_in_any_language_goes_before_an_address(tmp_path: Path, number: str) -> None:
+    """By the address nobody would be found again in the other files, which know the number."""
+    rows = "".join(f"K{at},k{at}@example.org,2026-10-{at + 1:02} 10:00:00\n" for at in range(9))
+    (tmp_path / "a.csv").write_text(f"{number},E-Mail,signup_date\n{rows}", "utf-8")
+    write_starter([tmp_path / "a.csv"], tmp_path)
+    assert open_workspace(tmp_path, now=NOW.replace(year=2026, month=11)).data.tables["users"]["user_id"][0] == "K0"
+
+
+@pytest.mark.parametrize("time", ["zeitstempel_utc", "Datum der Aktion", "fecha_evento"])
+def test_a_time_is_known_by_a_part_of_its_name(tmp_path: Path, time: str) -> None:
+    rows = "".join(f"u{at % 5},{('a', 'b')[at % 2]},2026-10-{at % 9 + 1:02} 10:00:00\n" for at in range(45))
+    (tmp_path / "a.csv").write_text(f"Kundennr,Ereignis,{time}\n{rows}", "utf-8")
+    write_starter([tmp_path / "a.csv"], tmp_path)
+    assert len(open_workspace(tmp_path, now=NOW.replace(year=2026, month=11)).data.tables["events"]) == 45
