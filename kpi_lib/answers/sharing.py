@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import singledispatch
+from itertools import accumulate
 from typing import Any, cast
 
 import polars as pl
@@ -242,6 +243,21 @@ def _(result: Intake, least: int) -> Intake | None:
     return None if _small(result.members, least) or not _large(result.table, ("members",), least) else result
 
 
+@cleared.register
+def _(result: CohortRevenue, least: int) -> CohortRevenue | None:
+    """Cohorts stay whole or go; the mean over all ends where fewer were watched so long, or fewer than were before."""
+    if not _large(result.table, ("size",), least):
+        return None
+    sizes = result.table.select("start", "size").unique().sort("start")["size"] if result.table.height else ()
+    known, kept = list(accumulate(sizes)), 0
+    for customers in result.pooled["customers"] if result.pooled.height else ():
+        if customers < least or any(_small(abs(customers - other), least) for other in known):
+            break
+        known.append(customers)
+        kept += 1
+    return replace(result, pooled=result.pooled.head(kept)) if kept or result.reason else None
+
+
 def _unless(few: pl.Expr, name: str) -> pl.Expr:
     return pl.when(~few.fill_null(False)).then(pl.col(name)).alias(name)
 
@@ -258,7 +274,6 @@ def _whole(*columns: str, table: str = "table") -> Any:  # noqa: ANN401 - a rule
 RULES: Mapping[type, Any] = {
     Sessions: _whole("users"),
     MrrBridge: _whole(*(f"customers_{part}" for part in ("opening", "new", "back", "lost", "closing"))),
-    CohortRevenue: _whole("size"),
     UnitEconomics: _whole("customers"),
     Lifetime: _whole("n"),
 }

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from scipy.optimize import linprog
 
 from kpi_lib.answers.actives import actives
+from kpi_lib.answers.cohort_revenue import cohort_revenue
 from kpi_lib.answers.compute import compute
 from kpi_lib.answers.intake import intake
 from kpi_lib.answers.scorecard import scorecard
@@ -177,6 +179,28 @@ def test_rows_of_a_few_in_other_tables() -> None:
     assert flow["active"].drop_nulls().is_empty()
     assert cleared(intake(here, grid()), LEAST) is None
     assert cleared(intake(data({"free": 30}), grid()), LEAST) is not None
+
+
+def test_what_customers_brought_ends_where_few_were_watched_so_long() -> None:
+    """Four customers of the first month alone were watched longest; and the month after them is no difference of a few."""
+
+    def orders(*months: tuple[int, int]) -> str:
+        return "\n".join(f"c{month}x{at} {month:02}-03 {1000 + at}" for month, people in months for at in range(people))
+
+    def ages(text: str) -> list[int] | None:
+        found = cleared(cohort_revenue(told(orders=text, until="07-01")), LEAST)
+        if found is None:
+            return None
+        counts = found.pooled["customers"].to_list()
+        totals = [*accumulate(size for _, size in sorted(set(found.table.select("start", "size").rows()))), *counts]
+        assert min(totals) >= LEAST
+        assert not [(a, b) for a in totals for b in totals if 0 < abs(a - b) < LEAST]
+        return found.pooled["k"].to_list()
+
+    assert ages(orders((1, 4), (2, 30), (4, 30), (6, 20))) == [0, 1, 2, 3, 4]
+    assert ages(orders((1, 30), (2, 4), (4, 30), (6, 20))) == [0, 1, 2, 3, 4]  # 34 and then 30: four of February
+    assert ages(orders((1, 30), (2, 30), (4, 30), (6, 20))) == [0, 1, 2, 3, 4, 5]
+    assert ages(orders((1, 30), (4, 4), (6, 3))) is None  # a quarter of a few
 
 
 def test_a_result_without_a_rule_is_left_out() -> None:
