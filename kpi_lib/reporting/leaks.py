@@ -24,6 +24,9 @@ COUNTED = frozenset(("n", "hits", "unripe", *_FUNNEL, *_COHORT, *_ACTIVE, *_CUST
 FIGURE = re.compile(r'data-kpi="([^"]*)" data-field="([^"]*)" value="([^"]*)"')
 MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w[\w.-]*")
 PHONE = re.compile(r"(?<![\w.])\+\d[\d ()/-]{7,}\d")
+FIGURES = re.compile(
+    r"<data [^>]*>[^<]*</data>"
+)  # they have a rule of their own, and +74 beside 95 % is no number to call
 NO_TEXT = re.compile(r"<style.*?</style>|<script type=\"module\".*?</script>|<[^>]+>", re.DOTALL)
 WORD = re.compile(r"[\w@.+-]+")
 SHORTEST = 4  # a shorter text, or a bare number, cannot be told from a figure
@@ -52,9 +55,13 @@ def refuse_leaks(folder: Path, *, least: int, people: frozenset[str]) -> None:
         )
     texts = {"report.html": unescape(NO_TEXT.sub(" ", html)), "values.parquet": " ".join(_texts(values))}
     texts["report.ipynb"] = _notebook(folder / "report.ipynb")
+    called = {**texts, "report.html": unescape(NO_TEXT.sub(" ", FIGURES.sub("·", html)))}
     for file, text in texts.items():
-        for kind, found in (("an e-mail address", MAIL), ("a telephone number", PHONE)):
-            if found.search(text):
+        for kind, found in (
+            ("an e-mail address", MAIL.search(text)),
+            ("a telephone number", PHONE.search(called[file])),
+        ):
+            if found:
                 raise ReportError(f"nothing is shared: {file} holds {kind}. Leave out the column that has it.")
         words = set(WORD.findall(text))
         if words & people or any(name in text for name in people if " " in name):
