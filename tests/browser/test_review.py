@@ -88,7 +88,7 @@ def test_agenda_scorecard_questions_and_drill_down_are_there(page: tuple[Any, li
     order += ["What do we decide?"]
     assert [told.index(words) for words in order] == sorted(told.index(words) for words in order)
     assert opened.locator(".kpi-tile").count() >= 4
-    assert "Daily active users by user_lifecycle" in told
+    assert "Daily active users by user_cohort" in told
     for at, words in enumerate(("How do the KPIs stand?", "Needs attention", "where did it come from?")):
         opened.get_by_text(words).locator("visible=true").first.scroll_into_view_if_needed()
         opened.screenshot(path=pictures / f"review-{at}.png")
@@ -150,7 +150,7 @@ def test_the_minutes_hold_it_all_offline_and_without_scripts(
     for scripts, width in ((False, 1200), (True, 390)):
         seen = visit(minutes, scripts=scripts, width=width)
         told = seen.page.inner_text("body")
-        for words in ("Needs attention", "Questions for the meeting", "Daily active users by user_lifecycle", NOTE):
+        for words in ("Needs attention", "Questions for the meeting", "Daily active users by user_cohort", NOTE):
             assert words in told
         row = seen.page.locator("tr", has_text=DECISION).inner_text()
         assert "growth" in row
