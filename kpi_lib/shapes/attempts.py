@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from kpi_lib.shapes.chain_log import Ints
 
 
-def attempts(data: Dataset, spec: Funnel, grid: Grid | None = None) -> pl.DataFrame:
+def attempts(
+    data: Dataset, spec: Funnel, grid: Grid | None = None, *, rows: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """One row per entry: unit, user_id, time, level times t1 … tk (microseconds, null where not reached), depth, ripe, killed, end.
 
     `depth` is the place of the furthest required step. Segment columns are read where `attribution` says. With `value`
     there are v1 … vk, the column at the events that met the steps. With a grid, `period` is the period of the entry;
-    entries outside are left out, but chains are followed beyond.
+    entries outside are left out, but chains are followed beyond. `rows` are those of `entry_rows`, or of some units of them.
     """
-    rows = _rows(data, spec)
+    rows = entry_rows(data, spec) if rows is None else rows
     log = _log(rows, spec)
     whole, windows = microseconds(spec.within), tuple(spec.windows[at] for at in spec.required)
     pace = Pace(whole, windows, spec.ties, grace=microseconds(spec.grace) or 0, repeats=spec.repeats)
@@ -67,8 +69,8 @@ def must_have(spec: Funnel) -> list[str]:
     return [column for column in (spec.unit, spec.hold) if column not in (None, "user", "session")]
 
 
-def _rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
-    """The rows that matter, ordered by unit, time and sequence."""
+def entry_rows(data: Dataset, spec: Funnel) -> pl.DataFrame:
+    """The rows that matter, ordered by unit, time and sequence; rows of a unit that nothing orders share their `group`."""
     unit = {"user": "user_id", "session": "session"}.get(spec.unit, spec.unit)
     carried = data.carried(data.activity)
     keys = list(dict.fromkeys([unit, *filter(None, [spec.hold]), *(carried if spec.attribution == "all" else [])]))

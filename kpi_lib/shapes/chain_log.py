@@ -43,12 +43,16 @@ class Log:
         """Index of the unit's first row that lies at most so many microseconds before each row."""
         import numpy as np
 
-        times = np.unique(self.time)
-        span = len(times) + 1
-        have = self.unit * span + np.searchsorted(times, self.time)
-        found: Ints = np.searchsorted(have, self.unit * span + np.searchsorted(times, self.time - grace)).astype(
-            np.int64
-        )
+        found = np.arange(len(self.time))
+        close = (self.unit[1:] == self.unit[:-1]) & (self.time[1:] - self.time[:-1] <= grace)
+        rows = np.flatnonzero(close) + 1  # the others reach no further than to themselves
+        low, high = np.searchsorted(self.unit, self.unit[rows]), rows.copy()
+        while len(wide := np.flatnonzero(low < high)):  # by halves
+            middle = (low[wide] + high[wide]) // 2
+            inside = self.time[rows[wide]] - self.time[middle] <= grace
+            high[wide[inside]] = middle[inside]
+            low[wide[~inside]] = middle[~inside] + 1
+        found[rows] = low
         return found
 
 

@@ -22,7 +22,7 @@ from kpi_lib.core.origin import Origin, origin_of
 from kpi_lib.core.period import Grid
 from kpi_lib.core.schema import TABLES
 from kpi_lib.core.units import minor_digits
-from kpi_lib.shapes.attempts import attempts, choose
+from kpi_lib.shapes.attempts import attempts, choose, entry_rows
 from kpi_lib.shapes.funnel_counts import TIMES, Counts, counts_of, levels, merged
 from kpi_lib.shapes.funnel_pass import passed
 from kpi_lib.shapes.funnel_range import by_range, warnings_of
@@ -134,16 +134,23 @@ def found_by_ties(data: Dataset, spec: Funnel, grid: Grid | None) -> dict[str, p
 
     Unordered steps do not know ties.
     """
-    asked = _found(data, spec, grid)
     if spec.order == "unordered":
-        return {"asked": asked}
+        return {"asked": _found(data, spec, grid)}
+    rows = entry_rows(data, spec)
+    asked = _found(data, spec, grid, rows)
+    if spec.ties in ("any", "strict") and spec.grace is None:
+        # whoever has no tied events gets equally far in both orders: the others alone are followed once more
+        tied = rows.filter(pl.col("group") == pl.col("group").shift(1))["unit"].unique()
+        some, other = pl.col("unit").is_in(tied.implode()), "any" if spec.ties == "strict" else "strict"
+        turned = _found(data, replace(spec, ties=other), grid, rows.filter(some))
+        return {"asked": asked, spec.ties: asked.filter(some), other: turned}
     free = asked if spec.ties == "any" else _found(data, replace(spec, ties="any"), grid)
-    fixed = asked if spec.ties == "strict" else _found(data, replace(spec, ties="strict", grace=None), grid)
+    fixed = _found(data, replace(spec, ties="strict", grace=None), grid)
     return {"asked": asked, "any": free, "strict": fixed}
 
 
-def _found(data: Dataset, spec: Funnel, grid: Grid | None) -> pl.DataFrame:
-    found = join_segments(attempts(data, spec, grid).lazy(), data).collect()
+def _found(data: Dataset, spec: Funnel, grid: Grid | None, rows: pl.DataFrame | None = None) -> pl.DataFrame:
+    found = join_segments(attempts(data, spec, grid, rows=rows).lazy(), data).collect()
     return found.with_columns(usable=pl.col("ripe") | (spec.unripe == "include"))
 
 
