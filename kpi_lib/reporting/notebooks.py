@@ -102,13 +102,16 @@ def months_to(grid: Grid, count: int) -> Grid:
 
 
 def learned(*results: object) -> Any:  # noqa: ANN401 - a Headline block
-    """What the results together say: one computed sentence each, of a portfolio one a product; the same one only once."""
-    from kpi_lib.show.blocks import Headline
+    """What the results together say: one computed sentence each, of a portfolio one a product; the same one only once.
+
+    What is a sentence already is passed over: it stands in its own place.
+    """
+    from kpi_lib.show.blocks import Headline, Say
     from kpi_lib.show.phrases import plain
     from kpi_lib.show.say import say
 
     phrases: list[Any] = []
-    for result in filter(None, map(shared, results)):
+    for result in (each for each in map(shared, results) if each is not None and not isinstance(each, Say)):
         said = say(result)
         most = len(result.cards) if isinstance(result, Portfolio) else 1
         phrases += said.sentences[:most] if isinstance(said, Headline) else [said.phrase]

@@ -31,7 +31,11 @@ _HEADING = re.compile(r"^## +(?=\S)", re.MULTILINE)
 _TITLE = re.compile(r"\A\s*# +(.+)$", re.MULTILINE)
 _TAGS = re.compile(r"<[^>]+>")
 _FINDING = ('<p class="kpi-say"', "<figure>")  # what an executive reads of a section
-_FIRST = ('<ul class="kpi-headline"', '<ul class="kpi-pills"')  # what stands above everything else, in this order
+_HEADLINE = ('<ul class="kpi-headline"', '<div class="kpi-told"><ul class="kpi-headline"')
+_FIRST: tuple[str | tuple[str, ...], ...] = (
+    _HEADLINE,
+    '<ul class="kpi-pills"',
+)  # what stands above everything else, in this order
 
 
 _HELD = ExitStack()  # the template's folder, as long as the process lives

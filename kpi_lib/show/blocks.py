@@ -44,9 +44,10 @@ Facts = tuple[tuple[str, Phrase], ...]  # names and what they say
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What happened, by how much, how sure: the sentences a hurried reader gets."""
+    """What happened, by how much, how sure: the sentences a hurried reader gets; `facts` of what no other part tells."""
 
     sentences: tuple[Phrase, ...]
+    facts: Facts = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def html(block: object) -> Html:
 
 @html.register
 def _(block: Headline) -> Html:
-    return tag("ul", *(tag("li", inline(each)) for each in block.sentences), class_="kpi-headline")
+    told = tag("ul", *(tag("li", inline(each)) for each in block.sentences), class_="kpi-headline")
+    return tag("div", told, facts_html(block.facts), class_="kpi-told") if block.facts else told
 
 
 @html.register

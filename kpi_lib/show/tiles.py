@@ -12,6 +12,7 @@ from kpi_lib.kpis.registry import Kpi
 from kpi_lib.show.blocks import Headline, Phrase, Strong, Target, Tile, Tiles
 from kpi_lib.show.changes import compared, compared_year, history_rows, sentence_of, strength
 from kpi_lib.show.facts_answers import FULL, standing_facts
+from kpi_lib.show.facts_shapes import intake_facts
 from kpi_lib.show.intakes import newcomers
 from kpi_lib.show.phrases import (
     UNKNOWN,
@@ -49,7 +50,8 @@ def headline(scorecard: Scorecard, intake: Intake | None = None) -> Headline:
     told: list[Phrase] = [_sentence(star, scorecard)] if star else []
     told.append(_sentence(movers[0], scorecard) if movers else _nothing_moved(rest, star))
     told.append(_third(scorecard, movers[1:], intake))
-    return Headline(tuple(each for each in told if each))
+    behind = intake_facts(intake) if intake is not None and intake.closed else ()
+    return Headline(tuple(each for each in told if each), behind)
 
 
 def _sentence(standing: Standing, scorecard: Scorecard) -> Phrase:

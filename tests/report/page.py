@@ -112,7 +112,11 @@ class Folds(HTMLParser):
         inside = any(unit is not None for _, _, unit in self.open)
         folded = any(each == "details" for each, _, _ in self.open)
         unit: dict[str, str] | None = None
-        if not inside and not folded and (tag == "figure" or {"star", "kpi-tile", "kpi-table"} & set(kinds)):
+        if (
+            not inside
+            and not folded
+            and (tag == "figure" or {"star", "kpi-tile", "kpi-table", "kpi-told"} & set(kinds))
+        ):
             unit = {}
             self.found.append((" ".join([tag, *kinds]), unit))
         self.open.append((tag, " ".join(kinds), unit))
@@ -193,7 +197,7 @@ class Places(HTMLParser):
             self.facts[part][self.name] = self.facts[part].get(self.name, "") + data
 
 
-# texts that repeat figures of a part that unfolds, which must stand on the same page
+# texts that repeat figures of a part that unfolds, which must stand on the same page; of a result with several frames they begin alike
 REPEATING: Mapping[str, str] = {
     "kpi-headline": "the sentences on top, and what was learned",
     "kpi-say": "the finding above a chart, a table or tiles",
@@ -207,7 +211,7 @@ def foldless(html: str) -> list[str]:
     unfolded = {kpi for part, kpi, _ in places.figures if part in whole}
     wrong = [f"a chart without {name}" for at in places.charts for name in NAMES if not places.facts[at].get(name)]
     for part, kpi, block in places.figures:
-        if part in whole or (part is None and block in REPEATING and kpi in unfolded):
+        if part in whole or (part is None and block in REPEATING and any(kpi.startswith(each) for each in unfolded)):
             continue
         wrong.append(f"{kpi} in {block}")
     return list(dict.fromkeys(wrong))

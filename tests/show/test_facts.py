@@ -25,7 +25,7 @@ from kpi_lib.shapes.funnel_trend import funnel_trend
 from kpi_lib.shapes.lifecycle import lifecycle
 from kpi_lib.shapes.paths import paths
 from kpi_lib.shapes.sessions import session_figures
-from kpi_lib.show.blocks import Facts, Say, Table
+from kpi_lib.show.blocks import Facts, Headline, Say, Table
 from kpi_lib.show.explore_segments import explore_segments
 from kpi_lib.show.faces import readable
 from kpi_lib.show.facts import facts
@@ -34,6 +34,8 @@ from kpi_lib.show.facts_shapes import NAMES
 from kpi_lib.show.panel import parts_of
 from kpi_lib.show.phrases import plain
 from kpi_lib.show.picture import Picture
+from kpi_lib.show.render import html
+from kpi_lib.show.tiles import headline
 from tests.show.results import shop, visits
 
 WEEKS = Grid.calendar("week", date(2026, 1, 5), date(2026, 3, 2), zone="UTC")
@@ -230,3 +232,14 @@ def test_what_is_drawn_of_signals_is_handed_over_with_its_definitions(company: d
     assert found.values.table["kpi"].unique().sort().to_list() == ["dau", "orders"]
     assert any(frame.equals(found.values.table) for frame in frames_of(found))
     assert definitions_of(found) == dict(found.values.definitions)
+
+
+def test_a_headline_of_newcomers_unfolds_what_no_tile_tells(company: dict[str, object]) -> None:
+    card = company["scorecard"]
+    assert isinstance(card, kpi.Scorecard)
+    closed = replace(intake(visits(), WEEKS), closed=True)
+    told = headline(card, closed)
+    assert words(told.facts)["Definition"].startswith("Active weeks of each member")
+    assert headline(card, replace(closed, closed=False)).facts == ()
+    assert html(told).text.startswith('<div class="kpi-told"><ul class="kpi-headline"')
+    assert html(Headline(told.sentences)).text.startswith('<ul class="kpi-headline"')
