@@ -42,7 +42,7 @@ def chains(log: Log, steps: tuple[str, ...], pace: Pace, order: str = "ordered")
     """Follow every entry; windows are in microseconds, both ends included."""
     import numpy as np
 
-    first = np.logical_or.reduce([log.masks[s] for s in steps]) if order == "unordered" else log.masks[steps[0]]
+    first = np.any([log.masks[s] for s in steps], axis=0) if order == "unordered" else log.masks[steps[0]]
     entry = np.flatnonzero(first).astype(np.int64)
     rows = {"ordered": _ordered, "strict": consecutive, "unordered": _any_order}[order](log, steps, entry, pace)
     furthest = np.maximum.accumulate(rows, axis=1)
@@ -108,7 +108,7 @@ def _reserved(log: Log, steps: tuple[str, ...]) -> "Flags | None":
     import numpy as np
 
     later = [each for each in steps[1:] if "@" in each and _related(each, steps[0]) and each != steps[0]]
-    return np.logical_or.reduce([log.masks[each] for each in later]) if later else None
+    return np.any([log.masks[each] for each in later], axis=0) if later else None
 
 
 def _spare(log: Log, row: "Ints", choice: "tuple[Ints, Ints, list[Ints]]", reserved: "Flags | None") -> "Ints":
