@@ -20,6 +20,7 @@ from kpi_lib.sources.manifest import FILE, read_manifest
 from kpi_lib.sources.ranges import Tell, silent
 from kpi_lib.sources.store import ABSENT, build, opened, standing
 
+EMPTY = "no table holds a row"
 CADENCES = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
 
 
@@ -53,6 +54,11 @@ class Workspace:
         """The teams that work on a KPI, the one that answers for it first."""
         found: Mapping[str, Sequence[str]] = self.config["owners"]
         return found
+
+    def _empty(self) -> bool:
+        """Whether no table holds a row, and nobody said how long was watched."""
+        said = {"observed_from", "observed_until"} & set(self.config["workspace"])
+        return not said and not any(counts.kept for counts in self.log.counts.values())
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -137,8 +143,12 @@ class Workspace:
             if start is not None or stop is not None:
                 raise UsageError("give a period or a start and an end, not both.")
             one = parse_period(period, zone=data.zone, week_start=data.week_start)
-            _tell_unwatched(one, data)
+            _tell_unwatched(one, data, empty=self._empty())
             return whole(every, one.firsts[0], one.stops[-1]) if every else one
+        if self._empty() and (start is None or stop is None):
+            raise UsageError(
+                f"{EMPTY}, so there is no last complete period. Look at the files with kpi check, or say a period."
+            )
         if start is None and stop is None and every is None:
             unit = CADENCES.get(cadence, cadence)
             return last_complete(unit, data.observed_until, zone=data.zone, week_start=data.week_start)
@@ -147,13 +157,9 @@ class Workspace:
             days=1
         )
         found = whole(every, first, last) if every else Grid.of([first], [last], zone=data.zone, every="custom")
-        _tell_unwatched(found, data)
-        if not every:
-            return found
-        for asked, given, edge in (("--from", start, found.firsts[0]), ("--to", stop, found.stops[-1])):
-            if given is not None and str(given) != str(edge):
-                told = f"{asked} {given} is no edge of a {every}: whole {every}s are shown, which here means {edge}."
-                warnings.warn(told, KpiWarning, stacklevel=2)
+        _tell_unwatched(found, data, empty=self._empty())
+        if every:
+            _tell_widened(found, every, start, stop)
         return found
 
     @property
@@ -215,15 +221,23 @@ def _absent(given: Path, manifest: Path) -> WorkspaceError:
     )
 
 
-def _tell_unwatched(grid: Grid, data: Dataset) -> None:
+def _tell_unwatched(grid: Grid, data: Dataset, *, empty: bool) -> None:
     """Say so where nobody looked: a count of nothing is no zero there."""
     if grid.ends[-1] > data.observed_from and grid.starts[0] < data.observed_until:
         return
     since, last = (
         local_day(at, data.zone) for at in (data.observed_from, data.observed_until - timedelta(microseconds=1))
     )
-    told = f"nothing was observed from {grid.firsts[0]} to {grid.stops[-1]}: the data run from {since} to {last}, its end included."
-    warnings.warn(told, KpiWarning, stacklevel=3)
+    why = EMPTY if empty else f"the data run from {since} to {last}, its end included"
+    warnings.warn(f"nothing was observed from {grid.firsts[0]} to {grid.stops[-1]}: {why}.", KpiWarning, stacklevel=3)
+
+
+def _tell_widened(found: Grid, every: str, start: str | date | None, stop: str | date | None) -> None:
+    """Say so where a span is no whole number of periods."""
+    for asked, given, edge in (("--from", start, found.firsts[0]), ("--to", stop, found.stops[-1])):
+        if given is not None and str(given) != str(edge):
+            told = f"{asked} {given} is no edge of a {every}: whole {every}s are shown, which here means {edge}."
+            warnings.warn(told, KpiWarning, stacklevel=3)
 
 
 def _day(day: str | date | None, option: str) -> date | None:

@@ -202,3 +202,15 @@ def test_data_are_read_once(make: Maker) -> None:
     (workspace.folder / "events.csv").unlink()
     assert workspace.data is data
     assert workspace.now.tzinfo is UTC
+
+
+@pytest.mark.parametrize("request_", [{}, {"cadence": "week"}, {"every": "day"}, {"start": "2026-01-01"}])
+def test_without_a_row_no_period_is_the_last_one(make: Maker, request_: dict[str, str]) -> None:
+    """The first day of 1970 would be taken for it."""
+    bare = make(EVENTS, events_csv=ROWS.splitlines()[0] + "\n")
+    with pytest.raises(UsageError, match="no table holds a row, so there is no last complete period"):
+        bare.grid(**request_)  # type: ignore[arg-type]
+    with pytest.warns(KpiWarning, match="2026-02-01: no table holds a row"):
+        assert bare.grid("2026-01").firsts == (date(2026, 1, 1),)
+    watched = make("[workspace]\nobserved_until = 2026-05-01\n" + EVENTS, "v", events_csv=ROWS.splitlines()[0] + "\n")
+    assert watched.grid().firsts == (date(2026, 4, 1),)
