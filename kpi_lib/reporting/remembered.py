@@ -15,6 +15,7 @@ import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ _GRACE = 60.0  # seconds in which a memory may still be being written
 MADE = ("report.html", "report.ipynb", "values.parquet", "manifest.json")
 
 
+@cache
 def versions() -> dict[str, str]:
-    """What computed the figures and drew the page."""
+    """What computed the figures and drew the page; looked up once, as a process keeps what it has loaded."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
