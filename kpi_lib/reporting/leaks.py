@@ -24,9 +24,8 @@ COUNTED = frozenset(("n", "hits", "unripe", *_FUNNEL, *_COHORT, *_ACTIVE, *_CUST
 FIGURE = re.compile(r'data-kpi="([^"]*)" data-field="([^"]*)" value="([^"]*)"')
 MAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w[\w.-]*")
 PHONE = re.compile(r"(?<![\w.])\+\d[\d ()/-]{7,}\d")
-FIGURES = re.compile(
-    r"<data [^>]*>[^<]*</data>"
-)  # they have a rule of their own, and +74 beside 95 % is no number to call
+# they have a rule of their own, and +74 beside 95 % is no number to call
+FIGURES = re.compile(r"<data [^>]*>[^<]*</data>")
 NO_TEXT = re.compile(r"<style.*?</style>|<script type=\"module\".*?</script>|<[^>]+>", re.DOTALL)
 WORD = re.compile(r"[\w@.+-]+")
 SHORTEST = 4  # a shorter text, or a bare number, cannot be told from a figure

@@ -30,12 +30,11 @@ if TYPE_CHECKING:
 _HEADING = re.compile(r"^## +(?=\S)", re.MULTILINE)
 _TITLE = re.compile(r"\A\s*# +(.+)$", re.MULTILINE)
 _TAGS = re.compile(r"<[^>]+>")
-_FINDING = ('<p class="kpi-say"', "<figure>")  # what an executive reads of a section
+_SAY = ('<p class="kpi-say"', '<div class="kpi-told"><p class="kpi-say"')
+_FINDING: tuple[str | tuple[str, ...], ...] = (_SAY, "<figure>")  # what an executive reads of a section
 _HEADLINE = ('<ul class="kpi-headline"', '<div class="kpi-told"><ul class="kpi-headline"')
-_FIRST: tuple[str | tuple[str, ...], ...] = (
-    _HEADLINE,
-    '<ul class="kpi-pills"',
-)  # what stands above everything else, in this order
+# what stands above everything else, in this order
+_FIRST: tuple[str | tuple[str, ...], ...] = (_HEADLINE, '<ul class="kpi-pills"')
 
 
 _HELD = ExitStack()  # the template's folder, as long as the process lives
@@ -53,9 +52,8 @@ class Head:
     audience: str = "team"
     least: int = 0
     language: str = "en"
-    links: tuple[
-        tuple[str, tuple[tuple[str, str], ...]], ...
-    ] = ()  # to the segments, or to the whole: words, and the ways
+    # to the segments, or to the whole: words, and the ways
+    links: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
 
 @dataclass(slots=True)

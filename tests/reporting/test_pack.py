@@ -186,6 +186,8 @@ def book() -> Any:  # noqa: ANN401 - a notebook
         code("secret_code", Say("Found"), table),
         text("## Where?"),
         code("more", table),
+        text("## Why?"),
+        code("behind", Say("Because", (("Definition", "what it is"),))),
     ]
     return nbformat.v4.new_notebook(cells=cells)
 
@@ -193,8 +195,8 @@ def book() -> Any:  # noqa: ANN401 - a notebook
 @pytest.mark.parametrize(
     ("audience", "kept", "gone"),
     [
-        ("team", ("Up", "Found", "<table", "secret_code", "Where?"), ()),
-        ("executive", ("Up", "Found"), ("<table", "secret_code", "Where?")),
+        ("team", ("Up", "Found", "Because", "<table", "secret_code", "Where?"), ()),
+        ("executive", ("Up", "Found", "Because", "what it is"), ("<table", "secret_code", "Where?")),
         ("investor", ("Up", "Found", "<table", "Where?"), ("secret_code",)),
     ],
 )
